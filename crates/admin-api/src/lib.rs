@@ -1,0 +1,2 @@
+//! Types and client of Biplane's HTTP API.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! Biplane's HTTP server: liveness, readiness, metrics, status.
+#![forbid(unsafe_code)]

@@ -1,0 +1,3 @@
+//! The biplane binary.
+#![forbid(unsafe_code)]
+fn main() {}

@@ -1,0 +1,2 @@
+//! Traits of everything read besides config: endpoints, services, secrets.
+#![forbid(unsafe_code)]

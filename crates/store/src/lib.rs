@@ -1,0 +1,2 @@
+//! The Store trait, its memory reference and its conformance suite.
+#![forbid(unsafe_code)]

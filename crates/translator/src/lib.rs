@@ -1,0 +1,2 @@
+//! Resources to Envoy protobufs: synchronous, pure.
+#![forbid(unsafe_code)]
