@@ -1,2 +1,14 @@
-//! Resource kinds, names, field paths and reports of Biplane. No I/O, no clock, no Envoy types.
+//! Resource kinds, names, keys, field paths and reports of Biplane.
+//!
+//! What users write is turned into values here and nowhere else: text is split and identified,
+//! decoded into [`resources::Object`]s, and checked for what a shape cannot say.
 #![forbid(unsafe_code)]
+
+pub mod age;
+pub mod key;
+pub mod location;
+pub mod options;
+pub mod path;
+pub mod report;
+pub mod resources;
+pub mod scalars;

@@ -1,2 +1,21 @@
-//! Resources to Envoy protobufs: synchronous, pure.
+//! Resources to Envoy protobufs: synchronous and pure.
+//!
+//! ```text
+//! Upstream ───────────── upstream::translate ──────▶ Cluster + ClusterLoadAssignment
+//! Secret ─────────────── secret::translate ────────▶ Secrets (certificate, validation context)
+//! VirtualService + tables  route::virtual_service ─▶ RouteSet ──┐ route::virtual_host
+//!                                                              ├─▶ VirtualHost bytes ── route::route_configuration ─▶ RouteConfiguration
+//! Gateway + TLS of its services  listener::translate ─▶ Listener
+//! ```
+//!
+//! Every function here is a function of its arguments and of what it asks a [`Lookup`] for. The
+//! caller records those questions as dependencies, which is how one change recomputes only what it
+//! touches. Nothing here keeps state, reads a clock, or does I/O; equal input gives equal bytes.
 #![forbid(unsafe_code)]
+
+pub mod lookup;
+pub mod names;
+pub mod resource;
+
+pub use lookup::Lookup;
+pub use resource::{EnvoyName, EnvoyResource, EnvoyType, Output};
