@@ -1,3 +1,81 @@
-//! The project's own commands.
+//! The project's own commands: `cargo xtask quickstart`, `cargo xtask test` and what they are made of.
+//!
+//! One file a verb. This crate has no dependencies, so that it builds in seconds on a machine that has
+//! nothing but the Rust toolchain, and can then install the rest.
 #![forbid(unsafe_code)]
-fn main() {}
+
+mod bench;
+mod cache;
+mod command;
+mod edges;
+mod failure;
+mod json;
+mod lint;
+mod progress;
+mod quickstart;
+mod shape;
+mod test;
+mod tools;
+mod workspace;
+
+use std::process::ExitCode;
+
+use failure::{Failure, Result};
+
+const USAGE: &str = "\
+Biplane's own commands.
+
+Usage: cargo xtask <COMMAND>
+
+Commands:
+  quickstart [--once]      run Biplane, a real Envoy and a demo upstream, and send a request through them
+  test [--quick] [FILTER]  everything that must be green: lint, build, all tests, quickstart --once
+                             --quick   unit tests only
+                             FILTER    only the tests whose name contains FILTER
+  tools                    install what tests need (Envoy, Debian packages); done by the others too
+  lint                     rustfmt, clippy, the crate edges and the shape of the sources
+  edges                    only the check of the crate edges
+  bench [NAME..] [-- ARGS] run the benchmarks
+
+Environment:
+  BIPLANE_ENVOY            an Envoy binary to use instead of the pinned one
+  XDG_CACHE_HOME           where tools are kept (default ~/.cache)
+  NO_COLOR                 plain output
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            progress::failed(&failure);
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}
+
+fn run(arguments: &[String]) -> Result<()> {
+    let Some((verb, rest)) = arguments.split_first() else {
+        return Err(Failure::usage("no command given", USAGE));
+    };
+    match verb.as_str() {
+        "quickstart" => quickstart::run(&quickstart::Options::parse(rest)?),
+        "test" => test::run(&test::Options::parse(rest)?),
+        "tools" => no_arguments(rest).and_then(|()| tools::run()),
+        "lint" => no_arguments(rest).and_then(|()| lint::run()),
+        "edges" => no_arguments(rest).and_then(|()| edges::run()),
+        "bench" => bench::run(&bench::Options::parse(rest)),
+        "help" | "--help" | "-h" => {
+            progress::print(USAGE);
+            Ok(())
+        }
+        other => Err(Failure::usage(format!("no command is named {other:?}"), USAGE)),
+    }
+}
+
+fn no_arguments(rest: &[String]) -> Result<()> {
+    match rest.first() {
+        None => Ok(()),
+        Some(extra) => Err(Failure::usage(format!("unexpected argument {extra:?}"), USAGE)),
+    }
+}

@@ -1,0 +1,97 @@
+//! The per-user cache of tools: `<cache>/biplane/tools/<name>/<version>/`.
+//!
+//! A tool appears there in one rename, complete and checked, or not at all. Two installers at a time are
+//! harmless: the second finds the first one's result and throws its own away.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::failure::{Attempt, Failure, Result};
+
+/// Where tools live.
+pub(crate) struct Cache {
+    root: PathBuf,
+}
+
+impl Cache {
+    /// The cache of the user who runs us.
+    pub(crate) fn of_user() -> Result<Self> {
+        let base = match (variable("XDG_CACHE_HOME"), variable("HOME")) {
+            (Some(cache), _) => cache,
+            (None, Some(home)) => home.join(".cache"),
+            (None, None) => {
+                return Err(Failure::new("neither XDG_CACHE_HOME nor HOME is set")
+                    .hint("set XDG_CACHE_HOME to a folder"));
+            }
+        };
+        Ok(Self { root: base.join("biplane").join("tools") })
+    }
+
+    /// The folder of one version of a tool.
+    pub(crate) fn tool(&self, name: &str, version: &str) -> PathBuf {
+        self.root.join(name).join(version)
+    }
+
+    /// An empty folder on the same file system, gone when dropped.
+    pub(crate) fn staging(&self, name: &str) -> Result<Staging> {
+        let path = self.root.join(format!(".installing-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir_all(&path).attempt(|| format!("cannot create {}", path.display()))?;
+        Ok(Staging { path })
+    }
+
+    /// Puts `ready` in the place of one version of a tool, in one rename.
+    pub(crate) fn publish(&self, ready: &Path, name: &str, version: &str) -> Result<()> {
+        let home = self.tool(name, version);
+        fs::create_dir_all(self.root.join(name))
+            .attempt(|| format!("cannot create {}", self.root.display()))?;
+        if fs::rename(ready, &home).is_ok() {
+            return Ok(());
+        }
+        // Something is there already: a broken install, which goes, or another installer's, which may go as well.
+        let _ = fs::remove_dir_all(&home);
+        fs::rename(ready, &home).attempt(|| format!("cannot install into {}", home.display()))
+    }
+}
+
+/// A folder for an installation under way.
+pub(crate) struct Staging {
+    /// Where it is.
+    pub(crate) path: PathBuf,
+}
+
+impl Drop for Staging {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.path);
+    }
+}
+
+fn variable(name: &str) -> Option<PathBuf> {
+    std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn publishing_replaces_a_broken_install_and_leaves_no_staging_behind() {
+        let root = std::env::temp_dir().join(format!("biplane-xtask-cache-{}", std::process::id()));
+        let cache = Cache { root: root.clone() };
+        fs::create_dir_all(cache.tool("envoy", "1.0.0")).expect("a writable temporary directory");
+        fs::write(cache.tool("envoy", "1.0.0").join("half"), "").expect("a writable temporary directory");
+
+        let staging = cache.staging("envoy").expect("a writable temporary directory");
+        let ready = staging.path.join("ready");
+        fs::create_dir(&ready).expect("a writable temporary directory");
+        fs::write(ready.join("envoy"), "whole").expect("a writable temporary directory");
+        cache.publish(&ready, "envoy", "1.0.0").expect("the broken install makes room");
+        drop(staging);
+
+        let installed = fs::read_to_string(cache.tool("envoy", "1.0.0").join("envoy"));
+        let entries = fs::read_dir(&root).expect("the cache exists").count();
+        let _ = fs::remove_dir_all(&root);
+        assert_eq!(installed.expect("the tool is in place"), "whole");
+        assert_eq!(entries, 1, "only the folder of envoy is left");
+    }
+}

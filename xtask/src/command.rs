@@ -1,0 +1,89 @@
+//! Running other programs: found on the PATH or not, quietly or in full view, and what they said when they failed.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use crate::failure::{Attempt, Failure, Result};
+
+/// How much of a failed program's words is repeated.
+const TAIL_LINES: usize = 30;
+
+/// Where a program is on the PATH.
+pub(crate) fn find(program: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|folder| folder.join(program)).find(|candidate| candidate.is_file())
+}
+
+/// Runs a program without showing its output, and returns what it wrote to stdout.
+pub(crate) fn quietly(command: &mut Command) -> Result<String> {
+    let output = command.stdin(Stdio::null()).output().attempt(|| describe(command))?;
+    if !output.status.success() {
+        return Err(Failure::new(format!(
+            "{} failed ({}):\n{}",
+            describe(command),
+            output.status,
+            words(&output)
+        )));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// Runs a program with its output in full view.
+pub(crate) fn in_view(command: &mut Command) -> Result<()> {
+    let status = command.stdin(Stdio::null()).status().attempt(|| describe(command))?;
+    if status.success() {
+        return Ok(());
+    }
+    Err(Failure::new(format!("{} failed ({status})", describe(command))))
+}
+
+/// Whether a program runs and ends well.
+pub(crate) fn works(program: &Path, arguments: &[&str]) -> bool {
+    quietly(Command::new(program).args(arguments)).is_ok()
+}
+
+/// The cargo that runs us, so that a toolchain chosen for us is chosen for what we run.
+pub(crate) fn cargo() -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(crate::workspace::root());
+    command
+}
+
+/// The command line as a person would type it.
+pub(crate) fn describe(command: &Command) -> String {
+    let program = Path::new(command.get_program()).file_name().unwrap_or(command.get_program());
+    let words: Vec<_> =
+        std::iter::once(program).chain(command.get_args()).map(|word| word.to_string_lossy()).collect();
+    words.join(" ")
+}
+
+fn words(output: &Output) -> String {
+    let both = [output.stdout.as_slice(), output.stderr.as_slice()].concat();
+    tail(&String::from_utf8_lossy(&both))
+}
+
+fn tail(text: &str) -> String {
+    let lines: Vec<&str> = text.trim_end().lines().collect();
+    lines[lines.len().saturating_sub(TAIL_LINES)..].join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_program_is_reported_with_its_command_line_and_words() {
+        let failure = quietly(Command::new("sh").args(["-c", "echo no such thing >&2; exit 3"]))
+            .expect_err("the program exits with 3")
+            .to_string();
+        assert!(failure.contains("sh -c"), "{failure}");
+        assert!(failure.contains("no such thing"), "{failure}");
+    }
+
+    #[test]
+    fn only_the_end_of_long_output_is_repeated() {
+        let long = (0..100).map(|line| line.to_string()).collect::<Vec<_>>().join("\n");
+        assert_eq!(tail(&long).lines().count(), TAIL_LINES);
+        assert!(tail(&long).ends_with("99"));
+    }
+}

