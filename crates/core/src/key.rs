@@ -8,6 +8,15 @@ use std::str::FromStr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+/// The namespace of an object that names none: Gloo's default.
+pub const DEFAULT_NAMESPACE: &str = "gloo-system";
+
+/// The longest name or namespace, in bytes.
+pub const MAX_NAME: usize = 253;
+
+/// The groups of `apiVersion` that are read, each with its version.
+pub const API_VERSIONS: [&str; 3] = ["gateway.solo.io/v1", "gloo.solo.io/v1", "biplane.io/v1"];
+
 /// A kind of resource, in Gloo's v1 words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum Kind {
@@ -108,6 +117,39 @@ impl FromStr for Kind {
     }
 }
 
+/// The text cannot be a name: it would break the paths and keys that stores build from names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidName {
+    /// No text at all.
+    #[error("it is empty")]
+    Empty,
+    /// More than [`MAX_NAME`] bytes.
+    #[error("it is longer than 253 bytes")]
+    TooLong,
+    /// `.`, or `..` anywhere in it.
+    #[error("`..` could leave the store's root")]
+    Dots,
+    /// A slash, white space or a control character.
+    #[error("{0:?} is not allowed in it")]
+    Character(char),
+}
+
+/// Checks a name or a namespace. Wider than Kubernetes' rule on purpose: Consul and files hold
+/// Gloo objects with capitals and underscores, and nothing here builds DNS names from them.
+pub fn check_name(name: &str) -> Result<(), InvalidName> {
+    if name.is_empty() {
+        return Err(InvalidName::Empty);
+    }
+    if name.len() > MAX_NAME {
+        return Err(InvalidName::TooLong);
+    }
+    if name == "." || name.contains("..") {
+        return Err(InvalidName::Dots);
+    }
+    let refused = |c: &char| matches!(c, '/' | '\\') || c.is_control() || c.is_whitespace();
+    name.chars().find(refused).map_or(Ok(()), |c| Err(InvalidName::Character(c)))
+}
+
 /// The identity of one stored object.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct ObjectKey {
@@ -165,5 +207,20 @@ impl ResourceRef {
 impl fmt::Display for ResourceRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.namespace, self.name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn name_is_refused_only_where_it_would_break_a_path() {
+        for name in ["a", "petstore.v1", "Consul_Service", "a-b", "größe"] {
+            assert_eq!(check_name(name), Ok(()), "{name}");
+        }
+        for name in ["", ".", "..", "a..b", "a/b", "a\\b", "a b", "a\n", "a\u{0}", &"x".repeat(254)] {
+            assert!(check_name(name).is_err(), "{name:?}");
+        }
     }
 }

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 pub mod age;
+pub mod document;
 pub mod key;
 pub mod location;
 pub mod options;
@@ -12,3 +13,5 @@ pub mod path;
 pub mod report;
 pub mod resources;
 pub mod scalars;
+mod suggest;
+mod yaml;

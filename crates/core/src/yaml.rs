@@ -1,0 +1,8 @@
+//! YAML as the rest of the crate needs it: a bounded event stream, a tree that knows its lines,
+//! and the meaning of plain scalars. JSON is YAML, so this reads both.
+
+mod scalar;
+mod stream;
+
+pub(crate) use scalar::Scalar;
+pub(crate) use stream::{Events, Item, MAX_DEPTH, Problem};
