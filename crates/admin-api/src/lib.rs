@@ -1,2 +1,30 @@
-//! Types and client of Biplane's HTTP API.
+//! Types and client of Biplane's HTTP API: what the server answers and every reader of it shares.
+//!
+//! The types are plain data in camelCase JSON. A reader takes what it knows and reads past the rest,
+//! and a field that an older server does not send has its default, so that a client and a
+//! server of different versions understand each other.
+//!
+//! Nothing here may carry secret material: these types are printed, logged and shown in browsers.
 #![forbid(unsafe_code)]
+
+pub mod client;
+pub mod status;
+
+pub use client::{Client, ClientError};
+pub use status::Status;
+
+/// Where the API is served and looked for unless a setting says otherwise.
+pub const DEFAULT_ADDRESS: std::net::SocketAddr =
+    std::net::SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 9978);
+
+/// The paths of the API.
+pub mod path {
+    /// Whether the process makes progress: 200 or 503.
+    pub const LIVE: &str = "/live";
+    /// Whether Envoys get their configuration from here: 200 or 503.
+    pub const READY: &str = "/ready";
+    /// Metrics in OpenMetrics text.
+    pub const METRICS: &str = "/metrics";
+    /// A [`Status`](crate::Status) in JSON.
+    pub const STATUS: &str = "/v1/status";
+}

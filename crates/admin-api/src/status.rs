@@ -1,0 +1,74 @@
+//! What a running control plane says about itself: its sources, what it serves to whom, and what
+//! is wrong with which object.
+//!
+//! Lists are sorted by their first field, so that two readings of the same state are equal texts.
+
+mod objects;
+mod parts;
+
+use std::collections::BTreeMap;
+
+use biplane_core::scalars::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub use objects::{HeldDeletion, ObjectReport, Severity};
+pub use parts::{FleetStatus, Gate, GateState, NodeStatus, Rejection, SourceState, SourceStatus, TypeStatus};
+
+/// The state of one control plane.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Status {
+    /// The version of the `biplane` binary.
+    pub version: String,
+    /// When the process started.
+    pub started_at: Timestamp,
+    /// Whether Envoys get their configuration from here.
+    pub ready: bool,
+    /// Whether, and if not why, first answers to Envoys are held back.
+    pub gate: Gate,
+    /// Everything that is read.
+    pub sources: Vec<SourceStatus>,
+    /// The fleets, each with one configuration.
+    pub fleets: Vec<FleetStatus>,
+    /// The Envoys that are connected.
+    pub nodes: Vec<NodeStatus>,
+    /// What is wrong with objects.
+    pub reports: Vec<ObjectReport>,
+    /// Deletions that wait because other objects still refer to what goes.
+    pub held: Vec<HeldDeletion>,
+    /// How many objects of each kind are in use.
+    pub objects: BTreeMap<String, u64>,
+}
+
+impl Status {
+    /// What an operator should look at, one line each; empty when all is well. Warnings and
+    /// deletions that are held for a while are not among it: nothing is broken by them.
+    pub fn problems(&self) -> Vec<String> {
+        let gate = self.gate_problem();
+        let sources = self.sources.iter().filter_map(SourceStatus::problem);
+        let nodes = self.nodes.iter().filter_map(NodeStatus::problem);
+        gate.into_iter().chain(sources).chain(nodes).chain(self.report_problem()).collect()
+    }
+
+    fn gate_problem(&self) -> Option<String> {
+        if self.gate.state != GateState::Waiting {
+            return None;
+        }
+        let waiting = if self.gate.waiting_for.is_empty() {
+            "its sources".to_owned()
+        } else {
+            self.gate.waiting_for.join(", ")
+        };
+        Some(format!("nothing is served yet: waiting for {waiting}"))
+    }
+
+    fn report_problem(&self) -> Option<String> {
+        let errors = self.reports.iter().filter(|report| report.severity == Severity::Error).count();
+        match errors {
+            0 => None,
+            1 => Some("1 error in the configuration".to_owned()),
+            errors => Some(format!("{errors} errors in the configuration")),
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! The parts of the process: the gate, the sources, the fleets, and the Envoys that are connected.
+
+use biplane_core::scalars::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Whether first answers to Envoys go out.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Gate {
+    /// Open or not.
+    pub state: GateState,
+    /// The sources that are not complete yet.
+    pub waiting_for: Vec<String>,
+}
+
+/// The states of the gate.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum GateState {
+    /// Every required source is complete.
+    Open,
+    /// Requests of Envoys are held: a required source was never complete.
+    Waiting,
+    /// The last good configuration from disk is served until the sources are complete.
+    Restored,
+    /// A state that this reader does not know.
+    #[default]
+    #[serde(other)]
+    Unknown,
+}
+
+/// One source: a store, a scheduler, a keeper of secrets.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct SourceStatus {
+    /// Its name, for example `file:///etc/biplane/resources`.
+    pub name: String,
+    /// What it is: `store`, `endpoints`, `secrets`.
+    pub kind: String,
+    /// How its last reading ended.
+    pub state: SourceState,
+    /// The revision that was read.
+    pub revision: Option<String>,
+    /// How many objects it holds.
+    pub objects: u64,
+    /// Seconds since it was last known to be as it is used.
+    pub age_seconds: Option<u64>,
+    /// Why the last reading failed.
+    pub last_error: Option<String>,
+}
+
+/// The states of a source. "Unknown" and "known to be empty" are different: a source that is empty is complete.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum SourceState {
+    /// It was not read yet.
+    Waiting,
+    /// All of it was read, and its changes are followed.
+    Complete,
+    /// It cannot be read; what was read before stays in use.
+    Failed,
+    /// It was not read yet; what it held when the snapshot on disk was written is in use.
+    Restored,
+    /// A state that this reader does not know.
+    #[default]
+    #[serde(other)]
+    Unknown,
+}
+
+impl SourceState {
+    /// The word for people.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Complete => "complete",
+            Self::Failed => "failed",
+            Self::Restored => "restored",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl GateState {
+    /// The word for people.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Waiting => "waiting",
+            Self::Restored => "restored",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl SourceStatus {
+    pub(super) fn problem(&self) -> Option<String> {
+        if matches!(self.state, SourceState::Complete | SourceState::Unknown) {
+            return None;
+        }
+        let reason = self.last_error.as_ref().map_or_else(String::new, |error| format!(": {error}"));
+        Some(format!("source {} is {}{reason}", self.name, self.state.as_str()))
+    }
+}
+
+/// The configuration of one fleet.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct FleetStatus {
+    /// The fleet's name: `node.cluster`, or Gloo's role.
+    pub name: String,
+    /// Counts the changes of this process.
+    pub generation: u64,
+    /// How many listeners it has.
+    pub listeners: u64,
+    /// How many route configurations it has.
+    pub routes: u64,
+    /// How many clusters it has.
+    pub clusters: u64,
+    /// How many load assignments it has.
+    pub endpoints: u64,
+    /// How many secrets it has.
+    pub secrets: u64,
+    /// How many Envoys of it are connected.
+    pub nodes: u64,
+}
+
+/// One Envoy that is connected.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct NodeStatus {
+    /// What it calls itself.
+    pub id: String,
+    /// Whose configuration it gets.
+    pub fleet: String,
+    /// The address that it connected from.
+    pub remote: String,
+    /// The version of Envoy.
+    pub build_version: String,
+    /// How it asks: `delta ADS`, `state-of-the-world ADS`, or the service of a single type.
+    pub protocol: String,
+    /// Since when.
+    pub connected_since: Timestamp,
+    /// Whether it accepted everything that it was sent, and nothing is left to send.
+    pub in_sync: bool,
+    /// Where it stands, by type.
+    pub types: Vec<TypeStatus>,
+    /// What it refused.
+    pub rejected: Vec<Rejection>,
+}
+
+impl NodeStatus {
+    pub(super) fn problem(&self) -> Option<String> {
+        let resources: Vec<_> = self.rejected.iter().map(|rejection| rejection.resource.as_str()).collect();
+        (!resources.is_empty()).then(|| format!("node {} refused {}", self.id, resources.join(", ")))
+    }
+}
+
+/// Where one node stands with the resources of one type.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct TypeStatus {
+    /// The type, for example `Cluster`.
+    pub r#type: String,
+    /// How many resources it asks for; of a wildcard, how many there are.
+    pub subscribed: u64,
+    /// How many it was sent.
+    pub sent: u64,
+    /// How many it accepted.
+    pub acked: u64,
+    /// How many it is still to be sent.
+    pub pending: u64,
+}
+
+/// A resource that a node refused.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Rejection {
+    /// Type and name of the resource.
+    pub resource: String,
+    /// Which version of it.
+    pub version: String,
+    /// What Envoy says.
+    pub error: String,
+    /// The objects that it was made from.
+    pub origins: Vec<String>,
+    /// When.
+    pub at: Timestamp,
+}
