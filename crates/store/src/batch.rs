@@ -1,0 +1,77 @@
+//! Writes: one or many objects, each under a condition, all or nothing.
+
+use biplane_core::key::ObjectKey;
+use bytes::Bytes;
+
+use crate::object::Revision;
+
+/// Operations that become visible together or not at all. An object may appear once.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Batch {
+    /// What to do.
+    pub operations: Vec<Operation>,
+}
+
+/// One write and the condition that it stands under.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Operation {
+    /// Which object.
+    pub key: ObjectKey,
+    /// What to do to it.
+    pub write: Write,
+    /// What must be true of it before.
+    pub precondition: Precondition,
+}
+
+/// What to do to an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Write {
+    /// Make it this.
+    Put(Bytes),
+    /// Remove it; it must exist.
+    Delete,
+}
+
+/// Optimistic locking: what the writer believes about the object that it is about to change.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Precondition {
+    /// Whatever is there.
+    #[default]
+    Any,
+    /// Nothing is there.
+    Absent,
+    /// It last changed at this revision.
+    At(Revision),
+}
+
+impl Precondition {
+    /// Whether an object that last changed at `found` (`None`: it does not exist) satisfies this.
+    pub fn holds(self, found: Option<Revision>) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Absent => found.is_none(),
+            Self::At(revision) => found == Some(revision),
+        }
+    }
+}
+
+impl Batch {
+    /// A batch of nothing.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The batch with one more object to write.
+    #[must_use]
+    pub fn put(mut self, key: ObjectKey, value: impl Into<Bytes>, precondition: Precondition) -> Self {
+        self.operations.push(Operation { key, write: Write::Put(value.into()), precondition });
+        self
+    }
+
+    /// The batch with one more object to remove.
+    #[must_use]
+    pub fn delete(mut self, key: ObjectKey, precondition: Precondition) -> Self {
+        self.operations.push(Operation { key, write: Write::Delete, precondition });
+        self
+    }
+}

@@ -1,0 +1,284 @@
+//! The one loop that follows a store, whichever it is.
+//!
+//! List, watch from the listing's revision, and when the watch ends for whatever reason list again.
+//! Now and then a full list is compared with what the watch has told ([`audit`]). The loop never
+//! ends while somebody listens, never sends a partial state, and gives every call a deadline.
+//!
+//! The channel to the listener is bounded: while the control plane is busy the watch is not read,
+//! and a store that cannot keep its history for that long answers with a resync.
+
+mod audit;
+mod mirror;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep, timeout};
+use tracing::{debug, info, warn};
+
+use crate::backoff::{Backoff, random};
+use crate::error::StoreError;
+use crate::metrics::StoreMetrics;
+use crate::object::{Changes, Listing, Revision, WatchEvent};
+use crate::store::{Store, WatchStream};
+use audit::{Audit, Step};
+use mirror::Mirror;
+
+/// What a driver tells the control plane.
+#[derive(Clone, Debug)]
+pub enum SourceEvent {
+    /// The store holds exactly this. The first sign of a working store, and its return after trouble.
+    Complete(Listing),
+    /// What happened since the last event.
+    Changes(Changes),
+    /// The store cannot be read; what it held before still stands. Sent again when the reason changes.
+    Failed {
+        /// Why.
+        error: StoreError,
+        /// When the first of an unbroken row of failures happened.
+        since: Instant,
+    },
+}
+
+/// A driver's deadlines and periods.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DriverOptions {
+    /// How long a full list may take.
+    pub list_deadline: Duration,
+    /// How long opening a watch may take.
+    pub watch_deadline: Duration,
+    /// The first delay after a failure.
+    pub backoff_min: Duration,
+    /// The longest delay between two attempts.
+    pub backoff_max: Duration,
+    /// How often a full list is compared with what the watch told, give or take a tenth.
+    pub audit_period: Duration,
+    /// How long a watch may lag behind such a list before a difference counts as a lost event. Also how
+    /// long a watch must have lived for its end not to count as a row of failures.
+    pub audit_grace: Duration,
+}
+
+impl DriverOptions {
+    /// For stores on this machine: quick to retry.
+    pub const fn local() -> Self {
+        Self { backoff_max: Duration::from_secs(1), audit_period: Duration::from_mins(5), ..Self::remote() }
+    }
+
+    /// For stores across a network: patient.
+    pub const fn remote() -> Self {
+        Self {
+            list_deadline: Duration::from_secs(30),
+            watch_deadline: Duration::from_secs(10),
+            backoff_min: Duration::from_millis(50),
+            backoff_max: Duration::from_secs(15),
+            audit_period: Duration::from_mins(10),
+            audit_grace: Duration::from_secs(2),
+        }
+    }
+}
+
+/// Follows one store and tells what it sees.
+#[derive(Debug)]
+pub struct Driver {
+    store: Arc<dyn Store>,
+    options: DriverOptions,
+    events: mpsc::Sender<SourceEvent>,
+    metrics: Arc<StoreMetrics>,
+    mirror: Mirror,
+    backoff: Backoff,
+    failure: Option<Failure>,
+}
+
+/// The present row of failures.
+#[derive(Debug)]
+struct Failure {
+    since: Instant,
+    told: StoreError,
+}
+
+/// Why a session with the store ended.
+#[derive(Debug)]
+enum Ended {
+    /// Nobody listens any more.
+    Closed,
+    /// The store could not be listed.
+    List(StoreError),
+    /// The watch could not be opened, or broke.
+    Watch(StoreError),
+    /// The watch ended without a word.
+    Silently,
+    /// The store asked for a new list.
+    Resync,
+    /// The watch went backwards to this revision.
+    Backwards(Revision),
+    /// The watch has not told everything.
+    Drift(usize),
+}
+
+impl Driver {
+    /// A driver of `store` that tells `events`, once [`run`](Self::run).
+    pub fn new(store: Arc<dyn Store>, options: DriverOptions, events: mpsc::Sender<SourceEvent>) -> Self {
+        let backoff = Backoff::new(options.backoff_min, options.backoff_max);
+        Self {
+            store,
+            options,
+            events,
+            metrics: Arc::default(),
+            mirror: Mirror::default(),
+            backoff,
+            failure: None,
+        }
+    }
+
+    /// What this driver counts.
+    pub fn metrics(&self) -> Arc<StoreMetrics> {
+        self.metrics.clone()
+    }
+
+    /// Follows the store until nobody listens; to stop earlier, drop the future.
+    pub async fn run(mut self) {
+        let store = self.store.describe().name;
+        loop {
+            let Err(ended) = self.session().await;
+            if matches!(ended, Ended::Closed) || self.settle(&store, ended).await.is_err() {
+                return;
+            }
+            let delay = self.backoff.delay(random());
+            tokio::select! {
+                () = sleep(delay) => {}
+                () = self.events.closed() => return,
+            }
+        }
+    }
+
+    /// One listing and the watch from it, for as long as they fit together.
+    async fn session(&mut self) -> Result<std::convert::Infallible, Ended> {
+        let listing = list(&self.store, &self.options, &self.metrics).await.map_err(Ended::List)?;
+        let revision = listing.revision;
+        debug!(%revision, objects = listing.items.len(), faults = listing.faults.len(), "store listed");
+        self.mirror.adopt(&listing);
+        self.failure = None;
+        self.emit(SourceEvent::Complete(listing)).await?;
+        let watch = self.watch(revision).await.map_err(Ended::Watch)?;
+        let opened = Instant::now();
+        let result = self.follow(watch).await;
+        if opened.elapsed() >= self.options.audit_grace {
+            self.backoff.reset();
+        }
+        result
+    }
+
+    async fn follow(&mut self, mut watch: WatchStream) -> Result<std::convert::Infallible, Ended> {
+        let mut audit = Audit::new(self.store.clone(), self.options.clone(), self.metrics.clone());
+        loop {
+            tokio::select! {
+                event = watch.next() => self.take(event).await?,
+                step = audit.step() => self.check(step)?,
+                () = self.events.closed() => return Err(Ended::Closed),
+            }
+        }
+    }
+
+    async fn take(&mut self, event: Option<Result<WatchEvent, StoreError>>) -> Result<(), Ended> {
+        let changes = match event {
+            Some(Ok(WatchEvent::Changes(changes))) => changes,
+            Some(Ok(WatchEvent::Resync)) => return Err(Ended::Resync),
+            Some(Err(error)) => return Err(Ended::Watch(error)),
+            None => return Err(Ended::Silently),
+        };
+        if !self.mirror.apply(&changes) {
+            return Err(Ended::Backwards(changes.revision));
+        }
+        if changes.changes.is_empty() && changes.faults.is_none() {
+            return Ok(());
+        }
+        self.emit(SourceEvent::Changes(changes)).await
+    }
+
+    fn check(&mut self, step: Step) -> Result<(), Ended> {
+        match step {
+            Step::Began => self.mirror.start_audit(),
+            Step::Failed(error) => return Err(Ended::List(error)),
+            Step::Compare(listing) => match self.mirror.drift(&listing) {
+                0 => self.backoff.reset(),
+                drift => return Err(Ended::Drift(drift)),
+            },
+        }
+        Ok(())
+    }
+
+    async fn watch(&self, from: Revision) -> Result<WatchStream, StoreError> {
+        timeout(self.options.watch_deadline, self.store.watch(from))
+            .await
+            .unwrap_or_else(|_| Err(too_slow("open a watch", self.options.watch_deadline)))
+    }
+
+    /// Says and counts why a session ended; only a store that cannot be listed has failed.
+    async fn settle(&mut self, store: &str, ended: Ended) -> Result<(), Ended> {
+        match &ended {
+            Ended::List(_) | Ended::Closed => {}
+            Ended::Watch(_) | Ended::Silently | Ended::Backwards(_) => self.metrics.watch_failed(),
+            Ended::Resync => self.metrics.resync(),
+            Ended::Drift(objects) => self.metrics.drift(*objects),
+        }
+        match ended {
+            Ended::List(error) => self.fail(store, error).await,
+            Ended::Resync => {
+                info!(store, "{ended}, listing again");
+                Ok(())
+            }
+            _ => {
+                warn!(store, "{ended}, listing again");
+                Ok(())
+            }
+        }
+    }
+
+    async fn fail(&mut self, store: &str, error: StoreError) -> Result<(), Ended> {
+        let since = self.failure.as_ref().map_or_else(Instant::now, |failure| failure.since);
+        if self.failure.as_ref().is_some_and(|failure| failure.told == error) {
+            return Ok(());
+        }
+        warn!(store, %error, hint = error.hint(), "store cannot be read, its last state stands");
+        self.failure = Some(Failure { since, told: error.clone() });
+        self.emit(SourceEvent::Failed { error, since }).await
+    }
+
+    async fn emit(&self, event: SourceEvent) -> Result<(), Ended> {
+        self.events.send(event).await.map_err(|_| Ended::Closed)
+    }
+}
+
+/// Lists under the deadline, and counts.
+async fn list(
+    store: &Arc<dyn Store>,
+    options: &DriverOptions,
+    metrics: &StoreMetrics,
+) -> Result<Listing, StoreError> {
+    metrics.list();
+    timeout(options.list_deadline, store.list())
+        .await
+        .unwrap_or_else(|_| Err(too_slow("list", options.list_deadline)))
+        .inspect_err(|_| metrics.list_failed())
+}
+
+fn too_slow(call: &str, deadline: Duration) -> StoreError {
+    StoreError::unavailable(format!("no answer within {deadline:?} to the call to {call}"))
+}
+
+impl fmt::Display for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Closed => f.write_str("nobody listens"),
+            Self::List(error) => write!(f, "the store cannot be read: {error}"),
+            Self::Watch(error) => write!(f, "the watch broke: {error}"),
+            Self::Silently => f.write_str("the watch ended"),
+            Self::Resync => f.write_str("the watch lost changes"),
+            Self::Backwards(revision) => write!(f, "the watch went backwards to revision {revision}"),
+            Self::Drift(objects) => write!(f, "the watch missed changes of {objects} objects"),
+        }
+    }
+}
