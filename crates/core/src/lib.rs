@@ -1,10 +1,12 @@
 //! Resource kinds, names, keys, field paths and reports of Biplane.
 //!
-//! What users write is turned into values here and nowhere else: text is split and identified,
-//! decoded into [`resources::Object`]s, and checked for what a shape cannot say.
+//! What users write is turned into values here and nowhere else: text is split and identified
+//! ([`document`]), decoded into [`resources::Object`]s ([`decode`]), and checked for what a shape
+//! cannot say.
 #![forbid(unsafe_code)]
 
 pub mod age;
+pub mod decode;
 pub mod document;
 pub mod key;
 pub mod location;
@@ -13,5 +15,10 @@ pub mod path;
 pub mod report;
 pub mod resources;
 pub mod scalars;
+pub mod schema;
+
+mod findings;
+mod shape;
 mod suggest;
+mod validate;
 mod yaml;

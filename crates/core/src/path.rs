@@ -53,6 +53,47 @@ impl fmt::Display for FieldPath {
     }
 }
 
+/// A path while it is walked: it borrows its names and costs nothing until it is reported.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Trail<'a> {
+    parent: Option<&'a Trail<'a>>,
+    step: Option<TrailStep<'a>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum TrailStep<'a> {
+    Field(&'a str),
+    Index(usize),
+}
+
+impl<'a> Trail<'a> {
+    pub(crate) const fn root() -> Self {
+        Self { parent: None, step: None }
+    }
+
+    pub(crate) const fn field(&'a self, name: &'a str) -> Self {
+        Self { parent: Some(self), step: Some(TrailStep::Field(name)) }
+    }
+
+    pub(crate) const fn index(&'a self, index: usize) -> Self {
+        Self { parent: Some(self), step: Some(TrailStep::Index(index)) }
+    }
+
+    pub(crate) fn path(&self) -> FieldPath {
+        let mut steps = Vec::new();
+        let mut here = Some(self);
+        while let Some(trail) = here {
+            steps.extend(trail.step.map(|step| match step {
+                TrailStep::Field(name) => Step::Field(name.to_owned()),
+                TrailStep::Index(index) => Step::Index(index),
+            }));
+            here = trail.parent;
+        }
+        steps.reverse();
+        FieldPath(steps)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -61,5 +102,14 @@ mod tests {
     fn path_reads_as_people_write_it() {
         let path = FieldPath::root().field("virtualHost").field("routes").index(0).field("matchers").index(1);
         assert_eq!(path.to_string(), "virtualHost.routes[0].matchers[1]");
+    }
+
+    #[test]
+    fn trail_yields_the_path_that_was_walked() {
+        let root = Trail::root();
+        let (routes, first);
+        routes = root.field("routes");
+        first = routes.index(0);
+        assert_eq!(first.field("matchers").path().to_string(), "routes[0].matchers");
     }
 }

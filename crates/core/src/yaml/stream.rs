@@ -81,6 +81,19 @@ impl<'a> Events<'a> {
     }
 }
 
+impl Events<'_> {
+    /// Checks that nothing follows the document that has been read.
+    pub(crate) fn finish(mut self) -> Result<(), Problem> {
+        while let Some(event) = self.0.next_event() {
+            let (event, span) = event.map_err(|error| problem(&error))?;
+            if matches!(event, Event::DocumentStart(..)) {
+                return Err(Problem::new(line(span.start.line()), "more than one document"));
+            }
+        }
+        Ok(())
+    }
+}
+
 fn line(line: usize) -> u32 {
     u32::try_from(line.max(1)).unwrap_or(u32::MAX)
 }

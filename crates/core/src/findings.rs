@@ -1,0 +1,78 @@
+//! What decoding and validation find about one object, collected until it is complete.
+
+use crate::key::ObjectKey;
+use crate::location::Location;
+use crate::path::{FieldPath, Step, Trail};
+use crate::report::{Report, Severity};
+
+/// The findings about one object.
+pub(crate) struct Findings<'a> {
+    key: &'a ObjectKey,
+    location: &'a Location,
+    reports: Vec<Report>,
+    /// What could not be read and was left out: what depends on it is not reported again.
+    dropped: Vec<FieldPath>,
+}
+
+impl<'a> Findings<'a> {
+    pub(crate) const fn new(key: &'a ObjectKey, location: &'a Location) -> Self {
+        Self { key, location, reports: Vec::new(), dropped: Vec::new() }
+    }
+
+    pub(crate) const fn key(&self) -> &'a ObjectKey {
+        self.key
+    }
+
+    /// An error about the object at a line (from 1) of its document.
+    pub(crate) fn error(&mut self, path: FieldPath, line: u32, message: impl Into<String>) -> &mut Report {
+        self.add(Report::error(self.key, path, message), line)
+    }
+
+    /// A warning about the object at a line (from 1) of its document.
+    pub(crate) fn warning(&mut self, path: FieldPath, line: u32, message: impl Into<String>) -> &mut Report {
+        self.add(Report::warning(self.key, path, message), line)
+    }
+
+    fn add(&mut self, report: Report, line: u32) -> &mut Report {
+        self.reports.push(report.at(self.location.offset(line.saturating_sub(1))));
+        self.reports.last_mut().expect("pushed above")
+    }
+
+    /// Notes that the field was left out.
+    pub(crate) fn drop_field(&mut self, trail: &Trail<'_>) {
+        self.dropped.push(trail.path());
+    }
+
+    /// Whether something at or above `path` was left out, so that a finding about its value is void.
+    pub(crate) fn is_void(&self, path: &FieldPath) -> bool {
+        self.dropped.iter().any(|dropped| path.0.starts_with(&dropped.0))
+    }
+
+    /// Whether that something is missing at `path` may be due to a field that was left out: one below
+    /// it, or beside it.
+    pub(crate) fn may_be_due_to_a_drop(&self, path: &FieldPath) -> bool {
+        self.is_void(path)
+            || self
+                .dropped
+                .iter()
+                .any(|dropped| dropped.0.starts_with(&path.0) || are_siblings(&dropped.0, &path.0))
+    }
+
+    /// All findings in the order of their lines.
+    pub(crate) fn into_reports(mut self) -> Vec<Report> {
+        self.reports.sort_by(|a, b| a.location.cmp(&b.location));
+        self.reports
+    }
+
+    pub(crate) fn has_errors(&self) -> bool {
+        self.reports.iter().any(|report| report.severity == Severity::Error)
+    }
+}
+
+/// Two fields of one mapping. Elements of a list do not count: each stands for itself.
+fn are_siblings(dropped: &[Step], path: &[Step]) -> bool {
+    matches!(
+        (dropped.split_last(), path.split_last()),
+        (Some((Step::Field(_), above)), Some((Step::Field(_), beside))) if above == beside
+    )
+}
