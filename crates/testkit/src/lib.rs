@@ -1,2 +1,40 @@
-//! Real servers as processes, an xDS client and eventually(): for tests only.
+//! What tests and benchmarks stand on: real servers as processes, an upstream and a client of our own, load,
+//! certificates, and [`eventually`]. A dev-dependency only.
+//!
+//! ```text
+//!  Files --> a directory <-- Biplane (process) --xDS--> Envoy (process) <-- Request, Load
+//!                                                          |
+//!                                                          +--> Upstream (thread)
+//! ```
+//!
+//! Starting and waiting panic with the end of the server's log, because a test has nothing better to do than
+//! to end there; asking a question (`request`, `stat`) returns a `Result`, because [`eventually`] asks again.
+//! Upstreams and load run on threads of their own: a test that blocks does not stall the traffic that it measures.
+//! Nothing here retries on its own, and everything that was started ends with the value that stands for it.
 #![forbid(unsafe_code)]
+
+mod background;
+pub mod biplane;
+pub mod certificates;
+pub mod directory;
+pub mod envoy;
+mod eventually;
+pub mod files;
+pub mod http;
+pub mod load;
+pub mod ports;
+pub mod process;
+mod tls;
+pub mod upstream;
+
+pub use biplane::Biplane;
+pub use certificates::{Authority, Identity};
+pub use directory::TempDir;
+pub use envoy::Envoy;
+pub use eventually::{Hopeless, eventually, throughout};
+pub use files::Files;
+pub use http::{ClientTls, Protocol, Request, Response};
+pub use load::Load;
+pub use ports::free_port;
+pub use process::Process;
+pub use upstream::Upstream;

@@ -1,0 +1,71 @@
+//! Ports that nobody else gets: neither another test of this process, nor one of another process, nor the kernel
+//! for an outgoing connection.
+//!
+//! A port that was free a moment ago is not one that stays free. So ports come from below the kernel's own range
+//! and each is held by a lock on a file for as long as this process lives, also while its server restarts.
+
+use std::fs::{self, File};
+use std::net::{Ipv4Addr, TcpListener};
+use std::ops::Range;
+use std::sync::Mutex;
+
+/// Below the range from which Linux takes the ports of outgoing connections.
+const RANGE: Range<u16> = 12_000..30_000;
+
+static HELD: Mutex<Vec<File>> = Mutex::new(Vec::new());
+
+/// A TCP port on loopback that is this process's own until it ends.
+pub fn free_port() -> u16 {
+    let mut held = HELD.lock().expect("nobody panics while holding this lock");
+    let folder = std::env::temp_dir().join("biplane-ports");
+    fs::create_dir_all(&folder).expect("the temporary directory is writable");
+    for port in candidates() {
+        let path = folder.join(port.to_string());
+        let file = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(path)
+            .expect("the folder is writable");
+        if file.try_lock().is_ok() && is_free(port) {
+            held.push(file);
+            return port;
+        }
+    }
+    panic!("all ports of {RANGE:?} are taken");
+}
+
+/// All of the range, from a place that differs between processes, so that they seldom meet.
+fn candidates() -> impl Iterator<Item = u16> {
+    let size = RANGE.end - RANGE.start;
+    let offset =
+        u16::try_from(std::process::id().wrapping_mul(97) % u32::from(size)).expect("less than the size");
+    (0..size).map(move |step| {
+        RANGE.start
+            + u16::try_from((u32::from(offset) + u32::from(step)) % u32::from(size))
+                .expect("less than the size")
+    })
+}
+
+fn is_free(port: u16) -> bool {
+    TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn no_port_is_given_twice() {
+        let ports: BTreeSet<u16> = (0..20).map(|_| free_port()).collect();
+        assert_eq!(ports.len(), 20);
+    }
+
+    #[test]
+    fn every_port_of_the_range_is_a_candidate() {
+        let all: BTreeSet<u16> = candidates().collect();
+        assert_eq!(all, RANGE.collect());
+    }
+}
