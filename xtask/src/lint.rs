@@ -1,9 +1,11 @@
 //! `cargo xtask lint`: what a reviewer should not have to say.
 
+use std::process::Command;
+
 use crate::command;
 use crate::failure::Result;
 use crate::progress::{Step, Steps};
-use crate::{edges, shape, workspace};
+use crate::{edges, shape, tools, workspace};
 
 /// `cargo xtask lint`.
 pub(crate) fn run() -> Result<()> {
@@ -20,7 +22,16 @@ pub(crate) fn check(step: &Step) -> Result<()> {
     shape::check()?;
     command::in_view(command::cargo().args(["fmt", "--all", "--check"]))
         .map_err(|failure| failure.hint("run `cargo fmt --all`"))?;
+    step.say("dependencies");
+    dependencies(step)?;
     step.say("clippy");
     let arguments = ["clippy", "--workspace", "--all-targets", "--locked", "--", "--deny", "warnings"];
     command::in_view(command::cargo().args(arguments))
+}
+
+/// Licences, banned crates and sources, as deny.toml has them. Not the advisories, which change without us.
+fn dependencies(step: &Step) -> Result<()> {
+    let mut deny = Command::new(tools::cargo_deny(step)?);
+    deny.current_dir(workspace::root()).args(["--locked", "check", "bans", "licenses", "sources"]);
+    command::in_view(&mut deny).map_err(|failure| failure.hint("deny.toml says what may come in, and why"))
 }

@@ -33,7 +33,7 @@ Commands:
                              --quick   unit tests only
                              FILTER    only the tests whose name contains FILTER
   tools                    install what tests need (Envoy, Debian packages); done by the others too
-  lint                     rustfmt, clippy, the crate edges and the shape of the sources
+  lint                     rustfmt, clippy, crate edges, dependencies, shape of the sources
   edges                    only the check of the crate edges
   bench [NAME..] [-- ARGS] run the benchmarks
 

