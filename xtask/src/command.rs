@@ -28,6 +28,16 @@ pub(crate) fn quietly(command: &mut Command) -> Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
+/// Runs a program with its errors in full view, and returns what it wrote to stdout for us.
+pub(crate) fn messages(command: &mut Command) -> Result<String> {
+    let output =
+        command.stdin(Stdio::null()).stderr(Stdio::inherit()).output().attempt(|| describe(command))?;
+    if !output.status.success() {
+        return Err(Failure::new(format!("{} failed ({})", describe(command), output.status)));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
 /// Runs a program with its output in full view.
 pub(crate) fn in_view(command: &mut Command) -> Result<()> {
     let status = command.stdin(Stdio::null()).status().attempt(|| describe(command))?;
@@ -78,6 +88,13 @@ mod tests {
             .to_string();
         assert!(failure.contains("sh -c"), "{failure}");
         assert!(failure.contains("no such thing"), "{failure}");
+    }
+
+    #[test]
+    fn messages_for_us_are_not_repeated_to_a_person() {
+        let failure = messages(Command::new("sh").args(["-c", "echo data; exit 1"]))
+            .expect_err("the program exits with 1");
+        assert_eq!(failure.to_string().lines().count(), 1, "{failure}");
     }
 
     #[test]

@@ -56,8 +56,7 @@ pub(crate) fn build(step: &Step) -> Result<PathBuf> {
         "--message-format",
         "json-render-diagnostics",
     ]);
-    cargo.stderr(std::process::Stdio::inherit());
-    let messages = command::quietly(&mut cargo)?;
+    let messages = command::messages(&mut cargo)?;
     let executable = messages.lines().filter_map(executable_of).next_back();
     executable.ok_or_else(|| Failure::new("cargo built no binary named biplane"))
 }

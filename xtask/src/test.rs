@@ -114,8 +114,8 @@ fn build_tests(options: &Options, steps: &mut Steps) -> Result<Binaries> {
     step.say("building ...");
     let mut cargo = command::cargo();
     cargo.args(["test", "--locked", "--no-run", "--message-format", "json-render-diagnostics"]);
-    cargo.args(options.selection()).stderr(Stdio::inherit());
-    let messages = command::quietly(&mut cargo)?;
+    cargo.args(options.selection());
+    let messages = command::messages(&mut cargo)?;
     step.done("built");
     Ok(Binaries::read(&messages))
 }
