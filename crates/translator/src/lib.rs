@@ -13,9 +13,13 @@
 //! touches. Nothing here keeps state, reads a clock, or does I/O; equal input gives equal bytes.
 #![forbid(unsafe_code)]
 
+pub mod descriptors;
+pub mod encode;
 pub mod lookup;
 pub mod names;
+mod proto;
 pub mod resource;
+pub mod route;
 
 pub use lookup::Lookup;
 pub use resource::{EnvoyName, EnvoyResource, EnvoyType, Output};

@@ -2,12 +2,15 @@
 //! came from. The protobuf struct that it was built from is gone by then: it would cost 48 times
 //! the memory of its encoding.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
 use biplane_core::key::ObjectKey;
 use biplane_core::report::Report;
 use bytes::Bytes;
+
+use crate::encode;
 
 /// The types of resources that the translator makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -71,6 +74,24 @@ pub struct EnvoyResource {
     pub references: Arc<[EnvoyName]>,
     /// The objects to blame when Envoy refuses it.
     pub origins: Arc<[ObjectKey]>,
+}
+
+impl EnvoyResource {
+    /// Encodes `message`. References and origins may come in any order and more than once.
+    pub fn encode(
+        kind: EnvoyType,
+        name: impl Into<Arc<str>>,
+        message: &impl prost::Message,
+        references: impl IntoIterator<Item = EnvoyName>,
+        origins: impl IntoIterator<Item = ObjectKey>,
+    ) -> Self {
+        Self {
+            name: EnvoyName::new(kind, name),
+            body: encode::canonical(kind.message(), message),
+            references: references.into_iter().collect::<BTreeSet<_>>().into_iter().collect(),
+            origins: origins.into_iter().collect::<BTreeSet<_>>().into_iter().collect(),
+        }
+    }
 }
 
 /// What one translation yields: resources, and what there is to say about the objects it used.
