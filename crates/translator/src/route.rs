@@ -1,0 +1,147 @@
+//! Virtual services and their route tables to Envoy routes, virtual hosts and route configurations.
+//!
+//! ```text
+//! virtual_service   one VirtualService + tables, options, groups ──▶ RouteSet: its routes, encoded one by one
+//! virtual_host      the RouteSets that share some domains        ──▶ VirtualHost bytes
+//! route_configuration   all VirtualHost bytes of a listener      ──▶ RouteConfiguration
+//! ```
+//!
+//! Only the first step translates and encodes. The other two join what is encoded: a change of one
+//! virtual service costs its own routes and a copy of the bytes around them.
+//!
+//! Invariant: a join has the bytes that encoding the whole message canonically would have.
+
+mod action;
+mod configuration;
+mod delegate;
+mod host;
+mod inherit;
+mod matcher;
+mod merge;
+mod options;
+mod scope;
+mod specificity;
+mod values;
+mod wire;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use biplane_core::key::{Kind, ObjectKey, ResourceRef};
+use biplane_core::path::FieldPath;
+use biplane_core::report::Report;
+use biplane_core::resources::VirtualService;
+use bytes::Bytes;
+
+use crate::lookup::Lookup;
+pub use configuration::route_configuration;
+pub use host::HostOptions;
+pub use matcher::MatcherIdentity;
+pub use merge::{VirtualHost, virtual_host};
+pub use specificity::Specificity;
+
+/// Where the options of a virtual host go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Placement {
+    /// Onto Envoy's virtual host: the usual case.
+    VirtualHost,
+    /// Into each route, for services that share a domain and differ in their options: the options of each then
+    /// hold for its own routes only.
+    Routes,
+}
+
+/// One encoded route with what merging needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EncodedRoute {
+    /// The `envoy.config.route.v3.Route` in canonical encoding.
+    pub bytes: Bytes,
+    /// What the route matches: two routes that match the same requests by the same words conflict.
+    pub matcher: MatcherIdentity,
+    /// How specific the matcher is.
+    pub specificity: Specificity,
+    /// The virtual service or the route table that wrote it.
+    pub owner: Arc<ObjectKey>,
+    /// Where its owner wrote it.
+    pub position: Position,
+}
+
+/// The place of a matcher among the routes of its owner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// The route, from 0.
+    pub route: u32,
+    /// The matcher of the route, from 0; `None`: the route has none written.
+    pub matcher: Option<u32>,
+}
+
+impl EncodedRoute {
+    /// The field of its owner that holds it.
+    pub fn path(&self) -> FieldPath {
+        let route = route_path(&self.owner, self.position.route as usize);
+        match self.position.matcher {
+            Some(matcher) => route.field("matchers").index(matcher as usize),
+            None => route,
+        }
+    }
+}
+
+/// The path of a route in the object that holds it.
+fn route_path(owner: &ObjectKey, index: usize) -> FieldPath {
+    let holder = match owner.kind {
+        Kind::VirtualService => FieldPath::root().field("virtualHost"),
+        _ => FieldPath::root(),
+    };
+    holder.field("routes").index(index)
+}
+
+/// The routes of one virtual service.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RouteSet {
+    /// The routes in the order in which Envoy tries them.
+    pub routes: Vec<EncodedRoute>,
+    /// What the virtual host around them carries.
+    pub host: HostOptions,
+    /// The upstreams that the routes name and that exist.
+    pub clusters: BTreeSet<ResourceRef>,
+    /// Whether a request header may name any upstream.
+    pub cluster_header: bool,
+    /// Whether a matcher is for CONNECT requests: the listener must let them in.
+    pub connect: bool,
+    /// Findings about the virtual service and what it uses, sorted.
+    pub reports: Vec<Report>,
+    /// The objects that the routes came from.
+    pub origins: BTreeSet<ObjectKey>,
+}
+
+/// The routes of the virtual service `service` at `key`, delegation and options resolved.
+pub fn virtual_service(
+    key: &ObjectKey,
+    service: &VirtualService,
+    placement: Placement,
+    lookup: &dyn Lookup,
+) -> RouteSet {
+    let mut scope = scope::Scope::new(key, lookup);
+    let Some(spec) = &service.virtual_host else { return scope.finish(Vec::new()) };
+    let host = host::resolve(&mut scope, spec);
+    let folded = match placement {
+        Placement::VirtualHost => None,
+        Placement::Routes => Some(&host),
+    };
+    scope.set.host = HostOptions::new(&host, placement);
+    let routes = delegate::walk(&mut scope, &spec.routes, folded);
+    scope.finish(routes)
+}
+
+/// The domains of a virtual service, in lower case as Envoy compares them; none written: all.
+pub fn domains(service: &VirtualService) -> BTreeSet<String> {
+    let written = service.virtual_host.iter().flat_map(|host| &host.domains);
+    let domains: BTreeSet<String> = written.map(|domain| domain.to_ascii_lowercase()).collect();
+    if domains.is_empty() { BTreeSet::from(["*".to_owned()]) } else { domains }
+}
+
+#[cfg(test)]
+#[expect(clippy::needless_pass_by_value, reason = "tests hand over what `json!` makes")]
+mod testing;
+#[cfg(test)]
+#[expect(clippy::needless_pass_by_value, reason = "tests hand over what `json!` makes")]
+mod tests;

@@ -1,0 +1,76 @@
+//! `multi`, and what an upstream group becomes: several upstreams by weight.
+
+use biplane_core::report::Report;
+use biplane_core::resources::route::WeightedDestination;
+use envoy_types::pb::envoy::config::route::v3::route::Action;
+use envoy_types::pb::envoy::config::route::v3::route_action::ClusterSpecifier;
+use envoy_types::pb::envoy::config::route::v3::weighted_cluster::ClusterWeight;
+use envoy_types::pb::envoy::config::route::v3::{RouteAction, WeightedCluster};
+
+use super::destination::{Target, subset, target};
+use super::{At, invalid};
+use crate::proto::uint32;
+use crate::route::options::header_manipulation;
+use crate::route::scope::Scope;
+
+/// `at` is the list of destinations.
+pub(super) fn translate(
+    scope: &mut Scope<'_>,
+    destinations: &[WeightedDestination],
+    at: At<'_>,
+) -> Option<Action> {
+    if let Err(why) = check_weights(destinations) {
+        scope.report(Report::error(at.object, (at.path)(), why));
+        return None;
+    }
+    let targets = targets(scope, destinations, at)?;
+    if targets.iter().all(|target| !target.exists) {
+        return Some(invalid::answer(scope, targets.into_iter().next()?.cluster));
+    }
+    let mut action = RouteAction::default();
+    if targets.iter().any(|target| !target.exists) {
+        action.cluster_not_found_response_code = invalid::share(scope).into();
+    }
+    let clusters =
+        destinations.iter().zip(targets).map(|(destination, target)| share(destination, target.cluster));
+    action.cluster_specifier = Some(ClusterSpecifier::WeightedClusters(WeightedCluster {
+        clusters: clusters.collect(),
+        ..WeightedCluster::default()
+    }));
+    Some(Action::Route(action))
+}
+
+/// Envoy refuses the whole route configuration for a sum that is 0 or does not fit.
+fn check_weights(destinations: &[WeightedDestination]) -> Result<(), &'static str> {
+    let weights = destinations.iter().map(|destination| u64::from(destination.weight.unwrap_or_default()));
+    match weights.sum::<u64>() {
+        0 => Err("the weights add up to 0, so the route is not used"),
+        sum if sum > u64::from(u32::MAX) => {
+            Err("the weights add up to more than 4294967295, so the route is not used")
+        }
+        _ => Ok(()),
+    }
+}
+
+fn targets(scope: &mut Scope<'_>, destinations: &[WeightedDestination], at: At<'_>) -> Option<Vec<Target>> {
+    let mut targets = Vec::with_capacity(destinations.len());
+    for (index, weighted) in destinations.iter().enumerate() {
+        let path = || (at.path)().index(index).field("destination");
+        targets.push(target(scope, &weighted.destination, At { path: &path, ..at })?);
+    }
+    Some(targets)
+}
+
+fn share(weighted: &WeightedDestination, cluster: String) -> ClusterWeight {
+    let mut share = ClusterWeight {
+        name: cluster,
+        weight: Some(uint32(weighted.weight.unwrap_or_default())),
+        metadata_match: subset(weighted.destination.subset.as_ref()),
+        ..ClusterWeight::default()
+    };
+    let options = weighted.options.as_ref();
+    if let Some(headers) = options.and_then(|options| options.header_manipulation.as_ref()) {
+        header_manipulation::apply_to_weight(headers, &mut share);
+    }
+    share
+}

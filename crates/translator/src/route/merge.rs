@@ -1,0 +1,74 @@
+//! Virtual hosts: the encoded routes of the services that share some domains, joined.
+//!
+//! One service is the usual case, and its routes go in as they are. Of several, [`order`] merges
+//! the routes, and [`conflict`] drops what an older service already matches by the same words.
+
+mod conflict;
+mod order;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use biplane_core::key::ObjectKey;
+use biplane_core::report::Report;
+use bytes::{Bytes, BytesMut};
+
+use super::{EncodedRoute, HostOptions, RouteSet, wire};
+
+/// Numbers of fields of `VirtualHost`. Host options have higher ones.
+const NAME: u32 = 1;
+const DOMAINS: u32 = 2;
+const ROUTES: u32 = 3;
+
+/// An encoded virtual host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VirtualHost {
+    /// Its name.
+    pub name: Arc<str>,
+    /// The `envoy.config.route.v3.VirtualHost` in canonical encoding.
+    pub bytes: Bytes,
+}
+
+/// The virtual host of `services`, the oldest first, for the domains that they share. Services whose
+/// [`HostOptions`] differ come with [`Placement::Routes`](super::Placement::Routes).
+///
+/// The reports are about conflicts: on the younger owner an error, on the older one a warning.
+pub fn virtual_host(
+    name: &str,
+    domains: &BTreeSet<String>,
+    services: &[(&ObjectKey, &RouteSet)],
+) -> (VirtualHost, Vec<Report>) {
+    let mut reports = Vec::new();
+    let hosts: Vec<_> = services.iter().map(|(_, set)| &set.host).collect();
+    let host = HostOptions::shared(&hosts);
+    let bytes = if let [(_, set)] = services {
+        join(name, domains, set.routes.iter(), &host)
+    } else {
+        let routes = conflict::survivors(services, domains, &mut reports);
+        join(name, domains, order::merged(services, &routes).into_iter(), &host)
+    };
+    reports.sort();
+    reports.dedup();
+    (VirtualHost { name: name.into(), bytes }, reports)
+}
+
+fn join<'a>(
+    name: &str,
+    domains: &BTreeSet<String>,
+    routes: impl Iterator<Item = &'a EncodedRoute> + Clone,
+    host: &Bytes,
+) -> Bytes {
+    let texts: usize = domains.iter().map(|domain| wire::put_len(DOMAINS, domain.as_bytes())).sum();
+    let encoded: usize = routes.clone().map(|route| wire::put_len(ROUTES, &route.bytes)).sum();
+    let length = wire::put_len(NAME, name.as_bytes()) + texts + encoded + host.len();
+    let mut buffer = BytesMut::with_capacity(length);
+    wire::put(NAME, name.as_bytes(), &mut buffer);
+    for domain in domains {
+        wire::put(DOMAINS, domain.as_bytes(), &mut buffer);
+    }
+    for route in routes {
+        wire::put(ROUTES, &route.bytes, &mut buffer);
+    }
+    buffer.extend_from_slice(host);
+    buffer.freeze()
+}

@@ -1,0 +1,46 @@
+//! Route options to fields of Envoy's `Route`, one file an option, named as in `biplane_core::options`.
+//!
+//! An option is a function in [`APPLY`] and a line in [`merge`]. Those that exist for virtual
+//! hosts too have a second function, which `host.rs` calls.
+
+pub(super) mod cors;
+pub(super) mod header_manipulation;
+mod lb_hash;
+mod max_stream_duration;
+pub(super) mod merge;
+pub(super) mod retries;
+mod rewrite;
+mod timeouts;
+mod upgrades;
+
+use biplane_core::options::RouteOptions;
+use envoy_types::pb::envoy::config::route::v3::route::Action;
+use envoy_types::pb::envoy::config::route::v3::{Route, RouteAction};
+
+/// Every option. Each looks at its own fields only, so their order means nothing.
+const APPLY: [fn(&RouteOptions, &mut Route); 8] = [
+    cors::apply,
+    header_manipulation::apply,
+    lb_hash::apply,
+    max_stream_duration::apply,
+    retries::apply,
+    rewrite::apply,
+    timeouts::apply,
+    upgrades::apply,
+];
+
+/// Writes the options into a route that has its action.
+pub(super) fn apply(options: &RouteOptions, route: &mut Route) {
+    for apply in APPLY {
+        apply(options, route);
+    }
+}
+
+/// The part of a route that is about upstreams; redirects and direct responses have none, and
+/// options about upstreams mean nothing there.
+fn forwarding(route: &mut Route) -> Option<&mut RouteAction> {
+    match &mut route.action {
+        Some(Action::Route(action)) => Some(action),
+        _ => None,
+    }
+}

@@ -1,0 +1,75 @@
+//! What one translation carries along: whom it may ask, and what it gathers besides the routes.
+
+use std::sync::Arc;
+
+use biplane_core::key::{Kind, ObjectKey, ResourceRef};
+use biplane_core::path::FieldPath;
+use biplane_core::report::Report;
+
+use super::{EncodedRoute, RouteSet, route_path};
+use crate::lookup::Lookup;
+
+/// The translation of one virtual service.
+pub(super) struct Scope<'a> {
+    /// The virtual service.
+    pub(super) service: Arc<ObjectKey>,
+    /// The other objects.
+    pub(super) lookup: &'a dyn Lookup,
+    /// What has been gathered.
+    pub(super) set: RouteSet,
+}
+
+impl<'a> Scope<'a> {
+    pub(super) fn new(service: &ObjectKey, lookup: &'a dyn Lookup) -> Self {
+        let mut set = RouteSet::default();
+        set.origins.insert(service.clone());
+        Self { service: Arc::new(service.clone()), lookup, set }
+    }
+
+    /// Everything that was gathered, with the routes. A table that is reached twice says everything twice, hence
+    /// the deduplication.
+    pub(super) fn finish(mut self, routes: Vec<EncodedRoute>) -> RouteSet {
+        self.set.reports.sort();
+        self.set.reports.dedup();
+        self.set.routes = routes;
+        self.set
+    }
+
+    pub(super) fn report(&mut self, report: Report) {
+        self.set.reports.push(report);
+    }
+
+    /// Notes that the object of `kind` shaped the routes.
+    pub(super) fn uses(&mut self, kind: Kind, name: &ResourceRef) {
+        self.set.origins.insert(name.key(kind));
+    }
+}
+
+/// A route of an object.
+#[derive(Clone, Copy)]
+pub(super) struct Place<'a> {
+    /// The virtual service or route table.
+    pub(super) owner: &'a Arc<ObjectKey>,
+    /// The route, from 0.
+    pub(super) index: usize,
+}
+
+impl Place<'_> {
+    pub(super) fn path(&self) -> FieldPath {
+        route_path(self.owner, self.index)
+    }
+
+    /// The position of a matcher of this route.
+    pub(super) fn position(&self, matcher: Option<usize>) -> super::Position {
+        let narrow = |index: usize| u32::try_from(index).unwrap_or(u32::MAX);
+        super::Position { route: narrow(self.index), matcher: matcher.map(narrow) }
+    }
+
+    pub(super) fn warning(&self, path: FieldPath, message: impl Into<String>) -> Report {
+        Report::warning(self.owner, path, message)
+    }
+
+    pub(super) fn error(&self, path: FieldPath, message: impl Into<String>) -> Report {
+        Report::error(self.owner, path, message)
+    }
+}
