@@ -20,6 +20,9 @@ pub mod names;
 mod proto;
 pub mod resource;
 pub mod route;
+pub mod secret;
+mod tls;
+pub mod upstream;
 
 pub use lookup::Lookup;
 pub use resource::{EnvoyName, EnvoyResource, EnvoyType, Output};

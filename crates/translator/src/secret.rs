@@ -1,0 +1,137 @@
+//! Secrets: key material as Envoy takes it, one Envoy `Secret` for the certificate and one for the roots.
+//!
+//! Nothing here is ever printed: Envoy's messages show their content in their `Debug` form, so they leave
+//! this file only as encoded bytes.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use biplane_core::key::{Kind, ObjectKey, ResourceRef};
+use biplane_core::path::FieldPath;
+use biplane_core::report::Report;
+use biplane_core::resources::Secret;
+use biplane_core::resources::secret::TlsSecret;
+use biplane_core::resources::tls::SslFiles;
+use envoy_types::pb::envoy::config::core::v3::DataSource;
+use envoy_types::pb::envoy::config::core::v3::data_source::Specifier;
+use envoy_types::pb::envoy::extensions::transport_sockets::tls::v3::secret::Type;
+use envoy_types::pb::envoy::extensions::transport_sockets::tls::v3::{
+    CertificateValidationContext, Secret as EnvoySecret, TlsCertificate,
+};
+
+use crate::names;
+use crate::resource::{EnvoyResource, EnvoyType, Output};
+
+/// The Envoy secrets of a `Secret` object: `<ref>/certificate` and `<ref>/validation`, as far as it
+/// has the parts for them.
+pub fn translate(name: &ResourceRef, secret: &Secret) -> Output {
+    let key = name.key(Kind::Secret);
+    let Some(tls) = &secret.tls else { return Output::default() };
+    let mut reports = incomplete(&key, tls);
+    let mut resources = Vec::new();
+    if has_certificate(tls) {
+        let certificate = certificate(tls, &key, &mut reports);
+        resources.push(resource(names::secret_certificate(name), Type::TlsCertificate(certificate), &key));
+    }
+    if let Some(root) = given(tls.root_ca.as_ref()) {
+        let validation = Type::ValidationContext(roots(inline(root)));
+        resources.push(resource(names::secret_validation(name), validation, &key));
+    }
+    Output { resources, reports }
+}
+
+/// Whether there are both a certificate and its key.
+pub(crate) fn has_certificate(tls: &TlsSecret) -> bool {
+    given(tls.cert_chain.as_ref()).is_some() && tls.private_key.as_ref().is_some_and(|key| !key.is_empty())
+}
+
+/// Whether there is a root to verify peers by.
+pub(crate) fn has_root(tls: &TlsSecret) -> bool {
+    given(tls.root_ca.as_ref()).is_some()
+}
+
+/// The Envoy secrets that read `files` on Envoy's machine. Envoy follows a file that is replaced by a rename.
+///
+/// Objects that name the same files make the same secrets: equal names, equal bytes.
+pub fn files(files: &SslFiles, origin: &ObjectKey) -> Vec<EnvoyResource> {
+    let certificate = certificate_file_name(files).map(|name| {
+        let certificate = TlsCertificate {
+            certificate_chain: files.tls_cert.as_deref().map(filename),
+            private_key: files.tls_key.as_deref().map(filename),
+            ocsp_staple: given(files.ocsp_staple.as_ref()).map(filename),
+            ..TlsCertificate::default()
+        };
+        resource(name, Type::TlsCertificate(certificate), origin)
+    });
+    let validation = root_file_name(files)
+        .zip(files.root_ca.as_deref())
+        .map(|(name, root)| resource(name, Type::ValidationContext(roots(filename(root))), origin));
+    certificate.into_iter().chain(validation).collect()
+}
+
+/// `file:<certificate>:<key>`, the name of the Envoy secret of a certificate in files, if both are given.
+pub(crate) fn certificate_file_name(files: &SslFiles) -> Option<String> {
+    let (certificate, key) = given(files.tls_cert.as_ref()).zip(given(files.tls_key.as_ref()))?;
+    let staple = given(files.ocsp_staple.as_ref()).map(|staple| format!(":{staple}")).unwrap_or_default();
+    Some(format!("file:{certificate}:{key}{staple}"))
+}
+
+/// `file:<root>`, the name of the Envoy secret of roots in a file.
+pub(crate) fn root_file_name(files: &SslFiles) -> Option<String> {
+    given(files.root_ca.as_ref()).map(|root| format!("file:{root}"))
+}
+
+fn given(text: Option<&String>) -> Option<&str> {
+    text.map(String::as_str).filter(|text| !text.is_empty())
+}
+
+/// Half a pair is a mistake that would show only in the handshake of whoever uses it.
+fn incomplete(key: &ObjectKey, tls: &TlsSecret) -> Vec<Report> {
+    let path = FieldPath::root().field("tls");
+    let certificate = given(tls.cert_chain.as_ref()).is_some();
+    let private_key = tls.private_key.as_ref().is_some_and(|key| !key.is_empty());
+    let missing = match (certificate, private_key) {
+        (true, false) => "certChain without privateKey",
+        (false, true) => "privateKey without certChain",
+        _ => return Vec::new(),
+    };
+    vec![Report::error(key, path, missing).hint("give both, or only rootCa")]
+}
+
+fn certificate(tls: &TlsSecret, key: &ObjectKey, reports: &mut Vec<Report>) -> TlsCertificate {
+    TlsCertificate {
+        certificate_chain: given(tls.cert_chain.as_ref()).map(inline),
+        private_key: tls.private_key.as_ref().map(|key| inline(key.expose())),
+        ocsp_staple: given(tls.ocsp_staple.as_ref()).and_then(|staple| {
+            let bytes = STANDARD.decode(staple.split_ascii_whitespace().collect::<String>());
+            bytes.map(data).map_err(|why| reports.push(bad_staple(key, &why))).ok()
+        }),
+        ..TlsCertificate::default()
+    }
+}
+
+fn bad_staple(key: &ObjectKey, why: &base64::DecodeError) -> Report {
+    let path = FieldPath::root().field("tls").field("ocspStaple");
+    Report::error(key, path, format!("not base64, so nothing is stapled: {why}"))
+        .hint("a DER-encoded OCSP response, in base64")
+}
+
+fn roots(source: DataSource) -> CertificateValidationContext {
+    CertificateValidationContext { trusted_ca: Some(source), ..CertificateValidationContext::default() }
+}
+
+fn inline(text: &str) -> DataSource {
+    DataSource { specifier: Some(Specifier::InlineString(text.to_owned())), ..DataSource::default() }
+}
+
+fn data(bytes: Vec<u8>) -> DataSource {
+    DataSource { specifier: Some(Specifier::InlineBytes(bytes)), ..DataSource::default() }
+}
+
+fn filename(path: &str) -> DataSource {
+    DataSource { specifier: Some(Specifier::Filename(path.to_owned())), ..DataSource::default() }
+}
+
+fn resource(name: String, kind: Type, origin: &ObjectKey) -> EnvoyResource {
+    let message = EnvoySecret { name: name.clone(), r#type: Some(kind) };
+    EnvoyResource::encode(EnvoyType::Secret, name, &message, [], [origin.clone()])
+}

@@ -1,0 +1,124 @@
+//! Upstreams: one Envoy cluster each, and the load assignment of those that Biplane hands the addresses of.
+//!
+//! ```text
+//! only IP addresses   EDS cluster + ClusterLoadAssignment: an address that comes or goes touches no cluster
+//! any DNS name        STRICT_DNS, hosts inline: Envoy resolves
+//! pipe                STATIC, the socket inline
+//! ```
+//!
+//! One file a part of the cluster. What Envoy would refuse is left out and reported, so that one bad part
+//! does not cost the upstream; what would make a connection less safe than its author asked for leaves
+//! the upstream without endpoints instead.
+
+mod circuit_breakers;
+mod connection;
+mod endpoints;
+mod health_check;
+mod load_balancer;
+mod outlier_detection;
+mod tls;
+
+use biplane_core::key::{Kind, ObjectKey, ResourceRef};
+use biplane_core::path::FieldPath;
+use biplane_core::report::Report;
+use biplane_core::resources::Upstream;
+use envoy_types::pb::envoy::config::cluster::v3::Cluster;
+use envoy_types::pb::envoy::config::cluster::v3::cluster::{
+    ClusterDiscoveryType, DiscoveryType, EdsClusterConfig,
+};
+use envoy_types::pb::envoy::config::endpoint::v3::ClusterLoadAssignment;
+
+use crate::resource::{EnvoyName, EnvoyResource, EnvoyType, Output};
+use crate::{Lookup, names, proto, secret};
+use endpoints::Endpoints;
+
+/// The cluster of the upstream `name`; with IP addresses only, its load assignment; the secrets of the
+/// files that it names. Asks `lookup` for the `Secret` that `sslConfig` refers to.
+pub fn translate(name: &ResourceRef, upstream: &Upstream, lookup: &dyn Lookup) -> Output {
+    let key = name.key(Kind::Upstream);
+    let mut report = Reporter { object: &key, reports: Vec::new() };
+    let mut endpoints = endpoints::of(upstream, &mut report);
+    let tls = tls::of(upstream, &endpoints, lookup, &mut report).unwrap_or_else(|tls::Unsafe| {
+        endpoints.clear();
+        tls::Tls::default()
+    });
+    let assignment = endpoints.assignment(&names::cluster(name), upstream, &tls.labels);
+    let mut cluster = cluster(name, upstream, &endpoints, &mut report);
+    cluster.transport_socket = tls.socket;
+    cluster.transport_socket_matches = tls.matches;
+
+    let references: Vec<EnvoyName> =
+        tls.references.into_iter().chain(endpoints.reference(&cluster.name)).collect();
+    let mut resources = Vec::new();
+    match endpoints.discovery() {
+        DiscoveryType::Eds => resources.push(load_assignment(&assignment, &key)),
+        _ => cluster.load_assignment = Some(assignment),
+    }
+    resources.push(EnvoyResource::encode(
+        EnvoyType::Cluster,
+        cluster.name.as_str(),
+        &cluster,
+        references,
+        [key.clone()],
+    ));
+    if let Some(files) = upstream.ssl_config.as_ref().and_then(|ssl| ssl.ssl_files.as_ref()) {
+        resources.extend(secret::files(files, &key));
+    }
+    resources.sort_by(|a, b| a.name.cmp(&b.name));
+    report.reports.sort();
+    Output { resources, reports: report.reports }
+}
+
+/// Where the parts of an upstream leave what they have to say.
+struct Reporter<'a> {
+    object: &'a ObjectKey,
+    reports: Vec<Report>,
+}
+
+impl Reporter<'_> {
+    fn error(&mut self, path: FieldPath, message: impl Into<String>, hint: impl Into<String>) {
+        self.reports.push(Report::error(self.object, path, message).hint(hint));
+    }
+
+    fn warning(&mut self, path: FieldPath, message: impl Into<String>, hint: impl Into<String>) {
+        self.reports.push(Report::warning(self.object, path, message).hint(hint));
+    }
+}
+
+fn load_assignment(assignment: &ClusterLoadAssignment, key: &ObjectKey) -> EnvoyResource {
+    EnvoyResource::encode(
+        EnvoyType::Endpoint,
+        assignment.cluster_name.as_str(),
+        assignment,
+        [],
+        [key.clone()],
+    )
+}
+
+fn cluster(
+    name: &ResourceRef,
+    upstream: &Upstream,
+    endpoints: &Endpoints<'_>,
+    report: &mut Reporter<'_>,
+) -> Cluster {
+    let name = names::cluster(name);
+    let discovery = endpoints.discovery();
+    let mut cluster = Cluster {
+        cluster_discovery_type: Some(ClusterDiscoveryType::Type(discovery.into())),
+        eds_cluster_config: (discovery == DiscoveryType::Eds)
+            .then(|| EdsClusterConfig { eds_config: Some(proto::ads()), service_name: name.clone() }),
+        name,
+        circuit_breakers: upstream.circuit_breakers.as_ref().map(circuit_breakers::of),
+        outlier_detection: upstream.outlier_detection.as_ref().map(outlier_detection::of),
+        health_checks: health_check::of(upstream, endpoints, report),
+        ignore_health_on_host_removal: upstream.ignore_health_on_host_removal.unwrap_or_default(),
+        lb_subset_config: endpoints.subsets(report),
+        ..Cluster::default()
+    };
+    load_balancer::apply(upstream.load_balancer_config.as_ref(), &mut cluster);
+    connection::apply(upstream, &mut cluster, report);
+    if discovery == DiscoveryType::StrictDns {
+        endpoints::apply_dns(upstream, &mut cluster);
+    }
+    cluster
+}
