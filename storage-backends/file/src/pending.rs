@@ -1,0 +1,294 @@
+//! What the kernel has told and nobody has read yet, and when it is time to read it. Pure: the
+//! clock comes from the caller.
+//!
+//! Every path carries a mark that says when it may be read on its own:
+//!
+//! | mark | seen | may be read |
+//! |---|---|---|
+//! | ready | closed after writing, renamed here, link or directory changed | at once |
+//! | created | created, nothing more: a link, a hard link, or the start of a write | after 20 ms |
+//! | writing | written to, not closed | 1 s after the last write, at most 10 s |
+//! | gone | deleted, or renamed to a name that does not count (an editor's backup) | after 50 ms |
+//!
+//! A batch is ripe when all its marks are and events have paused for a while: 1 ms, or half as
+//! long as the burst has lasted, up to 20 ms. A batch that is not ripe after 1 s goes without those that hold it up, and they
+//! hold up no other batch.
+
+use std::collections::{BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+const QUIET_MIN: Duration = Duration::from_millis(1);
+const QUIET_MAX: Duration = Duration::from_millis(20);
+const CREATED: Duration = Duration::from_millis(20);
+const GONE: Duration = Duration::from_millis(50);
+const WRITING_PAUSE: Duration = Duration::from_secs(1);
+const WRITING_MAX: Duration = Duration::from_secs(10);
+const BATCH_MAX: Duration = Duration::from_secs(1);
+
+/// More paths than this are not worth telling apart: everything is compared instead.
+const PATHS_MAX: usize = 100_000;
+
+/// What an event says about a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sign {
+    /// A file or link was created.
+    Created,
+    /// Content was written or cut.
+    Written,
+    /// A writer closed it.
+    Closed,
+    /// It was put here whole.
+    Ready,
+    /// Its mode or owner changed.
+    Touched,
+    /// It is not there any more.
+    Gone,
+}
+
+/// The paths of one reading.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Batch {
+    /// What to look at.
+    pub(crate) paths: BTreeSet<PathBuf>,
+    /// Events were lost: look at everything.
+    pub(crate) rescan: bool,
+}
+
+impl Batch {
+    /// Whether there is nothing to look at.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.paths.is_empty() && !self.rescan
+    }
+}
+
+/// When to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Nothing is pending.
+    Idle,
+    /// Not before this, unless more is told.
+    Wait(Instant),
+    /// Now.
+    Ripe,
+}
+
+/// Marks by path.
+#[derive(Debug, Default)]
+pub(crate) struct Pending {
+    marks: HashMap<PathBuf, Mark>,
+    rescan: bool,
+    burst: Option<Burst>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Burst {
+    first: Instant,
+    last: Instant,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Mark {
+    state: Sign,
+    since: Instant,
+    last: Instant,
+    /// It has held up a batch for as long as it may, and waits by itself from now on.
+    alone: bool,
+}
+
+impl Pending {
+    /// Takes in one event.
+    pub(crate) fn note(&mut self, path: &Path, sign: Sign, now: Instant) {
+        self.prolong(now);
+        let full = self.marks.len() >= PATHS_MAX;
+        match self.marks.get_mut(path) {
+            Some(mark) => mark.update(sign, now),
+            None if full => self.rescan = true,
+            None => {
+                self.marks.insert(path.to_owned(), Mark { state: sign, since: now, last: now, alone: false });
+            }
+        }
+    }
+
+    /// It turned out not to matter.
+    pub(crate) fn unmark(&mut self, path: &Path) {
+        self.marks.remove(path);
+    }
+
+    /// Whether the path was written to and not closed.
+    pub(crate) fn is_being_written(&self, path: &Path) -> bool {
+        self.marks.get(path).is_some_and(|mark| mark.state == Sign::Written)
+    }
+
+    /// Events were lost.
+    pub(crate) fn lose(&mut self, now: Instant) {
+        self.prolong(now);
+        self.rescan = true;
+    }
+
+    /// Whether it is time to read.
+    pub(crate) fn verdict(&self, now: Instant) -> Verdict {
+        match self.ripe_at() {
+            None => Verdict::Idle,
+            Some(at) if at <= now => Verdict::Ripe,
+            Some(at) => Verdict::Wait(at),
+        }
+    }
+
+    /// Hands out what may be read now; what still holds something up stays.
+    pub(crate) fn take(&mut self, now: Instant) -> Batch {
+        let ripe: BTreeSet<_> =
+            self.marks.iter().filter(|(_, mark)| mark.due() <= now).map(|(path, _)| path.clone()).collect();
+        self.marks.retain(|path, _| !ripe.contains(path));
+        self.marks.values_mut().for_each(|mark| mark.alone = true);
+        self.burst = None;
+        Batch { paths: ripe, rescan: std::mem::take(&mut self.rescan) }
+    }
+
+    fn prolong(&mut self, now: Instant) {
+        let first = self.burst.map_or(now, |burst| burst.first);
+        self.burst = Some(Burst { first, last: now });
+    }
+
+    fn ripe_at(&self) -> Option<Instant> {
+        let alone = self.marks.values().filter(|mark| mark.alone).map(Mark::due).min();
+        alone.into_iter().chain(self.batch_ripe_at()).min()
+    }
+
+    fn batch_ripe_at(&self) -> Option<Instant> {
+        let burst = self.burst?;
+        let due = || self.marks.values().filter(|mark| !mark.alone).map(Mark::due);
+        if due().next().is_none() && !self.rescan {
+            return None;
+        }
+        let all = due().chain([burst.quiet_at()]).max()?;
+        let some = due().chain(self.rescan.then_some(burst.first)).min()?;
+        Some(all.min(some.max(burst.first + BATCH_MAX)))
+    }
+}
+
+impl Burst {
+    fn quiet_at(self) -> Instant {
+        self.last + ((self.last - self.first) / 2).clamp(QUIET_MIN, QUIET_MAX)
+    }
+}
+
+impl Mark {
+    fn update(&mut self, sign: Sign, now: Instant) {
+        self.last = now;
+        let state = match (self.state, sign) {
+            (state, Sign::Touched) => state,
+            (_, sign) => sign,
+        };
+        let goes_on = state == self.state || (self.state, state) == (Sign::Created, Sign::Written);
+        if !goes_on {
+            self.since = now;
+        }
+        self.state = state;
+    }
+
+    fn due(&self) -> Instant {
+        match self.state {
+            Sign::Ready | Sign::Closed | Sign::Touched => self.since,
+            Sign::Created => self.since + CREATED,
+            Sign::Gone => self.since + GONE,
+            Sign::Written => (self.last + WRITING_PAUSE).min(self.since + WRITING_MAX),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Plays events at milliseconds and says when the batch is ripe, in milliseconds.
+    fn ripe_at(events: &[(u64, &str, Sign)]) -> Option<u128> {
+        let start = Instant::now();
+        let mut pending = Pending::default();
+        for (at, path, sign) in events {
+            pending.note(Path::new(path), *sign, start + Duration::from_millis(*at));
+        }
+        pending.ripe_at().map(|at| (at - start).as_millis())
+    }
+
+    #[test]
+    fn an_atomic_save_waits_a_millisecond() {
+        assert_eq!(ripe_at(&[(0, "/a.yaml", Sign::Ready)]), Some(1));
+    }
+
+    #[test]
+    fn a_write_in_place_waits_for_its_close() {
+        let open = [(0, "/a.yaml", Sign::Written), (10, "/a.yaml", Sign::Written)];
+        assert_eq!(ripe_at(&open), Some(1010));
+        let closed = [open[0], open[1], (12, "/a.yaml", Sign::Ready)];
+        assert_eq!(ripe_at(&closed), Some(18));
+    }
+
+    #[test]
+    fn a_save_that_first_moves_the_file_away_is_no_removal() {
+        let moved = [(0, "/a.yaml", Sign::Gone)];
+        assert_eq!(ripe_at(&moved), Some(50));
+        let saved = [
+            moved[0],
+            (1, "/a.yaml", Sign::Created),
+            (2, "/a.yaml", Sign::Written),
+            (3, "/a.yaml", Sign::Ready),
+        ];
+        assert_eq!(ripe_at(&saved), Some(4));
+    }
+
+    #[test]
+    fn a_long_burst_earns_a_longer_pause() {
+        let burst = [(0, "/a.yaml", Sign::Ready), (30, "/b.yaml", Sign::Ready)];
+        assert_eq!(ripe_at(&burst), Some(45));
+    }
+
+    #[test]
+    fn an_endless_burst_is_read_after_a_second() {
+        let burst: Vec<_> = (0..200).map(|n| (n * 10, "/a.yaml", Sign::Ready)).collect();
+        assert_eq!(ripe_at(&burst), Some(1000));
+    }
+
+    #[test]
+    fn one_writer_holds_up_one_batch_for_a_second_and_no_other() {
+        let start = Instant::now();
+        let at = |ms| start + Duration::from_millis(ms);
+        let mut pending = Pending::default();
+        pending.note(Path::new("/fast.yaml"), Sign::Ready, at(0));
+        (0..=11).for_each(|n| pending.note(Path::new("/slow.yaml"), Sign::Written, at(n * 100)));
+        assert_eq!(pending.verdict(at(1100)), Verdict::Ripe);
+        assert_eq!(pending.take(at(1100)).paths, BTreeSet::from(["/fast.yaml".into()]));
+        pending.note(Path::new("/next.yaml"), Sign::Ready, at(1200));
+        assert_eq!(pending.verdict(at(1201)), Verdict::Ripe);
+        assert_eq!(pending.take(at(1201)).paths, BTreeSet::from(["/next.yaml".into()]));
+        assert_eq!(pending.verdict(at(1201)), Verdict::Wait(at(2100)));
+    }
+
+    #[test]
+    fn a_writer_that_never_closes_is_read_after_ten_seconds() {
+        let writes: Vec<_> = (0..300).map(|n| (n * 100, "/log.yaml", Sign::Written)).collect();
+        let mut pending = Pending::default();
+        let start = Instant::now();
+        for (at, path, sign) in writes {
+            pending.note(Path::new(path), sign, start + Duration::from_millis(at));
+        }
+        assert_eq!(pending.marks[Path::new("/log.yaml")].due(), start + WRITING_MAX);
+    }
+
+    #[test]
+    fn lost_events_are_read_like_any_other() {
+        let now = Instant::now();
+        let mut pending = Pending::default();
+        assert_eq!(pending.verdict(now), Verdict::Idle);
+        pending.lose(now);
+        assert_eq!(pending.verdict(now + QUIET_MIN), Verdict::Ripe);
+        assert!(pending.take(now + QUIET_MIN).rescan);
+        assert_eq!(pending.verdict(now + QUIET_MIN), Verdict::Idle);
+    }
+
+    #[test]
+    fn a_mode_change_does_not_end_a_write() {
+        let events = [(0, "/a.yaml", Sign::Written), (1, "/a.yaml", Sign::Touched)];
+        assert_eq!(ripe_at(&events), Some(1001));
+    }
+}

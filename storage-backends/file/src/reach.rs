@@ -1,0 +1,167 @@
+//! Which logical paths (as they look from the root) lie behind which real ones (as events name
+//! them). The two differ wherever a symbolic link is on the way, and one real path may be reached on
+//! several logical ones. Pure.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::path::{Path, PathBuf};
+
+/// The directories that are read, and what lies between the root and the files behind links.
+#[derive(Debug, Default)]
+pub(crate) struct Reach {
+    directories: Relation,
+    links: Relation,
+}
+
+/// Logical paths to real ones, and back.
+#[derive(Debug, Default)]
+struct Relation {
+    real: BTreeMap<PathBuf, BTreeSet<PathBuf>>,
+    logical: HashMap<PathBuf, BTreeSet<PathBuf>>,
+}
+
+impl Reach {
+    /// The logical path is a directory, which is really there.
+    pub(crate) fn set_directory(&mut self, logical: &Path, real: &Path) {
+        if self.directory(logical) != Some(real) {
+            self.directories.forget(logical);
+            self.directories.add(logical, real);
+        }
+    }
+
+    /// The real path of a directory that is read.
+    pub(crate) fn directory(&self, logical: &Path) -> Option<&Path> {
+        self.directories.real.get(logical)?.first().map(PathBuf::as_path)
+    }
+
+    /// The way to the logical path leads through this link, or to this file behind links.
+    pub(crate) fn add_link(&mut self, logical: &Path, place: &Path) {
+        self.links.add(logical, place);
+    }
+
+    /// The way to the logical path is looked for anew.
+    pub(crate) fn clear_links(&mut self, logical: &Path) {
+        self.links.forget(logical);
+    }
+
+    /// The logical path, and what is below it, is not read any more.
+    pub(crate) fn forget(&mut self, logical: &Path) {
+        self.directories.forget_below(logical);
+        self.links.forget_below(logical);
+    }
+
+    /// The logical paths below one, in both senses.
+    pub(crate) fn below<'a>(&'a self, logical: &'a Path) -> impl Iterator<Item = &'a PathBuf> {
+        self.directories.below(logical).chain(self.links.below(logical))
+    }
+
+    /// Whether `real` is already being read on the way to the logical path, so that reading it once more would
+    /// never end.
+    pub(crate) fn leads_back(&self, logical: &Path, real: &Path) -> bool {
+        logical.ancestors().skip(1).any(|ancestor| self.directory(ancestor) == Some(real))
+    }
+
+    /// The logical paths to look at after an event at a real path, sorted.
+    pub(crate) fn affected(&self, event: &Path) -> BTreeSet<PathBuf> {
+        let through = self.links.logical(event).chain(self.directories.logical(event)).cloned();
+        let within = event.parent().zip(event.file_name()).into_iter();
+        let within =
+            within.flat_map(|(parent, name)| self.directories.logical(parent).map(move |at| at.join(name)));
+        through.chain(within).collect()
+    }
+
+    /// The real directories that have to be watched.
+    pub(crate) fn watched(&self) -> BTreeSet<PathBuf> {
+        let parents = self.links.logical.keys().filter_map(|place| place.parent());
+        self.directories.logical.keys().map(PathBuf::as_path).chain(parents).map(Path::to_owned).collect()
+    }
+
+    /// The real paths whose events matter whatever their names.
+    pub(crate) fn known(&self) -> HashSet<PathBuf> {
+        self.directories.logical.keys().chain(self.links.logical.keys()).cloned().collect()
+    }
+
+    /// How many directories are read.
+    pub(crate) fn len(&self) -> usize {
+        self.directories.real.len()
+    }
+}
+
+impl Relation {
+    fn add(&mut self, logical: &Path, real: &Path) {
+        self.real.entry(logical.to_owned()).or_default().insert(real.to_owned());
+        self.logical.entry(real.to_owned()).or_default().insert(logical.to_owned());
+    }
+
+    fn forget(&mut self, logical: &Path) {
+        for real in self.real.remove(logical).unwrap_or_default() {
+            let Some(known) = self.logical.get_mut(&real) else { continue };
+            known.remove(logical);
+            if known.is_empty() {
+                self.logical.remove(&real);
+            }
+        }
+    }
+
+    fn forget_below(&mut self, logical: &Path) {
+        let below: Vec<_> = self.below(logical).cloned().collect();
+        for path in &below {
+            self.forget(path);
+        }
+    }
+
+    fn below<'a>(&'a self, logical: &'a Path) -> impl Iterator<Item = &'a PathBuf> {
+        let from_here = self.real.range(logical.to_owned()..).map(|(path, _)| path);
+        from_here.take_while(move |path| path.starts_with(logical))
+    }
+
+    fn logical(&self, real: &Path) -> impl Iterator<Item = &PathBuf> {
+        self.logical.get(real).into_iter().flatten()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn paths(of: &[&str]) -> BTreeSet<PathBuf> {
+        of.iter().map(PathBuf::from).collect()
+    }
+
+    fn reach() -> Reach {
+        let mut reach = Reach::default();
+        reach.set_directory(Path::new("/root"), Path::new("/root"));
+        reach.set_directory(Path::new("/root/current"), Path::new("/srv/release-1"));
+        reach.add_link(Path::new("/root/current"), Path::new("/root/current"));
+        reach.add_link(Path::new("/root/a.yaml"), Path::new("/root/..data"));
+        reach.add_link(Path::new("/root/b.yaml"), Path::new("/root/..data"));
+        reach
+    }
+
+    #[test]
+    fn an_event_in_a_directory_is_seen_on_every_logical_path_to_it() {
+        assert_eq!(reach().affected(Path::new("/srv/release-1/x.yaml")), paths(&["/root/current/x.yaml"]));
+    }
+
+    #[test]
+    fn a_swapped_link_affects_everything_behind_it() {
+        let affected = reach().affected(Path::new("/root/..data"));
+        assert_eq!(affected, paths(&["/root/..data", "/root/a.yaml", "/root/b.yaml"]));
+    }
+
+    #[test]
+    fn what_is_forgotten_is_neither_watched_nor_known() {
+        let mut reach = reach();
+        reach.forget(Path::new("/root/current"));
+        reach.forget(Path::new("/root/a.yaml"));
+        reach.forget(Path::new("/root/b.yaml"));
+        assert_eq!(reach.watched(), paths(&["/root"]));
+        assert_eq!(reach.known().len(), 1);
+    }
+
+    #[test]
+    fn a_link_to_an_ancestor_leads_back() {
+        let reach = reach();
+        assert!(reach.leads_back(Path::new("/root/current/loop"), Path::new("/srv/release-1")));
+        assert!(!reach.leads_back(Path::new("/root/other"), Path::new("/srv/release-1")));
+    }
+}

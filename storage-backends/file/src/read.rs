@@ -1,0 +1,101 @@
+//! Reading one file: whole, within the limit, and without ever waiting for a pipe's writer.
+
+use std::fs::{File, Metadata, OpenOptions};
+use std::io::{self, Read as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use rustix::fs::OFlags;
+
+/// A file that is written to while it is read is read again, this often.
+const ATTEMPTS: usize = 3;
+
+/// Time stamps are as coarse as a kernel tick. What changed this shortly before it was read may have
+/// changed again without another stamp.
+const TICK: Duration = Duration::from_millis(100);
+
+/// What tells a file that has changed from one that has not, without reading it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Stamp {
+    device: u64,
+    inode: u64,
+    size: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+/// What reading a file gave.
+#[derive(Debug)]
+pub(crate) enum Read {
+    /// The file still has the stamp that was given.
+    Unchanged,
+    /// The content, and the stamp to know it by where that can be trusted.
+    Content(Vec<u8>, Option<Stamp>),
+    /// There is no such file.
+    Missing,
+    /// It is larger than the limit.
+    TooLarge(u64),
+    /// It is there and cannot be read.
+    Failed(String),
+}
+
+/// Reads the file at `path` unless it still has the stamp `known`.
+pub(crate) fn read(path: &Path, known: Option<&Stamp>, limit: u64) -> Read {
+    try_read(path, known, limit).unwrap_or_else(|error| match error.kind() {
+        io::ErrorKind::NotFound => Read::Missing,
+        _ => Read::Failed(error.to_string()),
+    })
+}
+
+fn try_read(path: &Path, known: Option<&Stamp>, limit: u64) -> io::Result<Read> {
+    let mut file = open(path)?;
+    let mut before = file.metadata()?;
+    if !before.is_file() {
+        return Ok(Read::Failed("it is not a regular file".to_owned()));
+    }
+    if known == Some(&Stamp::of(&before)) {
+        return Ok(Read::Unchanged);
+    }
+    let mut content = Vec::new();
+    for _ in 0..ATTEMPTS {
+        content.clear();
+        let size = (&mut file).take(limit + 1).read_to_end(&mut content)? as u64;
+        if size > limit {
+            return Ok(Read::TooLarge(before.len().max(size)));
+        }
+        let after = file.metadata()?;
+        if Stamp::of(&after) == Stamp::of(&before) {
+            return Ok(Read::Content(content, Stamp::of(&after).trusted(SystemTime::now())));
+        }
+        before = after;
+        file = open(path)?;
+    }
+    Ok(Read::Content(content, None))
+}
+
+/// Opens without blocking, as a pipe that nobody writes to would.
+fn open(path: &Path) -> io::Result<File> {
+    let flags = i32::try_from(OFlags::NONBLOCK.bits()).expect("open flags are ints");
+    OpenOptions::new().read(true).custom_flags(flags).open(path)
+}
+
+impl Stamp {
+    fn of(metadata: &Metadata) -> Self {
+        Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            size: metadata.size(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+        }
+    }
+
+    /// The stamp, if the file had rested for a while at `now`.
+    fn trusted(self, now: SystemTime) -> Option<Self> {
+        let seconds = u64::try_from(self.changed.0).ok()?;
+        let nanos = u32::try_from(self.changed.1).ok()?;
+        let changed = UNIX_EPOCH + Duration::new(seconds, nanos);
+        now.duration_since(changed).is_ok_and(|rested| rested > TICK).then_some(self)
+    }
+}

@@ -1,0 +1,251 @@
+//! The store itself: the async side of the tree. It decides when to read; the tree knows what.
+//!
+//! There is no task of its own: whoever lists or watches drives the reading. Several watches share one
+//! tree behind one lock that is held for the reading only, and one change log.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use biplane_store::{
+    After, Batch, ChangeLog, Changes, Description, Listing, Revision, RevisionScope, Store, StoreError,
+    WatchEvent, WatchStream,
+};
+use futures::StreamExt as _;
+use tokio::sync::{Mutex, watch};
+use tokio::time::{Instant, sleep, sleep_until};
+use tracing::info;
+
+use crate::inbox::Inbox;
+use crate::options::FileOptions;
+use crate::pending::Verdict;
+use crate::tree::{Mode, Tree};
+
+/// Events come in bursts: after the first one the others are left this long to arrive.
+const LULL: Duration = Duration::from_millis(1);
+
+/// How long a running git is waited for.
+const GIT_MAX: Duration = Duration::from_secs(2);
+
+/// How often a tree whose events cannot be had is compared.
+const POLL: Duration = Duration::from_secs(2);
+
+/// How often a reading is repeated before it is told, because more has happened meanwhile.
+const ROUNDS: usize = 3;
+
+/// A directory tree, or one file, as a store. Clones share the tree.
+#[derive(Clone)]
+pub struct FileStore {
+    name: Arc<str>,
+    options: Arc<FileOptions>,
+    tree: Arc<Mutex<Tree>>,
+    inbox: Arc<Inbox>,
+    log: Arc<ChangeLog>,
+}
+
+impl FileStore {
+    /// A store of what is below the options' root, which need not exist yet. Nothing is read before
+    /// the first call.
+    pub fn new(options: FileOptions) -> Result<Self, StoreError> {
+        let root = absolute(&options)?;
+        let inbox = Arc::new(Inbox::default());
+        Ok(Self {
+            name: format!("file://{}", root.display()).into(),
+            tree: Arc::new(Mutex::new(Tree::new(root, &options, inbox.clone()))),
+            inbox,
+            log: Arc::new(ChangeLog::new(Revision::default(), options.history)),
+            options: Arc::new(options),
+        })
+    }
+
+    /// Reads the whole tree and tells what is new.
+    async fn sweep<T: Send + 'static>(
+        &self,
+        mode: Mode,
+        answer: impl FnOnce(&Tree) -> T + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.lull(&mut self.inbox.subscribe()).await;
+        let (inbox, log) = (self.inbox.clone(), self.log.clone());
+        self.with_tree(move |tree| {
+            let told = inbox.take();
+            let is_first = tree.revision() == Revision::default();
+            tree.sweep(mode)?;
+            if publish(tree, &log) && told.is_empty() && !is_first {
+                info!("a full read found changes before any event told of them");
+            }
+            Ok(answer(tree))
+        })
+        .await
+    }
+
+    /// Reads what is pending and tells what is new. Reads again before telling if more has come up.
+    async fn advance(&self) -> Result<(), StoreError> {
+        let git_may_hold_until = Instant::now() + GIT_MAX;
+        let mut rounds = 0;
+        loop {
+            let wait_for_git = Instant::now() < git_may_hold_until;
+            match self.step(wait_for_git, rounds < ROUNDS).await? {
+                Step::Told => return Ok(()),
+                Step::GitIsAtWork => sleep(LULL * 2).await,
+                Step::MoreToRead => rounds += 1,
+            }
+            self.lull(&mut self.inbox.subscribe()).await;
+        }
+    }
+
+    async fn step(&self, wait_for_git: bool, wait_for_more: bool) -> Result<Step, StoreError> {
+        let (inbox, log, polls) = (self.inbox.clone(), self.log.clone(), self.polls().is_some());
+        self.with_tree(move |tree| {
+            if wait_for_git && tree.is_being_checked_out() {
+                return Ok(Step::GitIsAtWork);
+            }
+            let batch = inbox.take();
+            if polls { tree.sweep(Mode::Changed) } else { tree.apply(&batch) }?;
+            if wait_for_more && inbox.verdict() != Verdict::Idle {
+                return Ok(Step::MoreToRead);
+            }
+            publish(tree, &log);
+            Ok(Step::Told)
+        })
+        .await
+    }
+
+    /// Waits until what is pending is ripe; returns at once if nothing is.
+    async fn lull(&self, arrived: &mut watch::Receiver<u64>) {
+        while let Verdict::Wait(until) = self.inbox.verdict() {
+            arrived.borrow_and_update();
+            tokio::select! {
+                () = sleep_until(until.into()) => {}
+                _ = arrived.changed() => sleep(LULL).await,
+            }
+        }
+    }
+
+    /// Waits until there may be something to read.
+    async fn due(&self, arrived: &mut watch::Receiver<u64>) {
+        arrived.borrow_and_update();
+        if self.inbox.verdict() == Verdict::Idle {
+            tokio::select! {
+                _ = arrived.changed() => {}
+                () = sleep(self.polls().unwrap_or(self.options.root_check)) => {}
+            }
+        }
+        self.lull(arrived).await;
+    }
+
+    fn polls(&self) -> Option<Duration> {
+        self.options.poll.or_else(|| self.inbox.is_deaf().then_some(POLL))
+    }
+
+    /// Runs blocking work on the tree. If the caller goes away meanwhile the work still ends, and the tree
+    /// is whole; a file system that hangs holds the lock and not one thread per attempt.
+    async fn with_tree<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Tree) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let mut tree = self.tree.clone().lock_owned().await;
+        let done = tokio::task::spawn_blocking(move || work(&mut tree)).await;
+        done.unwrap_or_else(|error| match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => Err(StoreError::unavailable("the process is shutting down")),
+        })
+    }
+}
+
+/// How a reading ended.
+enum Step {
+    /// What was found is told.
+    Told,
+    /// Nothing was read: a git is writing the tree.
+    GitIsAtWork,
+    /// More has come up; nothing is told yet.
+    MoreToRead,
+}
+
+/// Tells the log what is new; whether anything was.
+fn publish(tree: &mut Tree, log: &ChangeLog) -> bool {
+    tree.commit().map(|changes| log.push(changes)).is_some()
+}
+
+fn absolute(options: &FileOptions) -> Result<PathBuf, StoreError> {
+    std::path::absolute(&options.root).map_err(|error| {
+        StoreError::invalid(format!("{} is no path: {error}", options.root.display()))
+            .with_hint("name a directory or a file")
+    })
+}
+
+#[async_trait]
+impl Store for FileStore {
+    fn describe(&self) -> Description {
+        Description { name: self.name.to_string(), writable: false, revisions: RevisionScope::Process }
+    }
+
+    async fn list(&self) -> Result<Listing, StoreError> {
+        self.sweep(Mode::Everything, Tree::listing).await
+    }
+
+    async fn watch(&self, from: Revision) -> Result<WatchStream, StoreError> {
+        let watch =
+            Watch { head: self.log.subscribe(), arrived: self.inbox.subscribe(), store: self.clone(), from };
+        let next = |watch: Option<Watch>| async move { Some(watch?.next().await) };
+        Ok(futures::stream::unfold(Some(watch), next).boxed())
+    }
+
+    async fn head(&self) -> Result<Revision, StoreError> {
+        self.sweep(Mode::Changed, Tree::revision).await
+    }
+
+    async fn commit(&self, _batch: Batch) -> Result<Revision, StoreError> {
+        Err(StoreError::ReadOnly { store: self.name.to_string() })
+    }
+}
+
+/// One open watch.
+struct Watch {
+    store: FileStore,
+    from: Revision,
+    head: watch::Receiver<Revision>,
+    arrived: watch::Receiver<u64>,
+}
+
+impl Watch {
+    /// The next word, and the watch if it goes on after it.
+    async fn next(mut self) -> (Result<WatchEvent, StoreError>, Option<Self>) {
+        loop {
+            self.head.borrow_and_update();
+            match self.store.log.after(self.from) {
+                After::Next(changes) => return self.tell(changes),
+                After::Lost => return (Ok(WatchEvent::Resync), None),
+                After::Nothing => {}
+            }
+            if let Err(error) = self.wait().await {
+                return (Err(error), None);
+            }
+        }
+    }
+
+    fn tell(mut self, changes: Changes) -> (Result<WatchEvent, StoreError>, Option<Self>) {
+        self.from = changes.revision;
+        (Ok(WatchEvent::Changes(changes)), Some(self))
+    }
+
+    /// Until the log has moved, or may have.
+    async fn wait(&mut self) -> Result<(), StoreError> {
+        tokio::select! {
+            _ = self.head.changed() => return Ok(()),
+            () = self.store.due(&mut self.arrived) => {}
+        }
+        self.store.advance().await
+    }
+}
+
+impl fmt::Debug for FileStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FileStore").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;
