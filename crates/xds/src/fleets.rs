@@ -1,55 +1,115 @@
-//! All fleets: their snapshots, the gate before the first answers, and the clients that are connected.
-//!
-//! Publishers and streams meet here and nowhere else. A publisher swaps a fleet's snapshot and wakes
-//! the streams of that fleet; a stream loads the snapshot and owes its client what changed. No lock is
-//! held while anything is sent.
+//! The fleets and what each ought to have: the control plane publishes, streams read. Invariant:
+//! a reader always sees a whole snapshot, and nobody holds a lock while it sends.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
-use arc_swap::ArcSwap;
 use tokio::sync::watch;
 
-use crate::node::NodeStatus;
 use crate::snapshot::{Change, Snapshot};
+use crate::status::NodeStatus;
 
-/// A handle on all fleets; cheap to clone.
-#[derive(Clone, Debug)]
-pub struct Fleets(Arc<Inner>);
+mod nodes;
 
-#[derive(Debug)]
-struct Inner {
-    fleets: Mutex<BTreeMap<String, Arc<Fleet>>>,
-    gate: watch::Sender<bool>,
-    nodes: Mutex<BTreeMap<u64, NodeStatus>>,
-    next_node: AtomicU64,
+pub(crate) use nodes::NodeEntry;
+use nodes::Nodes;
+
+/// Every fleet's snapshot and the nodes that are connected. A cheap handle: clones are the same.
+#[derive(Clone)]
+pub struct Fleets {
+    shared: Arc<Shared>,
 }
 
-/// One fleet: what it is served now, and a way to hear of changes.
-#[derive(Debug)]
-pub(crate) struct Fleet {
-    snapshot: ArcSwap<Snapshot>,
-    generation: watch::Sender<u64>,
-    configured: AtomicBool,
+struct Shared {
+    // A stream that waits for a fleet keeps a receiver of it; the sender never goes before them.
+    fleets: Mutex<BTreeMap<String, watch::Sender<Arc<Snapshot>>>>,
+    open: watch::Sender<bool>,
+    nodes: Nodes,
 }
 
-impl Fleet {
-    fn new() -> Self {
-        let generation = watch::Sender::new(0);
-        Self { snapshot: ArcSwap::default(), generation, configured: AtomicBool::new(false) }
+impl Fleets {
+    /// No fleet yet, and the gate shut.
+    pub fn new() -> Self {
+        let open = watch::Sender::new(false);
+        Self { shared: Arc::new(Shared { fleets: Mutex::default(), open, nodes: Nodes::default() }) }
     }
 
-    pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
-        self.snapshot.load_full()
+    /// Applies a change and wakes the fleet's streams. Returns the generation, which stays the same, with
+    /// nobody woken, if the change changes nothing. Costs as much as the change.
+    pub fn publish(&self, fleet: &str, change: Change) -> u64 {
+        let mut fleets = self.fleets();
+        let sender = entry(&mut fleets, fleet);
+        let current = sender.borrow().clone();
+        let next = Arc::new(current.with(change, Instant::now()));
+        let generation = next.generation();
+        if generation == current.generation() && current.configured() {
+            // Origins may differ: later streams see them, nobody is woken for them.
+            sender.send_if_modified(|snapshot| {
+                *snapshot = next;
+                false
+            });
+        } else {
+            sender.send_replace(next);
+        }
+        generation
     }
 
-    pub(crate) fn subscribe(&self) -> watch::Receiver<u64> {
-        self.generation.subscribe()
+    /// Opens the publish gate: until then every stream's answers are held.
+    pub fn open(&self) {
+        self.shared.open.send_replace(true);
     }
 
-    pub(crate) fn is_configured(&self) -> bool {
-        self.configured.load(Ordering::Relaxed)
+    /// Whether the publish gate is open.
+    pub fn is_open(&self) -> bool {
+        *self.shared.open.borrow()
+    }
+
+    /// Whether anybody has published for a fleet.
+    pub fn configured(&self, fleet: &str) -> bool {
+        self.snapshot(fleet).is_some()
+    }
+
+    /// The fleets that were published for, by name.
+    pub fn fleet_names(&self) -> Vec<String> {
+        let fleets = self.fleets();
+        fleets
+            .iter()
+            .filter(|(_, sender)| sender.borrow().configured())
+            .map(|(name, _)| name.clone())
+            .collect()
+    }
+
+    /// What a fleet ought to have; nothing if nobody has published for it.
+    pub fn snapshot(&self, fleet: &str) -> Option<Arc<Snapshot>> {
+        let snapshot = self.fleets().get(fleet)?.borrow().clone();
+        snapshot.configured().then_some(snapshot)
+    }
+
+    /// The connected nodes, by fleet and id. Per-type streams of one node are one entry.
+    pub fn nodes(&self) -> Vec<NodeStatus> {
+        self.shared.nodes.list()
+    }
+
+    /// The snapshots of a fleet as they come, whether or not it is configured yet.
+    pub(crate) fn watch(&self, fleet: &str) -> watch::Receiver<Arc<Snapshot>> {
+        let mut fleets = self.fleets();
+        // Names that only clients have brought must not pile up.
+        fleets.retain(|_, sender| sender.borrow().configured() || sender.receiver_count() > 0);
+        entry(&mut fleets, fleet).subscribe()
+    }
+
+    pub(crate) fn watch_open(&self) -> watch::Receiver<bool> {
+        self.shared.open.subscribe()
+    }
+
+    /// Lists a node for as long as the entry lives.
+    pub(crate) fn enter(&self, status: NodeStatus) -> NodeEntry {
+        self.shared.nodes.enter(status)
+    }
+
+    fn fleets(&self) -> MutexGuard<'_, BTreeMap<String, watch::Sender<Arc<Snapshot>>>> {
+        self.shared.fleets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -59,110 +119,67 @@ impl Default for Fleets {
     }
 }
 
-impl Fleets {
-    /// No fleets, the gate closed.
-    pub fn new() -> Self {
-        Self(Arc::new(Inner {
-            fleets: Mutex::default(),
-            gate: watch::Sender::new(false),
-            nodes: Mutex::default(),
-            next_node: AtomicU64::new(0),
-        }))
-    }
-
-    /// Changes what a fleet is served; gives the generation that holds the change. A change that
-    /// changes nothing wakes nobody. Publishers of one fleet take turns among themselves.
-    pub fn publish(&self, fleet: &str, change: Change) -> u64 {
-        let fleet = self.fleet(fleet);
-        fleet.configured.store(true, Ordering::Relaxed);
-        // The watch's lock makes load, change and store one step.
-        fleet.generation.send_if_modified(|generation| {
-            let Some(next) = fleet.snapshot.load().apply(change) else { return false };
-            *generation = next.generation();
-            fleet.snapshot.store(Arc::new(next));
-            true
-        });
-        *fleet.generation.borrow()
-    }
-
-    /// Opens the gate: from now on streams are answered. It never closes again.
-    pub fn open(&self) {
-        self.0.gate.send_if_modified(|open| !std::mem::replace(open, true));
-    }
-
-    /// Whether the gate is open.
-    pub fn is_open(&self) -> bool {
-        *self.0.gate.borrow()
-    }
-
-    /// Whether anything was ever published for a fleet.
-    pub fn configured(&self, fleet: &str) -> bool {
-        lock(&self.0.fleets).get(fleet).is_some_and(|fleet| fleet.is_configured())
-    }
-
-    /// The names of all configured fleets, sorted.
-    pub fn fleet_names(&self) -> Vec<String> {
-        let fleets = lock(&self.0.fleets);
-        fleets.iter().filter(|(_, fleet)| fleet.is_configured()).map(|(name, _)| name.clone()).collect()
-    }
-
-    /// What a fleet is served now; `None`: it is not configured.
-    pub fn snapshot(&self, fleet: &str) -> Option<Arc<Snapshot>> {
-        let fleet = lock(&self.0.fleets).get(fleet).filter(|fleet| fleet.is_configured()).cloned();
-        fleet.map(|fleet| fleet.snapshot())
-    }
-
-    /// All clients that are connected, in the order in which they came.
-    pub fn nodes(&self) -> Vec<NodeStatus> {
-        lock(&self.0.nodes).values().cloned().collect()
-    }
-
-    pub(crate) fn gate(&self) -> watch::Receiver<bool> {
-        self.0.gate.subscribe()
-    }
-
-    /// The fleet of a name, configured or not.
-    pub(crate) fn fleet(&self, name: &str) -> Arc<Fleet> {
-        let mut fleets = lock(&self.0.fleets);
-        if let Some(fleet) = fleets.get(name) {
-            return fleet.clone();
-        }
-        let fleet = Arc::new(Fleet::new());
-        fleets.insert(name.to_owned(), fleet.clone());
-        fleet
-    }
-
-    /// Enters a client; it stays until the ticket is dropped.
-    pub(crate) fn enter(&self, status: NodeStatus) -> Ticket {
-        let number = self.0.next_node.fetch_add(1, Ordering::Relaxed);
-        lock(&self.0.nodes).insert(number, status);
-        Ticket { fleets: self.clone(), number }
-    }
+fn entry<'a>(
+    fleets: &'a mut BTreeMap<String, watch::Sender<Arc<Snapshot>>>,
+    fleet: &str,
+) -> &'a watch::Sender<Arc<Snapshot>> {
+    fleets
+        .entry(fleet.to_owned())
+        .or_insert_with(|| watch::Sender::new(Arc::new(Snapshot::empty(Instant::now()))))
 }
 
-/// A client's place in the list of those that are connected.
-#[derive(Debug)]
-pub(crate) struct Ticket {
-    fleets: Fleets,
-    number: u64,
-}
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
 
-impl Ticket {
-    /// Says how the client stands now.
-    pub(crate) fn update(&self, change: impl FnOnce(&mut NodeStatus)) {
-        if let Some(status) = lock(&self.fleets.0.nodes).get_mut(&self.number) {
-            change(status);
-        }
+    use super::*;
+    use crate::resource::{Resource, ResourceName, ResourceType};
+
+    fn change(body: &'static str, origin: &str) -> Change {
+        let name = ResourceName::new(ResourceType::Cluster, "a");
+        let origins: Vec<Arc<str>> = vec![origin.into()];
+        let resource = Resource::new(name, Bytes::from_static(body.as_bytes()), vec![], origins);
+        Change { upserts: vec![Arc::new(resource)], ..Change::default() }
     }
-}
 
-impl Drop for Ticket {
-    fn drop(&mut self) {
-        lock(&self.fleets.0.nodes).remove(&self.number);
+    #[test]
+    fn publish_wakes_a_fleet_only_if_something_changed() {
+        let fleets = Fleets::new();
+        let mut watch = fleets.watch("edge");
+        assert_eq!(fleets.publish("edge", change("1", "x")), 1);
+        assert!(watch.has_changed().unwrap());
+        watch.mark_unchanged();
+        assert_eq!(fleets.publish("edge", change("1", "y")), 1);
+        assert!(!watch.has_changed().unwrap());
+        let origins =
+            fleets.snapshot("edge").unwrap().get(ResourceType::Cluster, "a").unwrap().origins.clone();
+        assert_eq!(*origins, ["y".into()]);
     }
-}
 
-/// Plain data is behind the locks of this module: a panic elsewhere leaves nothing half done.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+    #[test]
+    fn fleet_is_configured_by_its_first_publish_even_an_empty_one() {
+        let fleets = Fleets::new();
+        let watch = fleets.watch("edge");
+        assert!(!fleets.configured("edge"));
+        fleets.publish("edge", Change::default());
+        assert!(fleets.configured("edge"));
+        assert!(watch.has_changed().unwrap());
+        assert_eq!(fleets.fleet_names(), ["edge"]);
+    }
+
+    #[test]
+    fn fleet_that_only_clients_named_is_forgotten_with_them() {
+        let fleets = Fleets::new();
+        drop(fleets.watch("typo"));
+        drop(fleets.watch("other"));
+        assert_eq!(fleets.fleets().keys().collect::<Vec<_>>(), ["other"]);
+    }
+
+    #[test]
+    fn gate_opens_once_for_every_handle() {
+        let fleets = Fleets::new();
+        assert!(!fleets.is_open());
+        fleets.clone().open();
+        assert!(fleets.is_open());
+    }
 }

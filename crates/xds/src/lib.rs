@@ -1,18 +1,28 @@
-//! Snapshot, change journal, per-stream state machine and gRPC server for Envoy's xDS.
+//! The xDS server of Biplane: it holds what every fleet of Envoys ought to have and brings each
+//! connected Envoy there, safely and with as few bytes as there are changes.
 //!
 //! ```text
-//! publisher ─ Change ─▶ Fleets ─ Snapshot + journal ─▶ stream (no I/O) ─▶ server (tonic) ─▶ Envoy
+//! control plane ─ Change ─▶ Fleets ─ Snapshot ─▶ Stream (no I/O) ─ Response ─▶ session ─▶ Envoy
+//!                                                 ▲                              │
+//!                                                 └────────── ACK, NACK ─────────┘
 //! ```
 //!
-//! This crate knows Envoy's types by name and nothing of what is in them, nor where they come from.
+//! * [`resource`] is the unit: an encoded Envoy resource, its version and what it names.
+//! * [`snapshot`] is what a fleet ought to have: persistent maps and a journal of what changed.
+//! * [`fleets`] is the handle that the control plane publishes into and streams read from.
+//! * [`stream`] decides what one client is sent and when. It does no I/O and owns no clock.
+//! * [`wire`] is the protocol's messages; [`server`] puts streams on loopback gRPC.
+//!
+//! The crate knows resources by type and name only: nothing here looks into a body, and no other
+//! crate of Biplane is known to it.
 #![forbid(unsafe_code)]
 
-mod fleets;
-mod node;
-mod resource;
-mod snapshot;
+pub mod fleets;
+pub mod resource;
+pub mod snapshot;
+pub mod status;
 
 pub use fleets::Fleets;
-pub use node::{NodeStatus, Protocol, Rejection, TypeStatus};
 pub use resource::{Resource, ResourceName, ResourceType, Version};
-pub use snapshot::{Change, Presence, Snapshot};
+pub use snapshot::{Change, Snapshot};
+pub use status::{NodeStatus, Protocol, Rejection, TypeStatus};

@@ -1,94 +1,94 @@
-//! One Envoy resource as it is served: its bytes, framed once for every client, with what it names
-//! and whom to blame for it. This crate never looks into the bytes.
+//! An Envoy resource as the server keeps it: encoded, versioned and framed once, then shared by
+//! every client. Invariant: a resource never changes after it was made; equal bodies have equal
+//! versions, in every process.
 
 use std::fmt;
 use std::sync::Arc;
 
-use bytes::{BufMut as _, Bytes, BytesMut};
-use xxhash_rust::xxh3::xxh3_64;
+use bytes::{BufMut, Bytes, BytesMut};
+use prost::encoding::{encode_varint, encoded_len_varint};
 
-/// The types of resources, in the order in which one wake-up serves them: what is named before what names it.
+/// The types of resources that xDS carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ResourceType {
-    /// `envoy.config.cluster.v3.Cluster`, by CDS.
+    /// `envoy.config.cluster.v3.Cluster`
     Cluster,
-    /// `envoy.config.endpoint.v3.ClusterLoadAssignment`, by EDS.
+    /// `envoy.config.endpoint.v3.ClusterLoadAssignment`
     Endpoint,
-    /// `envoy.extensions.transport_sockets.tls.v3.Secret`, by SDS.
-    Secret,
-    /// `envoy.config.listener.v3.Listener`, by LDS.
+    /// `envoy.config.listener.v3.Listener`
     Listener,
-    /// `envoy.config.route.v3.ScopedRouteConfiguration`, by SRDS.
-    ScopedRoute,
-    /// `envoy.config.route.v3.RouteConfiguration`, by RDS.
+    /// `envoy.config.route.v3.RouteConfiguration`
     Route,
-    /// `envoy.config.route.v3.VirtualHost`, by VHDS.
+    /// `envoy.extensions.transport_sockets.tls.v3.Secret`
+    Secret,
+    /// `envoy.config.route.v3.ScopedRouteConfiguration`
+    ScopedRoute,
+    /// `envoy.config.route.v3.VirtualHost`
     VirtualHost,
-    /// `envoy.config.core.v3.TypedExtensionConfig`, by ECDS.
+    /// `envoy.config.core.v3.TypedExtensionConfig`
     ExtensionConfig,
-    /// `envoy.service.runtime.v3.Runtime`, by RTDS.
+    /// `envoy.service.runtime.v3.Runtime`
     Runtime,
 }
 
 impl ResourceType {
-    /// All types, in serving order.
+    /// Every type, in the order of their numbers.
     pub const ALL: [Self; 9] = [
         Self::Cluster,
         Self::Endpoint,
-        Self::Secret,
         Self::Listener,
-        Self::ScopedRoute,
         Self::Route,
+        Self::Secret,
+        Self::ScopedRoute,
         Self::VirtualHost,
         Self::ExtensionConfig,
         Self::Runtime,
     ];
 
-    /// The type URL.
+    /// The type URL of an `Any` that holds one.
     pub const fn type_url(self) -> &'static str {
         match self {
             Self::Cluster => "type.googleapis.com/envoy.config.cluster.v3.Cluster",
             Self::Endpoint => "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment",
-            Self::Secret => "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret",
             Self::Listener => "type.googleapis.com/envoy.config.listener.v3.Listener",
-            Self::ScopedRoute => "type.googleapis.com/envoy.config.route.v3.ScopedRouteConfiguration",
             Self::Route => "type.googleapis.com/envoy.config.route.v3.RouteConfiguration",
+            Self::Secret => "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret",
+            Self::ScopedRoute => "type.googleapis.com/envoy.config.route.v3.ScopedRouteConfiguration",
             Self::VirtualHost => "type.googleapis.com/envoy.config.route.v3.VirtualHost",
             Self::ExtensionConfig => "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig",
             Self::Runtime => "type.googleapis.com/envoy.service.runtime.v3.Runtime",
         }
     }
 
-    /// The type of a type URL.
+    /// The type that a type URL names.
     pub fn from_type_url(url: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.type_url() == url)
     }
 
-    /// Whether a response of the state of the world must hold all resources of the type, so that
-    /// absence deletes: clusters and listeners (xds_protocol, "State of the world").
-    pub const fn is_full_state(self) -> bool {
-        matches!(self, Self::Cluster | Self::Listener)
-    }
-
-    /// The name of its discovery service, in small letters.
-    pub const fn as_str(self) -> &'static str {
+    /// The name of its discovery service, short: `cds`, `eds`, ...
+    pub const fn short(self) -> &'static str {
         match self {
             Self::Cluster => "cds",
             Self::Endpoint => "eds",
-            Self::Secret => "sds",
             Self::Listener => "lds",
-            Self::ScopedRoute => "srds",
             Self::Route => "rds",
+            Self::Secret => "sds",
+            Self::ScopedRoute => "srds",
             Self::VirtualHost => "vhds",
             Self::ExtensionConfig => "ecds",
             Self::Runtime => "rtds",
         }
     }
+
+    /// Its place in [`ResourceType::ALL`].
+    pub(crate) const fn index(self) -> usize {
+        self as usize
+    }
 }
 
 impl fmt::Display for ResourceType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+        f.pad(self.short())
     }
 }
 
@@ -97,7 +97,7 @@ impl fmt::Display for ResourceType {
 pub struct ResourceName {
     /// Its type.
     pub kind: ResourceType,
-    /// Its name.
+    /// Its name, unique for the type.
     pub name: Arc<str>,
 }
 
@@ -114,113 +114,234 @@ impl fmt::Display for ResourceName {
     }
 }
 
-/// A version: a hash of the content. Equal content has equal versions in every process and on every
-/// replica; between different ones there is no order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Version(pub u64);
+/// The version of a resource: a hash of its body, so that replicas and restarts agree on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Version(u64);
 
-const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+/// The URL-safe alphabet of base64.
+const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-/// Eleven characters: Envoy sends one back for each resource that it holds when it reconnects.
-impl fmt::Display for Version {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let digit = |position: u32| DIGITS[(self.0 >> (6 * position) & 63) as usize] as char;
-        (0..11).try_for_each(|position| write!(f, "{}", digit(position)))
+impl Version {
+    /// The version of a body.
+    pub fn of(body: &[u8]) -> Self {
+        Self(xxhash_rust::xxh3::xxh3_64(body))
+    }
+
+    /// The version that [`Version`]'s `Display` has written so; nothing for another server's text.
+    pub fn parse(text: &str) -> Option<Self> {
+        let digits = text.as_bytes();
+        let fits = digits.len() == 11;
+        let digit = |byte: &u8| ALPHABET.iter().position(|known| known == byte).map(|value| value as u128);
+        let value = digits.iter().try_fold(0_u128, |value, byte| Some(value << 6 | digit(byte)?))?;
+        u64::try_from(value).ok().filter(|_| fits).map(Self)
+    }
+
+    /// The number itself, for those who combine versions.
+    pub const fn to_u64(self) -> u64 {
+        self.0
     }
 }
 
-/// A resource with its bytes in the two forms in which responses carry it.
-#[derive(Clone, PartialEq, Eq)]
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let digits: [u8; 11] = std::array::from_fn(|place| {
+            let shift = 6 * (10 - place);
+            ALPHABET[usize::try_from(self.0 >> shift & 63).expect("six bits fit")]
+        });
+        f.pad(std::str::from_utf8(&digits).expect("the alphabet is ASCII"))
+    }
+}
+
+/// What a stream remembers of a resource that it has sent: never the body, so that a slow client
+/// keeps no old configuration alive.
+#[derive(Debug)]
+pub(crate) struct Stamp {
+    /// The version; nothing where the client brought one that we do not know.
+    pub(crate) version: Option<Version>,
+    /// The names it refers to, sorted; nothing where we cannot know.
+    pub(crate) references: Option<Arc<[ResourceName]>>,
+}
+
+impl Stamp {
+    /// The stamp of what a client got from somebody else.
+    pub(crate) fn foreign() -> Arc<Self> {
+        Arc::new(Self { version: None, references: None })
+    }
+
+    /// Whether a client that holds this may be using `name`.
+    pub(crate) fn may_use(&self, name: &ResourceName) -> bool {
+        self.references.as_ref().is_none_or(|names| names.binary_search(name).is_ok())
+    }
+}
+
+/// An encoded Envoy resource.
+#[derive(Clone)]
 pub struct Resource {
     /// Type and name.
     pub name: ResourceName,
-    /// The version of the content.
+    /// The hash of the body.
     pub version: Version,
-    /// The encoded message: the value of the `Any`.
+    /// The message, in canonical encoding.
     pub body: Bytes,
-    /// The resources that it names.
+    /// What it names, sorted and unique: a route its clusters, a listener its routes and secrets, a
+    /// cluster its load assignment and secrets.
     pub references: Arc<[ResourceName]>,
-    /// The objects that it was made from, to blame when a client refuses it.
+    /// The objects to blame for it, for people to read.
     pub origins: Arc<[Arc<str>]>,
-    /// A field `resources` of a DeltaDiscoveryResponse, tag and length included.
-    pub(crate) delta: Bytes,
-    /// What precedes `body` in a field `resources` of a DiscoveryResponse.
-    pub(crate) sotw_head: Bytes,
+    /// Everything of the delta response's entry that comes before the body.
+    header: Bytes,
+    /// Where in `header` the state-of-the-world response's entry begins.
+    any_from: usize,
+    stamp: Arc<Stamp>,
 }
 
 impl Resource {
-    /// Frames a resource once for all clients.
+    /// Takes a canonically encoded message. References may come in any order and more than once.
     pub fn new(
         name: ResourceName,
         body: Bytes,
-        references: Arc<[ResourceName]>,
-        origins: Arc<[Arc<str>]>,
+        references: impl Into<Arc<[ResourceName]>>,
+        origins: impl Into<Arc<[Arc<str>]>>,
     ) -> Self {
-        let version = Version(xxh3_64(&body));
-        let any_head = any_head(name.kind, body.len());
-        let sotw_head = head(DELTA_RESOURCES, any_head.len() + body.len(), &any_head);
-        let delta = delta_frame(&name, version, &any_head, &body);
-        // One allocation holds the delta frame, and the body is a part of it.
-        let body = delta.slice(delta.len() - body.len()..);
-        Self { name, version, body, references, origins, delta, sotw_head }
+        let version = Version::of(&body);
+        let references = sorted(references.into());
+        let (header, any_from) = header(&name, version, body.len());
+        let stamp = Arc::new(Stamp { version: Some(version), references: Some(references.clone()) });
+        Self { name, version, body, references, origins: origins.into(), header, any_from, stamp }
+    }
+
+    /// The entry of a delta response: header and body, to be written one after the other.
+    pub(crate) fn delta_entry(&self) -> [Bytes; 2] {
+        [self.header.clone(), self.body.clone()]
+    }
+
+    /// The entry of a state-of-the-world response.
+    pub(crate) fn sotw_entry(&self) -> [Bytes; 2] {
+        [self.header.slice(self.any_from..), self.body.clone()]
+    }
+
+    pub(crate) fn stamp(&self) -> &Arc<Stamp> {
+        &self.stamp
+    }
+
+    /// The length of its entry in a delta response.
+    pub(crate) fn len(&self) -> usize {
+        self.header.len() + self.body.len()
     }
 }
 
-/// Bodies may be secret and are long.
+impl PartialEq for Resource {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+            && self.body == other.body
+            && self.references == other.references
+            && self.origins == other.origins
+    }
+}
+
+impl Eq for Resource {}
+
+// A body may be a secret: it is never printed.
 impl fmt::Debug for Resource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}@{} ({} bytes)", self.name, self.version, self.body.len())
+        f.debug_struct("Resource")
+            .field("name", &format_args!("{}", self.name))
+            .field("version", &format_args!("{}", self.version))
+            .field("bytes", &self.body.len())
+            .field("references", &self.references)
+            .field("origins", &self.origins)
+            .finish_non_exhaustive()
     }
 }
 
-/// Field 2 of both responses holds the resources.
-const DELTA_RESOURCES: u32 = 2;
-
-/// The front of an `Any`: its type URL, and tag and length of its value.
-fn any_head(kind: ResourceType, length: usize) -> BytesMut {
-    let mut buffer = BytesMut::new();
-    put_bytes(&mut buffer, 1, kind.type_url().as_bytes());
-    put_key(&mut buffer, 2);
-    put_varint(&mut buffer, length as u64);
-    buffer
+fn sorted(references: Arc<[ResourceName]>) -> Arc<[ResourceName]> {
+    if references.is_sorted_by(|one, next| one < next) {
+        return references;
+    }
+    let mut names = references.to_vec();
+    names.sort_unstable();
+    names.dedup();
+    names.into()
 }
 
-fn head(field: u32, length: usize, front: &[u8]) -> Bytes {
-    let mut buffer = BytesMut::with_capacity(front.len() + 12);
-    put_key(&mut buffer, field);
-    put_varint(&mut buffer, length as u64);
-    buffer.put_slice(front);
-    buffer.freeze()
+/// Length-delimited fields of the messages that frame a body. `resources` of both responses and
+/// `resource` of a delta entry have the same number, so the entry of a state-of-the-world response
+/// is the tail of the delta one.
+const RESOURCES: u8 = 2 << 3 | 2;
+const ENTRY_VERSION: u8 = 1 << 3 | 2;
+const ENTRY_NAME: u8 = 3 << 3 | 2;
+const ANY_TYPE_URL: u8 = 1 << 3 | 2;
+const ANY_VALUE: u8 = 2 << 3 | 2;
+
+fn header(name: &ResourceName, version: Version, body: usize) -> (Bytes, usize) {
+    let version = version.to_string();
+    let url = name.kind.type_url();
+    let any = field_length(url.len()) + field_length(body);
+    let entry = field_length(version.len()) + field_length(name.name.len()) + field_length(any);
+    let mut buffer = BytesMut::with_capacity(field_length(entry) - body);
+    begin(&mut buffer, RESOURCES, entry);
+    text(&mut buffer, ENTRY_VERSION, &version);
+    text(&mut buffer, ENTRY_NAME, &name.name);
+    let any_from = buffer.len();
+    begin(&mut buffer, RESOURCES, any);
+    text(&mut buffer, ANY_TYPE_URL, url);
+    begin(&mut buffer, ANY_VALUE, body);
+    (buffer.freeze(), any_from)
 }
 
-/// `Resource`: version 1, resource 2, name 3. The `Any` goes last so that the body ends the frame.
-fn delta_frame(name: &ResourceName, version: Version, any_head: &[u8], body: &[u8]) -> Bytes {
-    let mut inner = BytesMut::with_capacity(any_head.len() + body.len() + name.name.len() + 40);
-    put_bytes(&mut inner, 1, version.to_string().as_bytes());
-    put_bytes(&mut inner, 3, name.name.as_bytes());
-    put_key(&mut inner, 2);
-    put_varint(&mut inner, (any_head.len() + body.len()) as u64);
-    inner.put_slice(any_head);
-    let length = inner.len() + body.len();
-    let mut frame = BytesMut::with_capacity(length + 12);
-    put_key(&mut frame, DELTA_RESOURCES);
-    put_varint(&mut frame, length as u64);
-    frame.put_slice(&inner);
-    frame.put_slice(body);
-    frame.freeze()
+/// The length of a field with a one-byte key and `content` bytes.
+fn field_length(content: usize) -> usize {
+    1 + encoded_len_varint(content as u64) + content
 }
 
-/// A length-delimited field.
-pub(crate) fn put_bytes(buffer: &mut BytesMut, field: u32, value: &[u8]) {
-    put_key(buffer, field);
-    put_varint(buffer, value.len() as u64);
-    buffer.put_slice(value);
+fn begin(buffer: &mut BytesMut, key: u8, length: usize) {
+    buffer.put_u8(key);
+    encode_varint(length as u64, buffer);
 }
 
-fn put_key(buffer: &mut BytesMut, field: u32) {
-    prost::encoding::encode_key(field, prost::encoding::WireType::LengthDelimited, buffer);
+pub(crate) fn text(buffer: &mut BytesMut, key: u8, value: &str) {
+    begin(buffer, key, value.len());
+    buffer.put_slice(value.as_bytes());
 }
 
-fn put_varint(buffer: &mut BytesMut, value: u64) {
-    prost::encoding::encode_varint(value, buffer);
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn version_text_is_short_and_reads_back() {
+        for number in [0, 1, 63, 64, u64::MAX, Version::of(b"body").0] {
+            let text = Version(number).to_string();
+            assert_eq!(text.len(), 11);
+            assert_eq!(Version::parse(&text), Some(Version(number)));
+        }
+    }
+
+    #[test]
+    fn version_of_another_server_does_not_read() {
+        for text in ["", "1", "2026-11-23T10:00:00Z/4", "___________", "AAAAAAAAAAAA"] {
+            assert_eq!(Version::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn version_is_the_same_in_every_process() {
+        assert_eq!(Version::of(b"").to_u64(), 0x2d06_8005_38d3_94c2);
+        assert_ne!(Version::of(b"biplane"), Version::of(b"biplanes"));
+    }
+
+    #[test]
+    fn references_are_sorted_and_unique() {
+        let name = |name: &str| ResourceName::new(ResourceType::Cluster, name);
+        let route = ResourceName::new(ResourceType::Route, "r");
+        let resource = Resource::new(route, Bytes::new(), vec![name("b"), name("a"), name("b")], vec![]);
+        assert_eq!(*resource.references, [name("a"), name("b")]);
+    }
+
+    #[test]
+    fn debug_never_prints_a_body() {
+        let name = ResourceName::new(ResourceType::Secret, "s");
+        let resource = Resource::new(name, Bytes::from_static(b"PRIVATE"), vec![], vec![]);
+        assert!(!format!("{resource:?}").contains("PRIVATE"));
+    }
 }

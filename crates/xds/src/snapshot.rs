@@ -1,168 +1,188 @@
-//! What one fleet is served at one moment, and what changed lately.
-//!
-//! A snapshot is a value: publishing makes the next one, at a cost that grows with the change and not
-//! with the configuration. The journal tells which names changed since a generation, so that a
-//! stream never compares whole snapshots; one that fell behind the journal does, once.
-//!
-//! Invariant: every name whose resource differs between two generations stands in the journal
-//! entries between them, for as long as the journal reaches back.
+//! What a fleet ought to have at one moment. Snapshots are persistent: the next one shares all that
+//! did not change, so keeping one is cheap and publishing costs as much as the change.
+//! Invariant: a snapshot never changes; the journal names every difference between two generations.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use imbl::{OrdMap, OrdSet, Vector};
 
 use crate::resource::{Resource, ResourceName, ResourceType};
 
-/// What a publisher changes. A name in several lists counts where it stands last: upserts, then
-/// removals, then unknown.
+/// Names kept in the journal. A client that is further behind has its versions compared in full, which at
+/// this size costs about as much as reading the journal would.
+const JOURNAL_NAMES: usize = 65_536;
+
+/// What changes in a fleet, all at once. Removals are applied first, then what became unknown, then
+/// upserts; of two upserts of one name the last stands.
 #[derive(Clone, Debug, Default)]
 pub struct Change {
-    /// Resources that are now these.
+    /// Resources that are new or different.
     pub upserts: Vec<Arc<Resource>>,
-    /// Resources that are known to be gone.
+    /// Names that are known to be gone.
     pub removals: Vec<ResourceName>,
-    /// Resources whose source failed: neither there nor known to be absent. Requests for them wait.
+    /// Names whose source failed: neither present nor known to be absent. One that is present stays as it is;
+    /// otherwise clients that ask are not answered until its fate is known.
     pub unknown: Vec<ResourceName>,
 }
 
-/// Names that the journal keeps, over all its entries. A stream that is further behind than that
-/// compares in full, which costs about as much as reading so many entries.
-const JOURNAL_NAMES: usize = 16_384;
-
-/// One fleet at one generation.
-#[derive(Clone, Default)]
-pub struct Snapshot {
-    generation: u64,
-    resources: BTreeMap<ResourceType, OrdMap<Arc<str>, Arc<Resource>>>,
-    unknown: OrdSet<ResourceName>,
-    journal: Vector<Entry>,
-    journal_names: usize,
+/// What is known of a name.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Lookup<'a> {
+    /// It exists.
+    Present(&'a Arc<Resource>),
+    /// Its source failed.
+    Unknown,
+    /// It does not exist.
+    Absent,
 }
 
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 struct Entry {
     generation: u64,
     names: Arc<[ResourceName]>,
 }
 
-/// How a name stands in a snapshot.
-#[derive(Clone, Copy, Debug)]
-pub enum Presence<'a> {
-    /// There it is.
-    Present(&'a Arc<Resource>),
-    /// It is known not to exist.
-    Absent,
-    /// Nobody can tell now.
-    Unknown,
+/// Everything that a fleet ought to have.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    generation: u64,
+    configured: bool,
+    published: Instant,
+    types: [OrdMap<Arc<str>, Arc<Resource>>; ResourceType::ALL.len()],
+    unknown: OrdSet<ResourceName>,
+    journal: Vector<Entry>,
+    journal_names: usize,
 }
 
 impl Snapshot {
-    /// Counts the changes of this process; the first snapshot, empty, is 0.
+    /// The snapshot of a fleet that nobody has configured.
+    pub(crate) fn empty(now: Instant) -> Self {
+        Self {
+            generation: 0,
+            configured: false,
+            published: now,
+            types: std::array::from_fn(|_| OrdMap::new()),
+            unknown: OrdSet::new(),
+            journal: Vector::new(),
+            journal_names: 0,
+        }
+    }
+
+    /// The number of changes that led here.
     pub const fn generation(&self) -> u64 {
         self.generation
     }
 
-    /// A resource.
-    pub fn get(&self, name: &ResourceName) -> Option<&Arc<Resource>> {
-        self.resources.get(&name.kind)?.get(&name.name)
+    /// Whether anybody has published for this fleet.
+    pub const fn configured(&self) -> bool {
+        self.configured
     }
 
-    /// How a name stands.
-    pub fn presence(&self, name: &ResourceName) -> Presence<'_> {
-        match self.get(name) {
-            Some(resource) => Presence::Present(resource),
-            None if self.unknown.contains(name) => Presence::Unknown,
-            None => Presence::Absent,
-        }
+    /// When it was published.
+    pub const fn published(&self) -> Instant {
+        self.published
     }
 
-    /// All resources of a type, sorted by name.
-    pub fn all(&self, kind: ResourceType) -> impl Iterator<Item = &Arc<Resource>> {
-        self.resources.get(&kind).into_iter().flat_map(OrdMap::values)
+    /// The resource of a name.
+    pub fn get(&self, kind: ResourceType, name: &str) -> Option<&Arc<Resource>> {
+        self.types[kind.index()].get(name)
+    }
+
+    /// The resources of a type, by name.
+    pub fn resources(&self, kind: ResourceType) -> impl Iterator<Item = &Arc<Resource>> {
+        self.types[kind.index()].values()
     }
 
     /// How many resources of a type there are.
     pub fn count(&self, kind: ResourceType) -> usize {
-        self.resources.get(&kind).map_or(0, OrdMap::len)
+        self.types[kind.index()].len()
     }
 
-    /// The names that changed after `generation`; `None`: the journal does not reach back that far.
-    pub fn changed_since(&self, generation: u64) -> Option<BTreeSet<ResourceName>> {
-        if generation == self.generation {
-            return Some(BTreeSet::new());
-        }
-        let oldest = self.journal.front()?.generation;
-        if generation + 1 < oldest {
-            return None;
-        }
-        let later = self.journal.iter().rev().take_while(|entry| entry.generation > generation);
-        Some(later.flat_map(|entry| entry.names.iter().cloned()).collect())
+    /// Names whose source failed before it ever told.
+    pub fn unknown(&self) -> impl Iterator<Item = &ResourceName> {
+        self.unknown.iter()
     }
 
-    /// The next snapshot; `None` where nothing differs.
-    pub(crate) fn apply(&self, change: Change) -> Option<Self> {
+    pub(crate) fn lookup(&self, kind: ResourceType, name: &Arc<str>) -> Lookup<'_> {
+        match self.get(kind, name) {
+            Some(resource) => Lookup::Present(resource),
+            None if self.unknown.is_empty() => Lookup::Absent,
+            None if self.unknown.contains(&ResourceName { kind, name: name.clone() }) => Lookup::Unknown,
+            None => Lookup::Absent,
+        }
+    }
+
+    /// The names that changed after `generation`, some of them more than once; nothing if that is too long ago.
+    pub(crate) fn changes_since(&self, generation: u64) -> Option<impl Iterator<Item = &ResourceName>> {
+        let first = self.journal.front().map_or(self.generation + 1, |entry| entry.generation);
+        let skip = (generation + 1).checked_sub(first)?;
+        let skip = usize::try_from(skip).ok()?;
+        Some(self.journal.iter().skip(skip).flat_map(|entry| entry.names.iter()))
+    }
+
+    /// The snapshot after `change`; nothing if the change changes nothing that a client could see.
+    pub(crate) fn with(&self, change: Change, now: Instant) -> Self {
         let mut next = self.clone();
-        let mut changed = BTreeSet::new();
+        let mut changed = BTreeMap::new();
+        for name in change.removals {
+            next.remove(&name, &mut changed);
+        }
+        for name in change.unknown {
+            next.mark_unknown(name, &mut changed);
+        }
         for resource in change.upserts {
             next.upsert(resource, &mut changed);
         }
-        for name in change.removals {
-            next.remove(name, &mut changed);
+        next.configured = true;
+        let before = self;
+        let names: Vec<_> = changed.into_keys().filter(|name| before.differs(&next, name)).collect();
+        if !names.is_empty() {
+            next.generation += 1;
+            next.published = now;
+            next.record(names);
         }
-        for name in change.unknown {
-            next.forget(name, &mut changed);
-        }
-        if changed.is_empty() {
-            return None;
-        }
-        next.generation += 1;
-        next.record(changed.into_iter().collect());
-        Some(next)
+        next
     }
 
-    fn upsert(&mut self, resource: Arc<Resource>, changed: &mut BTreeSet<ResourceName>) {
+    fn differs(&self, next: &Self, name: &ResourceName) -> bool {
+        match (self.lookup(name.kind, &name.name), next.lookup(name.kind, &name.name)) {
+            (Lookup::Present(old), Lookup::Present(new)) => old.version != new.version,
+            (Lookup::Unknown, Lookup::Unknown) | (Lookup::Absent, Lookup::Absent) => false,
+            _ => true,
+        }
+    }
+
+    fn remove(&mut self, name: &ResourceName, changed: &mut BTreeMap<ResourceName, ()>) {
+        let present = self.types[name.kind.index()].remove(&name.name).is_some();
+        let unknown = self.unknown.remove(name).is_some();
+        if present || unknown {
+            changed.insert(name.clone(), ());
+        }
+    }
+
+    fn mark_unknown(&mut self, name: ResourceName, changed: &mut BTreeMap<ResourceName, ()>) {
+        if self.get(name.kind, &name.name).is_none() && self.unknown.insert(name.clone()).is_none() {
+            changed.insert(name, ());
+        }
+    }
+
+    /// Takes the resource even if its version is the same: its origins may have changed.
+    fn upsert(&mut self, resource: Arc<Resource>, changed: &mut BTreeMap<ResourceName, ()>) {
         let name = resource.name.clone();
         self.unknown.remove(&name);
-        let table = self.resources.entry(name.kind).or_default();
-        let before = table.insert(name.name.clone(), resource.clone());
-        if before.is_none_or(|before| {
-            before.version != resource.version || before.references != resource.references
-        }) {
-            changed.insert(name);
-        }
+        self.types[name.kind.index()].insert(name.name.clone(), resource);
+        changed.insert(name, ());
     }
 
-    fn remove(&mut self, name: ResourceName, changed: &mut BTreeSet<ResourceName>) {
-        let there = self.resources.get_mut(&name.kind).and_then(|table| table.remove(&name.name)).is_some();
-        if self.unknown.remove(&name).is_some() || there {
-            changed.insert(name);
-        }
-    }
-
-    fn forget(&mut self, name: ResourceName, changed: &mut BTreeSet<ResourceName>) {
-        self.resources.get_mut(&name.kind).and_then(|table| table.remove(&name.name));
-        if self.unknown.insert(name.clone()).is_none() {
-            changed.insert(name);
-        }
-    }
-
-    fn record(&mut self, names: Arc<[ResourceName]>) {
+    fn record(&mut self, names: Vec<ResourceName>) {
         self.journal_names += names.len();
-        self.journal.push_back(Entry { generation: self.generation, names });
-        while self.journal_names > JOURNAL_NAMES && self.journal.len() > 1 {
-            let oldest = self.journal.pop_front().expect("longer than one");
-            self.journal_names -= oldest.names.len();
+        self.journal.push_back(Entry { generation: self.generation, names: names.into() });
+        while self.journal_names > JOURNAL_NAMES {
+            let dropped = self.journal.pop_front().expect("names are counted per entry");
+            self.journal_names -= dropped.names.len();
         }
-    }
-}
-
-impl std::fmt::Debug for Snapshot {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let mut map = f.debug_map();
-        map.entry(&"generation", &self.generation);
-        self.resources.iter().for_each(|(kind, table)| drop(map.entry(kind, &table.len())));
-        map.finish()
     }
 }
 
@@ -172,55 +192,75 @@ mod tests {
 
     use super::*;
 
-    fn name(name: &str) -> ResourceName {
+    fn cluster(name: &str) -> ResourceName {
         ResourceName::new(ResourceType::Cluster, name)
     }
 
-    fn resource(text: &str, body: &'static str) -> Arc<Resource> {
-        Arc::new(Resource::new(name(text), Bytes::from_static(body.as_bytes()), [].into(), [].into()))
+    fn resource(name: &str, body: &'static str) -> Arc<Resource> {
+        Arc::new(Resource::new(cluster(name), Bytes::from_static(body.as_bytes()), vec![], vec![]))
     }
 
-    fn upsert(snapshot: &Snapshot, resources: &[(&str, &'static str)]) -> Snapshot {
-        let upserts = resources.iter().map(|(name, body)| resource(name, body)).collect();
-        snapshot.apply(Change { upserts, ..Change::default() }).unwrap()
+    fn upsert(snapshot: &Snapshot, upserts: Vec<Arc<Resource>>) -> Snapshot {
+        snapshot.with(Change { upserts, ..Change::default() }, Instant::now())
     }
 
-    #[test]
-    fn equal_content_is_no_change() {
-        let first = upsert(&Snapshot::default(), &[("a", "1")]);
-        let same =
-            Change { upserts: vec![resource("a", "1")], removals: vec![name("b")], ..Change::default() };
-        assert!(first.apply(same).is_none());
+    fn since(snapshot: &Snapshot, generation: u64) -> Option<Vec<String>> {
+        Some(snapshot.changes_since(generation)?.map(ToString::to_string).collect())
     }
 
     #[test]
-    fn journal_gives_the_union_since_a_generation() {
-        let first = upsert(&Snapshot::default(), &[("a", "1")]);
-        let second = upsert(&first, &[("b", "1")]);
-        let third = upsert(&second, &[("a", "2"), ("c", "1")]);
-        assert_eq!(third.changed_since(1).unwrap(), BTreeSet::from([name("a"), name("b"), name("c")]));
-        assert_eq!(third.changed_since(2).unwrap(), BTreeSet::from([name("a"), name("c")]));
-        assert_eq!(third.changed_since(3).unwrap(), BTreeSet::new());
+    fn journal_names_exactly_what_changed_since_a_generation() {
+        let one = upsert(&Snapshot::empty(Instant::now()), vec![resource("a", "1"), resource("b", "1")]);
+        let two = upsert(&one, vec![resource("b", "2"), resource("a", "1")]);
+        assert_eq!(since(&two, 0).unwrap(), ["cds/a", "cds/b", "cds/b"]);
+        assert_eq!(since(&two, 1).unwrap(), ["cds/b"]);
+        assert!(since(&two, 2).unwrap().is_empty());
     }
 
     #[test]
-    fn journal_is_bounded_and_says_when_it_does_not_reach_back() {
-        let mut snapshot = Snapshot::default();
-        for round in ["1", "2", "3"] {
-            let names: Vec<_> = (0..JOURNAL_NAMES / 2 + 1).map(|number| number.to_string()).collect();
-            let many: Vec<_> = names.iter().map(|name| (name.as_str(), round)).collect();
-            snapshot = upsert(&snapshot, &many);
-        }
-        assert!(snapshot.journal_names <= JOURNAL_NAMES);
-        assert!(snapshot.changed_since(1).is_none());
-        assert!(snapshot.changed_since(2).is_some());
+    fn change_that_changes_nothing_keeps_the_generation() {
+        let one = upsert(&Snapshot::empty(Instant::now()), vec![resource("a", "1")]);
+        let again = Change {
+            upserts: vec![resource("a", "1")],
+            removals: vec![cluster("a"), cluster("never")],
+            unknown: vec![],
+        };
+        assert_eq!(one.with(again, Instant::now()).generation(), 1);
     }
 
     #[test]
-    fn unknown_is_neither_present_nor_absent() {
-        let first = upsert(&Snapshot::default(), &[("a", "1")]);
-        let unknown = first.apply(Change { unknown: vec![name("a")], ..Change::default() }).unwrap();
-        assert!(matches!(unknown.presence(&name("a")), Presence::Unknown));
-        assert!(matches!(unknown.presence(&name("b")), Presence::Absent));
+    fn last_upsert_of_a_name_stands_and_beats_its_removal() {
+        let change = Change {
+            upserts: vec![resource("a", "1"), resource("a", "2")],
+            removals: vec![cluster("a")],
+            unknown: vec![cluster("a")],
+        };
+        let snapshot = Snapshot::empty(Instant::now()).with(change, Instant::now());
+        assert_eq!(snapshot.get(ResourceType::Cluster, "a").unwrap().body, "2");
+        assert_eq!(snapshot.unknown().count(), 0);
+    }
+
+    #[test]
+    fn unknown_keeps_what_is_present_and_removal_makes_it_absent() {
+        let one = upsert(&Snapshot::empty(Instant::now()), vec![resource("a", "1")]);
+        let unknown = Change { unknown: vec![cluster("a"), cluster("b")], ..Change::default() };
+        let two = one.with(unknown, Instant::now());
+        assert!(matches!(two.lookup(ResourceType::Cluster, &"a".into()), Lookup::Present(_)));
+        assert!(matches!(two.lookup(ResourceType::Cluster, &"b".into()), Lookup::Unknown));
+        let gone = Change { removals: vec![cluster("b")], ..Change::default() };
+        let three = two.with(gone, Instant::now());
+        assert!(matches!(three.lookup(ResourceType::Cluster, &"b".into()), Lookup::Absent));
+        assert_eq!(since(&three, 1).unwrap(), ["cds/b", "cds/b"]);
+    }
+
+    #[test]
+    fn generation_older_than_the_journal_is_not_answered_from_it() {
+        let many = (0..=JOURNAL_NAMES).map(|number| resource(&number.to_string(), "1")).collect();
+        let one = upsert(&Snapshot::empty(Instant::now()), many);
+        assert!(since(&one, 0).is_none());
+        assert!(since(&one, 1).unwrap().is_empty());
+        let two = upsert(&one, vec![resource("a", "1")]);
+        assert_eq!(since(&two, 1).unwrap(), ["cds/a"]);
+        assert!(since(&two, 0).is_none());
     }
 }
