@@ -26,6 +26,7 @@ pub mod ports;
 pub mod process;
 mod tls;
 pub mod upstream;
+pub mod xds;
 
 pub use biplane::Biplane;
 pub use certificates::{Authority, Identity};

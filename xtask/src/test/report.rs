@@ -91,7 +91,7 @@ impl Report {
         if let Some(sums) = result(line) {
             let package = self.running.take().unwrap_or_else(|| "unknown".into());
             self.packages.entry(package).or_default().add(&sums);
-            return true;
+            return sums.ran() > 0;
         }
         if let Some(name) = failed_test(line) {
             let package = self.running.as_deref().unwrap_or("unknown");
@@ -115,7 +115,7 @@ impl Report {
     pub(super) fn fault(&self) -> Option<String> {
         let sums = self.sums();
         if sums.failed > 0 {
-            return Some(format!("{} tests failed:\n  {}", sums.failed, self.failures.join("\n  ")));
+            return Some(format!("failed tests: {}\n  {}", sums.failed, self.failures.join("\n  ")));
         }
         if self.cargo_failed {
             return Some("cargo test failed, see its words above".into());
@@ -130,7 +130,7 @@ impl Report {
     pub(super) fn table(&self) -> String {
         let width = self.packages.keys().map(String::len).max().unwrap_or(0).max("package".len());
         let mut table = format!("\n{:width$}  passed  failed     time\n", "package");
-        for (package, sums) in self.packages.iter().filter(|(_, sums)| sums.passed + sums.failed > 0) {
+        for (package, sums) in self.packages.iter().filter(|(_, sums)| sums.ran() > 0) {
             let _ = writeln!(
                 table,
                 "{package:width$}  {:6}  {:6}  {:5.1} s",
@@ -179,6 +179,10 @@ impl Report {
 }
 
 impl Sums {
+    fn ran(&self) -> usize {
+        self.passed + self.failed
+    }
+
     fn add(&mut self, other: &Self) {
         self.passed += other.passed;
         self.failed += other.failed;
@@ -211,7 +215,8 @@ fn failed_test(line: &str) -> Option<&str> {
 fn is_noise(line: &str) -> bool {
     let one_test = line.starts_with("test ") && line.ends_with(" ... ok");
     let announcement = line.starts_with("running ") && line.ends_with(['t', 's']);
-    one_test || announcement || line.trim().is_empty()
+    let doc_tests = line.starts_with("all doctests ran in ");
+    one_test || announcement || doc_tests || line.trim().is_empty()
 }
 
 #[cfg(test)]
@@ -262,7 +267,7 @@ mod tests {
             false,
         );
         assert_eq!(report.failures, ["biplane-core: name::is_checked"]);
-        assert!(report.fault().expect("not green").contains("1 tests failed"));
+        assert!(report.fault().expect("not green").contains("failed tests: 1"));
     }
 
     #[test]
