@@ -171,21 +171,16 @@ mod tests {
     #[tokio::test]
     async fn requests_go_out_as_grpc_messages_and_messages_come_in() {
         let echo = Upstream::start("echo");
-        let mut client =
-            Delta::connect(echo.address(), Node::new("node-1", "fleet")).await.expect("a stream");
-        client.send(&DeltaRequest { type_url: "one".into(), ..DeltaRequest::default() });
-        client.send(&DeltaRequest { type_url: "two".into(), ..DeltaRequest::default() });
+        let node = Node::new("node-1", "fleet");
+        let mut client = Delta::connect(echo.address(), node.clone()).await.expect("a stream");
+        let request = |type_url: &str| DeltaRequest { type_url: type_url.into(), ..DeltaRequest::default() };
+        client.send(&request("one"));
+        client.send(&request("two"));
         client.finish();
-        let mut first = None;
-        for _ in 0..2 {
-            let message = client.stream.next(PATIENCE).await.expect("an echo");
-            first.get_or_insert(message);
-        }
-        assert_eq!(
-            first.expect("two echoes").as_ref(),
-            DeltaRequest { type_url: "one".into(), ..DeltaRequest::default() }
-                .encode(Some(&Node::new("node-1", "fleet")))
-        );
+        let first = client.stream.next(PATIENCE).await.expect("an echo");
+        let second = client.stream.next(PATIENCE).await.expect("an echo");
+        assert_eq!(first, request("one").encode(Some(&node)), "the node goes with the first request");
+        assert_eq!(second, request("two").encode(None), "and with no other");
         let end = client.stream.next(PATIENCE).await.expect_err("the stream has ended");
         assert!(end.to_string().contains("status 0"), "{end}");
     }
