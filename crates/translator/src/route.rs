@@ -45,8 +45,8 @@ pub use specificity::Specificity;
 pub enum Placement {
     /// Onto Envoy's virtual host: the usual case.
     VirtualHost,
-    /// Into each route, for services that share a domain and differ in their options: the options of each then
-    /// hold for its own routes only.
+    /// Into each route, for services that share a domain and differ in their options: the options
+    /// of each then hold for its own routes only.
     Routes,
 }
 

@@ -16,18 +16,19 @@ use crate::{encode, names};
 const NAME: u32 = 1;
 const VIRTUAL_HOSTS: u32 = 2;
 
-/// The longest body of a direct response that Envoy takes unless the gateway asks for more. Envoy refuses all
-/// routes of a listener for one body above its limit (4 KiB by default), so the limit is what
-/// a whole object may have, and no body ever reaches it.
+/// The longest body of a direct response that Envoy takes unless the gateway asks for more. Envoy
+/// refuses all routes of a listener for one body above its limit (4 KiB by default), so the limit
+/// is what a whole object may have, and no body ever reaches it.
 const LONGEST_BODY: u32 = 512 * 1024;
 
 /// Bytes in front of a virtual host, at most.
 const FRAME: usize = 6;
 
-/// The route configuration of `listener` (a name), from the virtual hosts of all services of the gateway.
+/// The route configuration of `listener` (a name), from the virtual hosts of all services of the
+/// gateway.
 ///
-/// `total_bytes_hint` is the length of all hosts; `clusters` are the clusters that the routes name and that
-/// exist, sorted. The cost is one copy of the hosts.
+/// `total_bytes_hint` is the length of all hosts; `clusters` are the clusters that the routes name
+/// and that exist, sorted. The cost is one copy of the hosts.
 pub fn route_configuration<'a>(
     listener: &str,
     gateway: (&ObjectKey, &Gateway),

@@ -28,7 +28,8 @@ pub(super) const MAX_DEPTH: usize = 32;
 /// The most routes that one virtual service may come to.
 const MAX_ROUTES: usize = 1_000_000;
 
-/// The routes of a virtual service; `folded` are the options of its virtual host, where they go into the routes.
+/// The routes of a virtual service; `folded` are the options of its virtual host, where they go
+/// into the routes.
 pub(super) fn walk(
     scope: &mut Scope<'_>,
     routes: &[Route],
@@ -198,10 +199,12 @@ impl Walk<'_, '_> {
         if let Some(name) = &action.r#ref {
             return self.table_named(place, name).into_iter().collect();
         }
-        match &action.selector {
-            Some(selector) => self.tables_selected(place, selector),
-            None => Vec::new(),
+        if let Some(selector) = &action.selector {
+            return self.tables_selected(place, selector);
         }
+        let path = place.path().field("delegateAction");
+        self.scope.report(place.error(path, "the route delegates to nothing, so it is not used"));
+        Vec::new()
     }
 
     fn table_named(&mut self, place: Place<'_>, name: &ResourceRef) -> Option<Table> {

@@ -1,10 +1,11 @@
 //! What a delegated route takes over from the route that delegates to it, and what it must not leave.
 //!
-//! Gloo's rules. A delegating route has one matcher at most, by prefix. Matchers of the routes behind it start with that
-//! prefix as text, agree on `caseSensitive`, and repeat each of its headers, query parameters and methods.
-//! `inheritablePathMatchers` puts the parent's path in place of theirs, `inheritableMatchers` puts the rest in
-//! front of theirs; both hold further down until a route sets them otherwise. One difference: a parent without
-//! matcher binds its children to nothing, so that they may match CONNECT or by any regex.
+//! Gloo's rules. A delegating route has one matcher at most, by prefix. Matchers of the routes
+//! behind it start with that prefix as text, agree on `caseSensitive`, and repeat each of its
+//! headers, query parameters and methods. `inheritablePathMatchers` puts the parent's path in place
+//! of theirs, `inheritableMatchers` puts the rest in front of theirs; both hold further down until
+//! a route sets them otherwise. One difference: a parent without matcher binds its children to
+//! nothing, so that they may match CONNECT or by any regex.
 
 use std::borrow::Cow;
 

@@ -26,8 +26,8 @@ impl<'a> Scope<'a> {
         Self { service: Arc::new(service.clone()), lookup, set }
     }
 
-    /// Everything that was gathered, with the routes. A table that is reached twice says everything twice, hence
-    /// the deduplication.
+    /// Everything that was gathered, with the routes. A table that is reached twice says everything
+    /// twice, hence the deduplication.
     pub(super) fn finish(mut self, routes: Vec<EncodedRoute>) -> RouteSet {
         self.set.reports.sort();
         self.set.reports.dedup();

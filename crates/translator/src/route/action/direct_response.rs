@@ -1,4 +1,5 @@
-//! `directResponseAction`: a status and a body, inline. How long a body may be is the route configuration's to say.
+//! `directResponseAction`: a status and a body, inline. How long a body may be is the route
+//! configuration's to say.
 
 use biplane_core::resources::route::DirectResponseAction;
 use envoy_types::pb::envoy::config::core::v3::{DataSource, data_source::Specifier};

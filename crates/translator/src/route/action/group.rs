@@ -1,4 +1,5 @@
-//! `upstreamGroup`: the weighted destinations of an `UpstreamGroup`. Faults inside the group are reported on the group.
+//! `upstreamGroup`: the weighted destinations of an `UpstreamGroup`. Faults inside the group are
+//! reported on the group.
 
 use biplane_core::key::{Kind, ResourceRef};
 use biplane_core::path::FieldPath;

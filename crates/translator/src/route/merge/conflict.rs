@@ -73,15 +73,13 @@ impl<'a> Claim<'a> {
 fn conflict(older: &Claim<'_>, younger: &Claim<'_>, domains: &BTreeSet<String>) -> [Report; 2] {
     let domains: Vec<_> = domains.iter().map(String::as_str).collect();
     let what = format!("{} on {}", matched(younger.route), domains.join(", "));
+    let (older_name, younger_name) = (older.describe(), younger.describe());
+    let error =
+        format!("{what} is already matched by {older_name}, which is older, so {younger_name} is not used");
     let (lost, path) = younger.place(older);
-    let error = format!(
-        "{what} is already matched by {}, which is older, so {} is not used",
-        older.describe(),
-        younger.describe()
-    );
     let error = Report::error(lost, path, error).hint("match something else, or delete one of the two");
     let (kept, path) = older.place(younger);
-    let warning = format!("{what} is also matched by {}, which is younger and not used", younger.describe());
+    let warning = format!("{what} is also matched by {younger_name}, which is younger and not used");
     [error, Report::warning(kept, path, warning)]
 }
 

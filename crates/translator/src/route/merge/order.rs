@@ -1,9 +1,10 @@
 //! The order of the routes of several services in one virtual host: the more specific first, as
 //! far as each service's own order allows; of equals the older service's first.
 //!
-//! A service's own order means something only between routes that can match the same request. So each route gets a rank:
-//! its specificity, or that of a less specific route of its service which stands before it and overlaps it,
-//! whichever sorts later. Sorting by rank then keeps the order of all that overlap.
+//! A service's own order means something only between routes that can match the same request. So
+//! each route gets a rank: its specificity, or that of a less specific route of its service which
+//! stands before it and overlaps it, whichever sorts later. Sorting by rank then keeps the order of
+//! all that overlap.
 
 use std::collections::HashMap;
 
@@ -13,7 +14,8 @@ use super::super::wire::{self, Path};
 use super::super::{EncodedRoute, RouteSet, Specificity};
 use super::conflict::Index;
 
-/// The routes at `indices` (which come service by service, each in its own order) in the order of the virtual host.
+/// The routes at `indices` (which come service by service, each in its own order) in the order of
+/// the virtual host.
 pub(super) fn merged<'a>(
     services: &[(&ObjectKey, &'a RouteSet)],
     indices: &[Index],
@@ -55,8 +57,8 @@ impl<'a> Earlier<'a> {
 
     /// The latest rank of the routes that overlap `path`.
     ///
-    /// Longer paths below a prefix overlap it too, but need no look: they are more specific than it, and what
-    /// ranked them later overlaps it as well.
+    /// Longer paths below a prefix overlap it too, but need no look: they are more specific than
+    /// it, and what ranked them later overlaps it as well.
     fn before(&self, path: Path<'_>) -> Option<Specificity> {
         match path {
             Path::Any => self.latest,

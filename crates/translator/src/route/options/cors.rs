@@ -1,6 +1,8 @@
-//! `cors`, of routes and of virtual hosts, as configuration of Envoy's CORS filter, which is on every HTTP listener.
+//! `cors`, of routes and of virtual hosts, as configuration of Envoy's CORS filter, which is on
+//! every HTTP listener.
 //!
-//! Envoy looks a policy up attribute by attribute: the route's, and where that is empty the virtual host's.
+//! Envoy looks a policy up attribute by attribute: the route's, and where that is empty the virtual
+//! host's.
 
 use std::collections::HashMap;
 
@@ -59,7 +61,8 @@ fn seconds(text: &str) -> String {
     seconds.map_or_else(|| text.to_owned(), |seconds| seconds.to_string())
 }
 
-/// One policy that does what Envoy does with `route` on a route and `host` on the virtual host around it.
+/// One policy that does what Envoy does with `route` on a route and `host` on the virtual host
+/// around it.
 pub(in crate::route) fn fold(route: Option<&Cors>, host: &Cors) -> Cors {
     let Some(route) = route else { return host.clone() };
     let mut folded = route.clone();

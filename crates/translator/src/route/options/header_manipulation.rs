@@ -37,8 +37,10 @@ fn additions(additions: &[HeaderValueOption]) -> Vec<core::HeaderValueOption> {
     additions.iter().map(header).collect()
 }
 
-/// One manipulation that does what Envoy does with `route` on a route and `host` on the virtual host around it.
-/// What the route adds and the host then removes is never added.
+/// One manipulation that does what Envoy does with `route` on a route and `host` on the virtual
+/// host around it. What the route adds and the host then removes is never added. (With
+/// `mostSpecificHeaderMutationsWins` Envoy goes the other way round; which gateways serve a route
+/// is not known here.)
 pub(in crate::route) fn fold(
     route: Option<&HeaderManipulation>,
     host: &HeaderManipulation,

@@ -1,8 +1,9 @@
-//! Which options hold where several say something: an object's own, then those that it refers to in their order,
-//! then those of the delegating parent.
+//! Which options hold where several say something: an object's own, then those that it refers to in
+//! their order, then those of the delegating parent.
 //!
-//! The merge is shallow, as in Gloo: a field that is set hides the whole field below it. Fields that Envoy
-//! allows one of count as one field: a route that sets `prefixRewrite` hides its parent's `regexRewrite`.
+//! The merge is shallow, as in Gloo: a field that is set hides the whole field below it. Fields
+//! that Envoy allows one of count as one field: a route that sets `prefixRewrite` hides its
+//! parent's `regexRewrite`.
 
 use biplane_core::options::{RouteOptions, VirtualHostOptions};
 

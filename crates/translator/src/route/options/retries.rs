@@ -1,4 +1,5 @@
-//! `retries`, of routes and of virtual hosts. In Envoy the route's policy replaces the virtual host's as a whole.
+//! `retries`, of routes and of virtual hosts. In Envoy the route's policy replaces the virtual
+//! host's as a whole.
 
 use biplane_core::options::retries::RetryBackOff;
 use biplane_core::options::{Retries, RouteOptions};

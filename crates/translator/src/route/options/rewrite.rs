@@ -1,4 +1,5 @@
-//! Rewrites of the path and of the host. Of each kind at most one is set (merging counts them as one field).
+//! Rewrites of the path and of the host. Of each kind at most one is set (merging counts them as
+//! one field).
 
 use biplane_core::options::RouteOptions;
 use envoy_types::pb::envoy::config::route::v3::Route;

@@ -1,4 +1,5 @@
-//! `timeout` and `idleTimeout`. What is not set stays Envoy's default: 15 s, and the listener's idle timeout.
+//! `timeout` and `idleTimeout`. What is not set stays Envoy's default: 15 s, and the listener's
+//! idle timeout.
 
 use biplane_core::options::RouteOptions;
 use envoy_types::pb::envoy::config::route::v3::Route;

@@ -4,11 +4,13 @@ use std::collections::BTreeSet;
 
 use biplane_core::report::Report;
 use envoy_types::pb::envoy::config::route::v3 as pb;
+use proptest::collection::vec;
+use proptest::prelude::*;
 use prost::Message;
 use serde_json::{Value, json};
 
-use super::super::testing::{Objects, line, prefix, reference, service_key, to};
-use super::super::{Placement, RouteSet, virtual_host};
+use super::super::testing::{Objects, line, parsed, prefix, reference, service_key, to};
+use super::super::{Placement, RouteSet, Specificity, virtual_host};
 
 fn objects() -> Objects {
     Objects::with_upstreams(&["a", "b", "c"])
@@ -178,4 +180,75 @@ fn attempt_count_holds_for_a_shared_virtual_host_as_soon_as_one_service_wants_it
     let (host, _) = join(&sets);
     assert!(host.include_request_attempt_count && !host.include_attempt_count_in_response);
     assert_eq!(host.retry_policy, None);
+}
+
+/// A path matcher, and the same as a test of a path: regexes are prefixes in disguise.
+type Pattern = (&'static str, String);
+
+fn pattern() -> impl Strategy<Value = Pattern> {
+    let kinds = prop::sample::select(vec!["prefix", "prefix", "exact", "regex"]);
+    (kinds, "/[ab]{0,3}")
+}
+
+fn matcher((kind, text): &Pattern) -> Value {
+    let text = if *kind == "regex" { format!("{text}.*") } else { text.clone() };
+    json!({ *kind: text })
+}
+
+fn matches((kind, text): &Pattern, path: &str) -> bool {
+    if *kind == "exact" { text == path } else { path.starts_with(text.as_str()) }
+}
+
+/// The merged routes of services with these patterns, as indices of service and route.
+fn order_of(services: &[Vec<Pattern>]) -> Vec<(usize, usize)> {
+    let target = |service: usize, route: usize| format!("s{service}-{route}");
+    let routes = |(service, patterns): (usize, &Vec<Pattern>)| -> Value {
+        let routes = patterns.iter().enumerate();
+        routes
+            .map(|(route, pattern)| {
+                json!({ "matchers": [matcher(pattern)], "routeAction": to(&target(service, route)) })
+            })
+            .collect()
+    };
+    let (lines, _) = merged(&services.iter().enumerate().map(routes).collect::<Vec<_>>());
+    let name = |line: &String| {
+        line.split(" -> s").nth(1).and_then(|name| name.strip_suffix("_default")).map(str::to_owned)
+    };
+    let index = |name: String| -> Option<(usize, usize)> {
+        let (service, route) = name.split_once('-')?;
+        Some((service.parse().ok()?, route.parse().ok()?))
+    };
+    lines.iter().map(|line| name(line).and_then(index).expect("a target")).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    /// Of what survives, the first route of a service that matches a request is the same as if the service were alone.
+    #[test]
+    fn merging_changes_nothing_between_the_routes_of_one_service(
+        services in vec(vec(pattern(), 0..6), 2..4),
+        paths in vec("/[ab]{0,4}", 8),
+    ) {
+        let order = order_of(&services);
+        for (service, patterns) in services.iter().enumerate() {
+            let together: Vec<_> = order.iter().filter(|index| index.0 == service).map(|index| index.1).collect();
+            let mut alone = together.clone();
+            alone.sort_unstable();
+            for path in &paths {
+                let first = |order: &[usize]| order.iter().copied().find(|&route| matches(&patterns[route], path));
+                prop_assert_eq!(first(&together), first(&alone), "{} of service {}", path, service);
+            }
+        }
+    }
+
+    #[test]
+    fn services_that_are_sorted_by_specificity_merge_sorted(mut services in vec(vec(pattern(), 0..6), 2..4)) {
+        let specificity = |pattern: &Pattern| Specificity::of(&parsed(matcher(pattern)));
+        for patterns in &mut services {
+            patterns.sort_by_key(specificity);
+        }
+        let order = order_of(&services);
+        prop_assert!(order.is_sorted_by_key(|&(service, route)| (specificity(&services[service][route]), service, route)));
+    }
 }
