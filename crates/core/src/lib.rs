@@ -12,6 +12,7 @@ pub mod key;
 pub mod location;
 pub mod options;
 pub mod path;
+pub mod regex;
 pub mod report;
 pub mod resources;
 pub mod scalars;
