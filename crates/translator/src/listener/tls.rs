@@ -1,0 +1,214 @@
+//! TLS towards clients: which filter chain a connection gets by its server name (SNI).
+//!
+//! Virtual services whose TLS settings differ in nothing but the server names share a chain. A server name
+//! belongs to one chain only: Envoy refuses a listener in which two chains claim the same, and with it the
+//! good ones. So the older virtual service keeps it. A service without names takes all that nobody names.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use biplane_core::key::ObjectKey;
+use biplane_core::path::FieldPath;
+use biplane_core::report::Report;
+use biplane_core::resources::tls::SslConfig;
+use envoy_types::pb::envoy::config::listener::v3::{Filter, FilterChain, FilterChainMatch};
+use envoy_types::pb::envoy::extensions::transport_sockets::tls::v3::DownstreamTlsContext;
+use envoy_types::pb::envoy::extensions::transport_sockets::tls::v3::downstream_tls_context::SessionTicketKeysType;
+
+use super::{Chains, TlsService};
+use crate::proto::{boolean, duration};
+use crate::tls::{KeyMaterial, alpn, secret_parts, transport_socket};
+use crate::{Lookup, names, secret};
+
+/// What is offered by ALPN where the user does not say.
+const ALPN: &[&str] = &["h2", "http/1.1"];
+
+/// The name under which the claim to all names that nobody else claims is kept.
+const ALL: &str = "*";
+
+/// The chains of `services` (the oldest first), each with `filter` in it.
+pub(super) fn chains(services: &[TlsService<'_>], filter: &Filter, lookup: &dyn Lookup) -> Chains {
+    let mut groups: Vec<Group<'_>> = Vec::new();
+    let mut owners = BTreeMap::new();
+    let mut chains = Chains::default();
+    for service in services {
+        match material(service, lookup, &mut chains.reports) {
+            Ok(material) => add(service, material, &mut groups, &mut owners, &mut chains.reports),
+            Err(report) => chains.reports.push(*report),
+        }
+    }
+    for group in groups.iter().filter(|group| !group.names.is_empty()) {
+        chains.chains.extend(group.chains(filter));
+        chains.references.extend(group.material.references());
+        chains.services.extend(group.services.iter().map(|service| (*service).clone()));
+        let files = group.ssl.ssl_files.as_ref().filter(|_| group.ssl.secret_ref.is_none());
+        // The services of a group name the same files; one of them stands for all.
+        chains.secrets.extend(files.into_iter().flat_map(|files| secret::files(files, group.services[0])));
+    }
+    // Groups can share files and differ elsewhere.
+    chains.secrets.sort_by(|a, b| a.name.cmp(&b.name));
+    chains.secrets.dedup_by(|a, b| a.name == b.name);
+    chains.reports.sort();
+    chains
+}
+
+/// Services with equal TLS settings, and the server names that are theirs.
+struct Group<'a> {
+    /// The settings, without server names.
+    ssl: SslConfig,
+    material: KeyMaterial,
+    services: Vec<&'a ObjectKey>,
+    names: BTreeSet<String>,
+}
+
+impl Group<'_> {
+    /// A chain for the names, and one more for the rest if that is theirs too: names on the second would lose
+    /// to a wildcard of another chain.
+    fn chains(&self, filter: &Filter) -> impl Iterator<Item = FilterChain> {
+        let names: Vec<String> = self.names.iter().filter(|name| *name != ALL).cloned().collect();
+        let named = (!names.is_empty()).then(|| self.chain(names, filter));
+        let rest = self.names.contains(ALL).then(|| self.chain(Vec::new(), filter));
+        named.into_iter().chain(rest)
+    }
+
+    fn chain(&self, server_names: Vec<String>, filter: &Filter) -> FilterChain {
+        let certificate = self.material.certificate.clone().unwrap_or_default();
+        FilterChain {
+            name: if server_names.is_empty() { format!("{certificate}*") } else { certificate },
+            filter_chain_match: (!server_names.is_empty())
+                .then(|| FilterChainMatch { server_names, ..FilterChainMatch::default() }),
+            filters: vec![filter.clone()],
+            transport_socket: Some(transport_socket(&context(&self.ssl, &self.material))),
+            transport_socket_connect_timeout: self.ssl.transport_socket_connect_timeout.map(duration),
+            ..FilterChain::default()
+        }
+    }
+}
+
+fn context(ssl: &SslConfig, material: &KeyMaterial) -> DownstreamTlsContext {
+    let resumption = ssl.disable_tls_session_resumption == Some(true);
+    let names = &ssl.verify_subject_alt_name;
+    DownstreamTlsContext {
+        common_tls_context: Some(material.context(
+            ssl.parameters.as_ref(),
+            alpn(&ssl.alpn_protocols, ALPN),
+            names,
+        )),
+        require_client_certificate: material.validation.is_some().then(|| boolean(true)),
+        disable_stateful_session_resumption: resumption,
+        session_ticket_keys_type: resumption
+            .then_some(SessionTicketKeysType::DisableStatelessSessionResumption(true)),
+        ..DownstreamTlsContext::default()
+    }
+}
+
+/// The key material of a service; an error is why it gets no chain.
+fn material(
+    service: &TlsService<'_>,
+    lookup: &dyn Lookup,
+    reports: &mut Vec<Report>,
+) -> Result<KeyMaterial, Box<Report>> {
+    let path = FieldPath::root().field("sslConfig");
+    let error = |path: FieldPath, message: String, hint: &str| {
+        Err(Box::new(Report::error(service.service, path, message).hint(hint)))
+    };
+    let mut material = if let Some(name) = &service.ssl.secret_ref {
+        let Some(parts) = secret_parts(name, lookup) else {
+            let message = format!("secret {name} does not exist");
+            let report = Report::warning(service.service, path.field("secretRef"), message);
+            reports.push(report.hint("TLS connections fail until it does"));
+            return Ok(missing(name, service.ssl));
+        };
+        KeyMaterial::of_secret(name, parts)
+    } else {
+        KeyMaterial::of_files(&service.ssl.ssl_files.clone().unwrap_or_default())
+    };
+    if material.certificate.is_none() {
+        let from = service.ssl.secret_ref.as_ref();
+        let from = from.map_or_else(|| "sslConfig".to_owned(), |name| format!("secret {name}"));
+        let message = format!("{from} has no certificate with a key, so nothing is served by TLS");
+        return error(path, message, "give certChain and privateKey (files: tlsCert and tlsKey)");
+    }
+    if service.ssl.one_way_tls == Some(true) {
+        material.validation = None;
+    }
+    if material.validation.is_none() && !service.ssl.verify_subject_alt_name.is_empty() {
+        // Without the check anybody would get in.
+        let message = "there is no root to verify clients by, so nothing is served by TLS".to_owned();
+        let hint = "give rootCa, and leave oneWayTls out";
+        return error(path.field("verifySubjectAltName"), message, hint);
+    }
+    Ok(material)
+}
+
+/// A secret that does not exist is named all the same: the chain works from the moment that it does. Where clients
+/// have to be verified, that holds until then too.
+fn missing(name: &biplane_core::key::ResourceRef, ssl: &SslConfig) -> KeyMaterial {
+    KeyMaterial {
+        certificate: Some(names::secret_certificate(name)),
+        validation: (!ssl.verify_subject_alt_name.is_empty()).then(|| names::secret_validation(name)),
+    }
+}
+
+/// Puts `service` into the group of its settings, with the names that no older one has in another group.
+fn add<'a>(
+    service: &TlsService<'a>,
+    material: KeyMaterial,
+    groups: &mut Vec<Group<'a>>,
+    owners: &mut BTreeMap<String, (usize, &'a ObjectKey)>,
+    reports: &mut Vec<Report>,
+) {
+    let ssl = SslConfig { sni_domains: Vec::new(), ..service.ssl.clone() };
+    let index = groups.iter().position(|group| group.ssl == ssl).unwrap_or(groups.len());
+    let mut won = BTreeSet::new();
+    for (path, name) in server_names(service, reports) {
+        let (group, owner) = *owners.entry(name.clone()).or_insert((index, service.service));
+        if group == index {
+            won.insert(name);
+        } else {
+            reports.push(lost(service.service, owner, path, &name));
+        }
+    }
+    if won.is_empty() {
+        return;
+    }
+    if index == groups.len() {
+        groups.push(Group { ssl, material, services: Vec::new(), names: BTreeSet::new() });
+    }
+    groups[index].services.push(service.service);
+    groups[index].names.extend(won);
+}
+
+/// The names that a service asks for, each with its place; without any, all.
+fn server_names(service: &TlsService<'_>, reports: &mut Vec<Report>) -> Vec<(FieldPath, String)> {
+    let path = FieldPath::root().field("sslConfig").field("sniDomains");
+    if service.ssl.sni_domains.is_empty() {
+        return vec![(path, ALL.to_owned())];
+    }
+    let names = service.ssl.sni_domains.iter().enumerate();
+    let names = names.map(|(index, name)| (path.index(index), name.to_ascii_lowercase()));
+    let (good, bad): (Vec<_>, Vec<_>) = names.partition(|(_, name)| is_server_name(name));
+    reports.extend(bad.into_iter().map(|(path, name)| {
+        Report::error(service.service, path, format!("{name:?} is no server name"))
+            .hint("a host name, *.suffix, or * for all")
+    }));
+    good
+}
+
+/// Envoy takes a star only as the whole first label.
+fn is_server_name(name: &str) -> bool {
+    let rest = name.strip_prefix("*.").unwrap_or(name);
+    name == ALL || (!rest.is_empty() && !rest.contains('*'))
+}
+
+fn lost(service: &ObjectKey, owner: &ObjectKey, path: FieldPath, name: &str) -> Report {
+    let what = if name == ALL {
+        "connections of any other server name".to_owned()
+    } else {
+        format!("server name {name}")
+    };
+    let message = format!(
+        "{what} stays with {owner}, the older one, with other TLS settings; {service} does not get it"
+    );
+    Report::error(service, path, message)
+        .hint("give both the same TLS settings, or each its own server names")
+}
