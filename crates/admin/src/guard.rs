@@ -62,7 +62,16 @@ fn names_loopback(host: &str) -> bool {
         if port.bytes().all(|byte| byte.is_ascii_digit()) { name } else { host }
     });
     let name = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
-    name.eq_ignore_ascii_case("localhost") || name.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+    match name.parse::<IpAddr>() {
+        Ok(address) => address.is_loopback(),
+        Err(_) => is_local_name(name),
+    }
+}
+
+/// `localhost`, or a name of this network alone (`biplane` in a hosts file): nobody outside can own a name
+/// without a dot.
+fn is_local_name(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
 }
 
 #[cfg(test)]
@@ -71,9 +80,16 @@ mod tests {
 
     #[test]
     fn loopback_has_many_spellings() {
-        for host in
-            ["127.0.0.1:9978", "127.0.0.1", "localhost", "LocalHost:80", "[::1]:9978", "[::1]", "127.9.9.9:1"]
-        {
+        for host in [
+            "127.0.0.1:9978",
+            "127.0.0.1",
+            "localhost",
+            "biplane:9978",
+            "LocalHost:80",
+            "[::1]:9978",
+            "[::1]",
+            "127.9.9.9:1",
+        ] {
             assert!(names_loopback(host), "{host}");
         }
     }
