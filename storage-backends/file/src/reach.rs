@@ -79,11 +79,6 @@ impl Reach {
     pub(crate) fn known(&self) -> HashSet<PathBuf> {
         self.directories.logical.keys().chain(self.links.logical.keys()).cloned().collect()
     }
-
-    /// How many directories are read.
-    pub(crate) fn len(&self) -> usize {
-        self.directories.real.len()
-    }
 }
 
 impl Relation {

@@ -40,6 +40,8 @@ pub(crate) struct Tree {
     catalog: Catalog,
     seen: Option<Root>,
     git_lock: Option<PathBuf>,
+    /// Files and directories that the present reading has come by.
+    entered: usize,
     reads: u64,
 }
 
@@ -80,6 +82,7 @@ impl Tree {
             catalog: Catalog::default(),
             seen: None,
             git_lock: None,
+            entered: 0,
             reads: 0,
         }
     }
@@ -87,6 +90,7 @@ impl Tree {
     /// Reads the whole tree. On an error nothing that was known is lost.
     pub(crate) fn sweep(&mut self, mode: Mode) -> Result<(), StoreError> {
         let root = self.root.clone();
+        self.entered = 0;
         self.watcher.distrust_all();
         let real = self.resolve_root().map_err(|error| self.unavailable(&error))?;
         let metadata = real.metadata().map_err(|error| self.unavailable(&error))?;
@@ -122,6 +126,7 @@ impl Tree {
         if affected.is_empty() {
             return Ok(());
         }
+        self.entered = 0;
         affected.iter().try_for_each(|logical| self.visit(logical))?;
         self.settle()
     }
@@ -192,10 +197,7 @@ impl Tree {
                 self.forget_file(logical);
                 self.walk(logical, &real, mode)
             }
-            Ok(_) => {
-                self.enter_file(logical, &real, mode);
-                Ok(())
-            }
+            Ok(_) => self.enter_file(logical, &real, mode),
             Err(error) => {
                 self.unreachable(logical, at, &error);
                 Ok(())
@@ -203,14 +205,16 @@ impl Tree {
         }
     }
 
-    fn enter_file(&mut self, logical: &Path, real: &Path, mode: Mode) {
+    fn enter_file(&mut self, logical: &Path, real: &Path, mode: Mode) -> Result<(), StoreError> {
         let counts = logical.file_name().is_some_and(is_resource);
         if !counts || self.reach.directory(logical).is_some() {
             self.forget(logical);
         }
         if counts {
+            self.enter_one()?;
             self.load(logical, real, mode);
         }
+        Ok(())
     }
 
     /// The real path of an entry. What lies on the way is watched, and known by the entry.
@@ -248,7 +252,7 @@ impl Tree {
         self.inbox.know(real);
         self.watcher.ensure(real);
         self.reach.set_directory(logical, real);
-        self.refuse_too_many()?;
+        self.enter_one()?;
         let names = match names(real) {
             Ok(names) => names,
             Err(error) => {
@@ -349,19 +353,24 @@ impl Tree {
 
     /// After reading: what is watched and known follows from what was found.
     fn settle(&mut self) -> Result<(), StoreError> {
-        self.refuse_too_many()?;
+        self.refuse_more_than_the_limit(self.catalog.len())?;
         self.watcher.retain(&self.reach.watched());
         self.inbox.know_only(self.reach.known());
         Ok(())
     }
 
-    fn refuse_too_many(&self) -> Result<(), StoreError> {
-        let limit = self.limits.objects;
-        if self.catalog.len() <= limit && self.reach.len() <= limit {
+    /// Counts on the way, so that a root that is far too large is not read to its end.
+    fn enter_one(&mut self) -> Result<(), StoreError> {
+        self.entered += 1;
+        self.refuse_more_than_the_limit(self.entered)
+    }
+
+    fn refuse_more_than_the_limit(&self, count: usize) -> Result<(), StoreError> {
+        let (root, limit) = (self.root.display(), self.limits.objects);
+        if count <= limit {
             return Ok(());
         }
-        let root = self.root.display();
-        Err(StoreError::invalid(format!("{root} holds more than {limit} objects or directories"))
+        Err(StoreError::invalid(format!("{root} holds more than {limit} objects, files or directories"))
             .with_hint("point the store at the directory that holds the resources and nothing else"))
     }
 
