@@ -33,7 +33,8 @@ pub fn groups(pattern: &str) -> Result<usize, RegexError> {
         return Err(RegexError { position: 0, message: "the pattern is empty".to_owned() });
     }
     if pattern.len() > MAX_PATTERN {
-        let message = format!("the pattern has {} bytes, more than the {MAX_PATTERN} that are read", pattern.len());
+        let message =
+            format!("the pattern has {} bytes, more than the {MAX_PATTERN} that are read", pattern.len());
         return Err(RegexError { position: 0, message });
     }
     parser::parse(pattern)
@@ -53,7 +54,9 @@ pub fn check_substitution(substitution: &str, groups: usize) -> Result<(), Regex
             Some(c) if c.is_ascii_digit() => {
                 let group = c as usize - '0' as usize;
                 if group > groups {
-                    return fail(format!("\\{group} names a group that the pattern does not have; it has {groups}"));
+                    return fail(format!(
+                        "\\{group} names a group that the pattern does not have; it has {groups}"
+                    ));
                 }
             }
             _ => return fail("a backslash stands before a digit or another backslash only".to_owned()),
@@ -68,12 +71,72 @@ mod tests {
 
     /// Each was accepted by Envoy 1.40.
     const ACCEPTED: &[&str] = &[
-        "/foo", "/a.*", "^/a|b$", "(a)(?:b)(?P<n>c)(?<m>d)", "(?i)x", "(?i-s:x)", "(?-U)a", "a??b*?c+?d{2,3}?", "a{,2}",
-        "a{", "a{x}", "{", "a{01}", "]", "}", "[]a]", "[^]a]", "[a-]", "[-a]", "[a-c-e]", "[a&&b]", "[a[b]", "[\\d-z]", "[[:alpha:]_]",
-        "[[:^space:]]", "[\\pL\\p{Greek}\\P{^Lu}]", "\\pN", "\\p{Any}", "\\C", "\\Q.*\\E.", "\\Qa", "\\A\\z\\b\\B", "\\d\\D\\s\\S\\w\\W",
-        "\\x41\\x{ff}\\377", "\\012", "\\11", "\\_\\-\\/", "\\a\\f\\t\\n\\r\\v", "[\\n-\\x0d]", "(?:^)*", "^*", "\\b+", "a{1000}", "(a{10}){100}",
-        "(a{1,}){1000}", "[a-z0-9-]{1,64}", "(|a)", "()", "(?:)", "é+", "[é-ü]", "(?P<n>a)(?P<n>b)", "[中-国]", "[ü-é]", "[z-é]", "[--]", "[+--]", "(?)", "(a{1000}b){0}", "\\<\\>",
-        "\\08", "\\17", "\\Q", "x{1", "\\pL{1000}", "(?i)(?-i)a"
+        "/foo",
+        "/a.*",
+        "^/a|b$",
+        "(a)(?:b)(?P<n>c)(?<m>d)",
+        "(?i)x",
+        "(?i-s:x)",
+        "(?-U)a",
+        "a??b*?c+?d{2,3}?",
+        "a{,2}",
+        "a{",
+        "a{x}",
+        "{",
+        "a{01}",
+        "]",
+        "}",
+        "[]a]",
+        "[^]a]",
+        "[a-]",
+        "[-a]",
+        "[a-c-e]",
+        "[a&&b]",
+        "[a[b]",
+        "[\\d-z]",
+        "[[:alpha:]_]",
+        "[[:^space:]]",
+        "[\\pL\\p{Greek}\\P{^Lu}]",
+        "\\pN",
+        "\\p{Any}",
+        "\\C",
+        "\\Q.*\\E.",
+        "\\Qa",
+        "\\A\\z\\b\\B",
+        "\\d\\D\\s\\S\\w\\W",
+        "\\x41\\x{ff}\\377",
+        "\\012",
+        "\\11",
+        "\\_\\-\\/",
+        "\\a\\f\\t\\n\\r\\v",
+        "[\\n-\\x0d]",
+        "(?:^)*",
+        "^*",
+        "\\b+",
+        "a{1000}",
+        "(a{10}){100}",
+        "(a{1,}){1000}",
+        "[a-z0-9-]{1,64}",
+        "(|a)",
+        "()",
+        "(?:)",
+        "é+",
+        "[é-ü]",
+        "(?P<n>a)(?P<n>b)",
+        "[中-国]",
+        "[ü-é]",
+        "[z-é]",
+        "[--]",
+        "[+--]",
+        "(?)",
+        "(a{1000}b){0}",
+        "\\<\\>",
+        "\\08",
+        "\\17",
+        "\\Q",
+        "x{1",
+        "\\pL{1000}",
+        "(?i)(?-i)a",
     ];
 
     /// Each was refused by Envoy 1.40: the pattern, the position, a part of the message.
@@ -132,7 +195,11 @@ mod tests {
         ("(?P<a b>c)", 0, "name"),
         ("(?P<n", 0, "name"),
         ("[\\b]", 1, "\\b"),
-        ("(?:\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL){1000}", 0, "too large"),
+        (
+            "(?:\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL\\pL){1000}",
+            0,
+            "too large",
+        ),
     ];
 
     #[test]

@@ -5,8 +5,8 @@ use super::escape::{Escape, in_class};
 use super::parser::Input;
 
 const POSIX: [&str; 14] = [
-    "alnum", "alpha", "ascii", "blank", "cntrl", "digit", "graph", "lower", "print", "punct", "space", "upper", "word",
-    "xdigit",
+    "alnum", "alpha", "ascii", "blank", "cntrl", "digit", "graph", "lower", "print", "punct", "space",
+    "upper", "word", "xdigit",
 ];
 
 /// Reads a class behind its bracket at `mark`; yields its size.
@@ -48,7 +48,9 @@ fn member(input: &mut Input<'_>) -> Result<u64, RegexError> {
     input.next();
     match single(input)? {
         Member::Class(_) => Err(input.error(mark, "a range of characters cannot end in a class")),
-        Member::Bytes { first, .. } if first < low => Err(input.error(mark, "a range of characters runs backwards")),
+        Member::Bytes { first, .. } if first < low => {
+            Err(input.error(mark, "a range of characters runs backwards"))
+        }
         Member::Bytes { .. } => Ok(2),
     }
 }

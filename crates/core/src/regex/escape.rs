@@ -57,7 +57,8 @@ fn unicode_class(input: &mut Input<'_>, mark: usize) -> Result<u64, RegexError> 
     if unicode::is_class(&name) {
         return Ok(8);
     }
-    Err(input.error(mark, format!("RE2 has no Unicode class {name:?}: it knows general categories and scripts")))
+    Err(input
+        .error(mark, format!("RE2 has no Unicode class {name:?}: it knows general categories and scripts")))
 }
 
 fn character(input: &mut Input<'_>, mark: usize) -> Result<char, RegexError> {
@@ -71,7 +72,9 @@ fn character(input: &mut Input<'_>, mark: usize) -> Result<char, RegexError> {
         'v' => Ok('\u{b}'),
         'x' => hex(input, mark),
         '0' => octal(input, mark, 0),
-        '1'..='7' if input.peek().is_some_and(|next| next.is_digit(8)) => octal(input, mark, c as u32 - '0' as u32),
+        '1'..='7' if input.peek().is_some_and(|next| next.is_digit(8)) => {
+            octal(input, mark, c as u32 - '0' as u32)
+        }
         '1'..='9' => Err(input.error(mark, format!("RE2 has no backreference \\{c}"))),
         _ if c.is_ascii() && !c.is_ascii_alphanumeric() => Ok(c),
         _ => Err(input.error(mark, format!("RE2 has no escape \\{c}"))),
@@ -109,6 +112,9 @@ fn hex(input: &mut Input<'_>, mark: usize) -> Result<char, RegexError> {
 
 fn byte(input: &Input<'_>, mark: usize, code: u32) -> Result<char, RegexError> {
     u8::try_from(code).map(char::from).map_err(|_| {
-        input.error(mark, "Envoy matches bytes: a number stands for one up to 0xff; write the character itself")
+        input.error(
+            mark,
+            "Envoy matches bytes: a number stands for one up to 0xff; write the character itself",
+        )
     })
 }

@@ -129,7 +129,9 @@ impl<'a> Parser<'a> {
     fn finish(mut self) -> Result<usize, RegexError> {
         let weight = self.open.pop().expect("the outermost group is never closed").weight();
         if weight.size > MAX_SIZE {
-            return Err(self.input.error(0, "the pattern is too large for RE2 once its repetitions are written out"));
+            return Err(self
+                .input
+                .error(0, "the pattern is too large for RE2 once its repetitions are written out"));
         }
         Ok(self.groups)
     }
@@ -208,7 +210,9 @@ impl<'a> Parser<'a> {
 
     /// What follows `(?`; `false` for flags that open no group.
     fn special_group(&mut self, mark: usize) -> Result<bool, RegexError> {
-        for (start, what) in [("<=", "look-behind"), ("<!", "look-behind"), ("=", "look-ahead"), ("!", "look-ahead")] {
+        for (start, what) in
+            [("<=", "look-behind"), ("<!", "look-behind"), ("=", "look-ahead"), ("!", "look-ahead")]
+        {
             if self.input.rest().starts_with(start) {
                 return Err(self.input.error(mark, format!("RE2 has no {what} (?{start}")));
             }
@@ -243,7 +247,9 @@ impl<'a> Parser<'a> {
                 Some(':') if any || !negated => return Ok(true),
                 Some(')') if any || !negated => return Ok(false),
                 Some('x') => return Err(self.input.error(at, "RE2 has no flag x")),
-                Some(c) => return Err(self.input.error(at, format!("RE2 has no group that starts with (?{c}"))),
+                Some(c) => {
+                    return Err(self.input.error(at, format!("RE2 has no group that starts with (?{c}")));
+                }
             }
         }
     }
@@ -276,7 +282,9 @@ impl<'a> Parser<'a> {
             return Err(self.input.error(mark, format!("repeats more than {MAX_REPEAT} times")));
         }
         if least > largest {
-            return Err(self.input.error(mark, format!("repeats at least {least} but at most {largest} times")));
+            return Err(self
+                .input
+                .error(mark, format!("repeats at least {least} but at most {largest} times")));
         }
         self.repeat(mark, u64::from(largest) + u64::from(most.is_none()), largest.max(1))
     }
@@ -293,9 +301,12 @@ impl<'a> Parser<'a> {
         }
         group.repeated = true;
         let repeats = last.repeats.saturating_mul(times);
-        group.last = Some(Weight { size: last.size.saturating_mul(copies.max(1)).saturating_add(1), repeats });
+        group.last =
+            Some(Weight { size: last.size.saturating_mul(copies.max(1)).saturating_add(1), repeats });
         if repeats > MAX_REPEAT {
-            return Err(self.input.error(mark, format!("repeats more than {MAX_REPEAT} times, repetitions inside included")));
+            return Err(self
+                .input
+                .error(mark, format!("repeats more than {MAX_REPEAT} times, repetitions inside included")));
         }
         Ok(())
     }

@@ -1,0 +1,161 @@
+//! Envoy's substitution formatters in header values and access logs: `%PROTOCOL%`, `%REQ(:path)%`.
+//! Envoy refuses the whole configuration over one that it does not know.
+
+use crate::suggest::nearest;
+
+/// Why Envoy refuses the text, and what to try.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Refusal {
+    pub message: String,
+    pub hint: String,
+}
+
+fn refuse(message: impl Into<String>, hint: impl Into<String>) -> Result<(), Refusal> {
+    Err(Refusal { message: message.into(), hint: hint.into() })
+}
+
+/// Checks a text with commands between percent signs.
+pub(super) fn check(text: &str) -> Result<(), Refusal> {
+    let mut rest = text;
+    while let Some((_, behind)) = rest.split_once('%') {
+        if let Some(behind) = behind.strip_prefix('%') {
+            rest = behind;
+            continue;
+        }
+        rest = command(behind)?;
+    }
+    Ok(())
+}
+
+/// Checks the command behind a percent sign; yields what follows it.
+fn command(text: &str) -> Result<&str, Refusal> {
+    let letters = text
+        .find(|c: char| !(c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_'))
+        .unwrap_or(text.len());
+    let (name, rest) = text.split_at(letters);
+    let (arguments, rest) = arguments(rest);
+    let rest =
+        rest.strip_prefix(':').map_or(rest, |length| length.trim_start_matches(|c: char| c.is_ascii_digit()));
+    let Some(rest) = rest.strip_prefix('%').filter(|_| !name.is_empty()) else {
+        refuse("a % starts a command of Envoy's that does not end", "write %% for a percent sign")?;
+        return Ok(rest);
+    };
+    known(name, arguments)?;
+    Ok(rest)
+}
+
+/// `(...)`, if it comes next.
+fn arguments(text: &str) -> (Option<&str>, &str) {
+    match text.strip_prefix('(').and_then(|inside| inside.split_once(')')) {
+        Some((arguments, rest)) => (Some(arguments), rest),
+        None => (None, text),
+    }
+}
+
+fn known(name: &str, arguments: Option<&str>) -> Result<(), Refusal> {
+    let wants_arguments = WITH_ARGUMENTS.binary_search(&name).is_ok();
+    if !wants_arguments && COMMANDS.binary_search(&name).is_err() {
+        let hint = match nearest(name, COMMANDS.iter().chain(WITH_ARGUMENTS).copied()) {
+            Some(known) => format!("did you mean %{known}%?"),
+            None => "write %% for a percent sign".to_owned(),
+        };
+        return refuse(format!("Envoy has no command %{name}%"), hint);
+    }
+    if wants_arguments && arguments.is_none_or(str::is_empty) {
+        return refuse(format!("%{name}% needs to be told of what"), format!("write %{name}(...)%"));
+    }
+    if name.starts_with("REQ") && arguments.is_some_and(|arguments| arguments.matches('?').count() > 1) {
+        return refuse(format!("%{name}% takes one alternative at most"), "keep one ?");
+    }
+    Ok(())
+}
+
+/// Commands that need arguments, sorted. From Envoy 1.40.
+#[rustfmt::skip]
+const WITH_ARGUMENTS: &[&str] = &[
+    "CEL", "CLUSTER_METADATA", "COMMON_DURATION", "DYNAMIC_METADATA", "ENVIRONMENT", "FILTER_STATE",
+    "QUERY_PARAM", "REQ", "REQUEST_HEADER", "RESP", "RESPONSE_HEADER", "RESPONSE_TRAILER", "TRAILER",
+    "UPSTREAM_FILTER_STATE", "UPSTREAM_METADATA",
+];
+
+/// The other commands, sorted. From Envoy 1.40.
+#[rustfmt::skip]
+const COMMANDS: &[&str] = &[
+    "ACCESS_LOG_TYPE", "BYTES_RECEIVED", "BYTES_RETRANSMITTED", "BYTES_SENT", "CONNECTION_ID",
+    "CONNECTION_TERMINATION_DETAILS", "CUSTOM_FLAGS", "DOWNSTREAM_CX_RTT",
+    "DOWNSTREAM_DECOMPRESSED_HEADER_BYTES_RECEIVED", "DOWNSTREAM_DECOMPRESSED_HEADER_BYTES_SENT",
+    "DOWNSTREAM_DETECTED_CLOSE_TYPE", "DOWNSTREAM_DIRECT_LOCAL_ADDRESS",
+    "DOWNSTREAM_DIRECT_LOCAL_ADDRESS_ENDPOINT_ID", "DOWNSTREAM_DIRECT_LOCAL_ADDRESS_WITHOUT_PORT",
+    "DOWNSTREAM_DIRECT_LOCAL_PORT", "DOWNSTREAM_DIRECT_REMOTE_ADDRESS",
+    "DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT", "DOWNSTREAM_DIRECT_REMOTE_PORT",
+    "DOWNSTREAM_HANDSHAKE_DURATION", "DOWNSTREAM_HEADER_BYTES_RECEIVED", "DOWNSTREAM_HEADER_BYTES_SENT",
+    "DOWNSTREAM_LOCAL_ADDRESS", "DOWNSTREAM_LOCAL_ADDRESS_ENDPOINT_ID",
+    "DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT", "DOWNSTREAM_LOCAL_CLOSE_REASON", "DOWNSTREAM_LOCAL_DNS_SAN",
+    "DOWNSTREAM_LOCAL_EMAIL_SAN", "DOWNSTREAM_LOCAL_IP_SAN", "DOWNSTREAM_LOCAL_OTHERNAME_SAN",
+    "DOWNSTREAM_LOCAL_PORT", "DOWNSTREAM_LOCAL_SUBJECT", "DOWNSTREAM_LOCAL_URI_SAN", "DOWNSTREAM_PEER_CERT",
+    "DOWNSTREAM_PEER_CERT_V_END", "DOWNSTREAM_PEER_CERT_V_START", "DOWNSTREAM_PEER_CHAIN_FINGERPRINTS_1",
+    "DOWNSTREAM_PEER_CHAIN_FINGERPRINTS_256", "DOWNSTREAM_PEER_CHAIN_SERIALS", "DOWNSTREAM_PEER_DNS_SAN",
+    "DOWNSTREAM_PEER_EMAIL_SAN", "DOWNSTREAM_PEER_FINGERPRINT_1", "DOWNSTREAM_PEER_FINGERPRINT_256",
+    "DOWNSTREAM_PEER_IP_SAN", "DOWNSTREAM_PEER_ISSUER", "DOWNSTREAM_PEER_ISSUER_FINGERPRINT_256",
+    "DOWNSTREAM_PEER_ISSUER_SERIAL", "DOWNSTREAM_PEER_OTHERNAME_SAN", "DOWNSTREAM_PEER_SERIAL",
+    "DOWNSTREAM_PEER_SUBJECT", "DOWNSTREAM_PEER_URI_SAN", "DOWNSTREAM_REMOTE_ADDRESS",
+    "DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT", "DOWNSTREAM_REMOTE_PORT", "DOWNSTREAM_TLS_CIPHER",
+    "DOWNSTREAM_TLS_GROUP", "DOWNSTREAM_TLS_SESSION_ID", "DOWNSTREAM_TLS_VERSION",
+    "DOWNSTREAM_TRANSPORT_FAILURE_REASON", "DOWNSTREAM_WIRE_BYTES_RECEIVED", "DOWNSTREAM_WIRE_BYTES_SENT",
+    "DURATION", "EMIT_TIME", "EMIT_TIME_LOCAL", "FILTER_CHAIN_NAME", "GRPC_STATUS", "GRPC_STATUS_NUMBER",
+    "HOSTNAME", "LISTENER_NAME", "LOCAL_REPLY_BODY", "PATH", "PROTOCOL", "QUERY_PARAMS",
+    "REQUESTED_SERVER_NAME", "REQUEST_DURATION", "REQUEST_HEADERS_BYTES", "REQUEST_TX_DURATION",
+    "RESPONSE_CODE", "RESPONSE_CODE_DETAILS", "RESPONSE_DURATION", "RESPONSE_FLAGS", "RESPONSE_FLAGS_LONG",
+    "RESPONSE_HEADERS_BYTES", "RESPONSE_TRAILERS_BYTES", "RESPONSE_TX_DURATION", "ROUNDTRIP_DURATION",
+    "ROUTE_NAME", "ROUTE_RESOLUTION_COUNT", "ROUTE_RESOLUTION_TIME_US", "SPAN_ID", "START_TIME",
+    "START_TIME_LOCAL", "STREAM_ID", "TLS_JA3_FINGERPRINT", "TLS_JA4_FINGERPRINT", "TRACE_ID", "UNIQUE_ID",
+    "UPSTREAM_CLUSTER", "UPSTREAM_CLUSTER_RAW", "UPSTREAM_CONNECTION_ID",
+    "UPSTREAM_CONNECTION_IDS_ATTEMPTED", "UPSTREAM_CONNECTION_POOL_READY_DURATION",
+    "UPSTREAM_DECOMPRESSED_HEADER_BYTES_RECEIVED", "UPSTREAM_DECOMPRESSED_HEADER_BYTES_SENT",
+    "UPSTREAM_DETECTED_CLOSE_TYPE", "UPSTREAM_HEADER_BYTES_RECEIVED", "UPSTREAM_HEADER_BYTES_SENT",
+    "UPSTREAM_HOST", "UPSTREAM_HOSTS_ATTEMPTED", "UPSTREAM_HOSTS_ATTEMPTED_WITHOUT_PORT",
+    "UPSTREAM_HOST_NAME", "UPSTREAM_HOST_NAMES_ATTEMPTED", "UPSTREAM_HOST_NAMES_ATTEMPTED_WITHOUT_PORT",
+    "UPSTREAM_HOST_NAME_WITHOUT_PORT", "UPSTREAM_LOCAL_ADDRESS", "UPSTREAM_LOCAL_ADDRESS_WITHOUT_PORT",
+    "UPSTREAM_LOCAL_CLOSE_REASON", "UPSTREAM_LOCAL_DNS_SAN", "UPSTREAM_LOCAL_IP_SAN", "UPSTREAM_LOCAL_PORT",
+    "UPSTREAM_LOCAL_URI_SAN", "UPSTREAM_PEER_CERT", "UPSTREAM_PEER_CERT_V_END",
+    "UPSTREAM_PEER_CERT_V_START", "UPSTREAM_PEER_DNS_SAN", "UPSTREAM_PEER_IP_SAN", "UPSTREAM_PEER_ISSUER",
+    "UPSTREAM_PEER_SUBJECT", "UPSTREAM_PEER_URI_SAN", "UPSTREAM_PROTOCOL", "UPSTREAM_REMOTE_ADDRESS",
+    "UPSTREAM_REMOTE_ADDRESS_ENDPOINT_ID", "UPSTREAM_REMOTE_ADDRESS_WITHOUT_PORT", "UPSTREAM_REMOTE_PORT",
+    "UPSTREAM_REQUEST_ATTEMPT_COUNT", "UPSTREAM_SERVER_NAME", "UPSTREAM_TLS_CIPHER", "UPSTREAM_TLS_GROUP",
+    "UPSTREAM_TLS_SESSION_ID", "UPSTREAM_TLS_VERSION", "UPSTREAM_TRANSPORT_FAILURE_REASON",
+    "UPSTREAM_WIRE_BYTES_RECEIVED", "UPSTREAM_WIRE_BYTES_SENT", "VIRTUAL_CLUSTER_NAME",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn formatter_accepts_what_envoy_knows() {
+        for text in [
+            "",
+            "plain",
+            "100%%",
+            "%PROTOCOL%",
+            "%REQ(X-A?:path):12% %START_TIME(%Y/%m)%",
+            "%RESPONSE_CODE%%%",
+        ] {
+            assert_eq!(check(text), Ok(()), "{text}");
+        }
+    }
+
+    #[test]
+    fn formatter_refuses_what_envoy_refuses() {
+        for text in
+            ["100%", "%", "50% off", "%FOO%", "%REQ%", "%REQ()%", "%REQ(a?b?c)%", "%protocol%", "%PROTOCOL"]
+        {
+            assert!(check(text).is_err(), "{text}");
+        }
+        assert_eq!(check("%PROTOCOLL%").unwrap_err().hint, "did you mean %PROTOCOL%?");
+    }
+
+    #[test]
+    fn command_tables_are_sorted() {
+        assert!(COMMANDS.is_sorted() && WITH_ARGUMENTS.is_sorted());
+    }
+}

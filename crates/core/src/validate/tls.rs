@@ -1,0 +1,160 @@
+//! TLS settings, towards clients and towards upstreams.
+
+use super::Validator;
+use crate::path::Trail;
+use crate::resources::tls::{ProtocolVersion, SslConfig, SslFiles, SslParameters, UpstreamSslConfig};
+use crate::suggest::nearest;
+
+/// Cipher suites of TLS 1.2 and below that BoringSSL knows.
+const CIPHERS: [&str; 22] = [
+    "ECDHE-ECDSA-AES128-GCM-SHA256",
+    "ECDHE-RSA-AES128-GCM-SHA256",
+    "ECDHE-ECDSA-AES256-GCM-SHA384",
+    "ECDHE-RSA-AES256-GCM-SHA384",
+    "ECDHE-ECDSA-CHACHA20-POLY1305",
+    "ECDHE-RSA-CHACHA20-POLY1305",
+    "ECDHE-PSK-CHACHA20-POLY1305",
+    "ECDHE-ECDSA-AES128-SHA",
+    "ECDHE-RSA-AES128-SHA",
+    "ECDHE-RSA-AES128-SHA256",
+    "ECDHE-PSK-AES128-CBC-SHA",
+    "ECDHE-ECDSA-AES256-SHA",
+    "ECDHE-RSA-AES256-SHA",
+    "ECDHE-PSK-AES256-CBC-SHA",
+    "AES128-GCM-SHA256",
+    "AES256-GCM-SHA384",
+    "AES128-SHA",
+    "AES256-SHA",
+    "PSK-AES128-CBC-SHA",
+    "PSK-AES256-CBC-SHA",
+    "DES-CBC3-SHA",
+    "ALL",
+];
+
+/// Curves and key exchanges that BoringSSL knows.
+const CURVES: [&str; 9] = [
+    "X25519",
+    "P-224",
+    "P-256",
+    "P-384",
+    "P-521",
+    "prime256v1",
+    "X25519MLKEM768",
+    "X25519Kyber768Draft00",
+    "MLKEM1024",
+];
+
+pub(super) fn downstream(v: &mut Validator<'_, '_>, config: &SslConfig, at: &Trail<'_>) {
+    let choices = [("secretRef", config.secret_ref.is_some()), ("sslFiles", config.ssl_files.is_some())];
+    v.exactly_one(at, "the certificate", &choices);
+    if let Some(reference) = &config.secret_ref {
+        v.reference(reference, &at.field("secretRef"));
+    }
+    if let Some(files) = &config.ssl_files {
+        pair(v, files, &at.field("sslFiles"));
+        if !is_set(files.tls_cert.as_ref()) && !is_set(files.tls_key.as_ref()) {
+            v.missing(&at.field("sslFiles"), "the certificate is missing", "write tlsCert: and tlsKey:");
+        }
+    }
+    for (index, name) in config.sni_domains.iter().enumerate() {
+        server_name(v, name, &at.field("sniDomains").index(index));
+    }
+    alpn(v, &config.alpn_protocols, &at.field("alpnProtocols"));
+    alternative_names(v, &config.verify_subject_alt_name, &at.field("verifySubjectAltName"));
+    if let Some(each) = &config.parameters {
+        parameters(v, each, &at.field("parameters"));
+    }
+    v.above_zero(&at.field("transportSocketConnectTimeout"), config.transport_socket_connect_timeout);
+}
+
+pub(super) fn upstream(v: &mut Validator<'_, '_>, config: &UpstreamSslConfig, at: &Trail<'_>) {
+    let choices = [("secretRef", config.secret_ref.is_some()), ("sslFiles", config.ssl_files.is_some())];
+    v.at_most_one(at, "the certificate", &choices);
+    if let Some(reference) = &config.secret_ref {
+        v.reference(reference, &at.field("secretRef"));
+    }
+    if let Some(files) = &config.ssl_files {
+        pair(v, files, &at.field("sslFiles"));
+    }
+    if config.sni.as_ref().is_some_and(|name| name.len() > 255) {
+        v.error(&at.field("sni"), "longer than the 255 bytes that a server name has");
+    }
+    alpn(v, &config.alpn_protocols, &at.field("alpnProtocols"));
+    alternative_names(v, &config.verify_subject_alt_name, &at.field("verifySubjectAltName"));
+    if let Some(each) = &config.parameters {
+        parameters(v, each, &at.field("parameters"));
+    }
+}
+
+fn is_set(path: Option<&String>) -> bool {
+    path.is_some_and(|path| !path.is_empty())
+}
+
+/// A certificate and its key come together.
+fn pair(v: &mut Validator<'_, '_>, files: &SslFiles, at: &Trail<'_>) {
+    match (is_set(files.tls_cert.as_ref()), is_set(files.tls_key.as_ref())) {
+        (true, false) => v.missing(at, "tlsCert has no tlsKey beside it", "write both"),
+        (false, true) => v.missing(at, "tlsKey has no tlsCert beside it", "write both"),
+        _ => {}
+    }
+}
+
+fn server_name(v: &mut Validator<'_, '_>, name: &str, at: &Trail<'_>) {
+    if name.is_empty() {
+        v.error(at, "the server name is empty");
+    }
+    if name.strip_prefix("*.").unwrap_or(name).contains('*') {
+        let hint = "write *.example.com, or no sniDomains at all for every name";
+        v.error_hint(at, format!("{name:?}: a server name has a * only as its first label"), hint);
+    }
+}
+
+fn alpn(v: &mut Validator<'_, '_>, protocols: &[String], at: &Trail<'_>) {
+    for (index, protocol) in protocols.iter().enumerate() {
+        if protocol.is_empty() || protocol.len() > 255 {
+            v.error(&at.index(index), "a protocol has 1 to 255 bytes");
+        }
+    }
+}
+
+fn alternative_names(v: &mut Validator<'_, '_>, names: &[String], at: &Trail<'_>) {
+    for (index, name) in names.iter().enumerate() {
+        if name.is_empty() {
+            v.error(&at.index(index), "the name to verify is empty");
+        }
+    }
+}
+
+fn parameters(v: &mut Validator<'_, '_>, parameters: &SslParameters, at: &Trail<'_>) {
+    let order = |version: Option<ProtocolVersion>, auto: u8| match version {
+        None | Some(ProtocolVersion::TLS_AUTO) => auto,
+        Some(ProtocolVersion::TLSv1_0) => 10,
+        Some(ProtocolVersion::TLSv1_1) => 11,
+        Some(ProtocolVersion::TLSv1_2) => 12,
+        Some(ProtocolVersion::TLSv1_3) => 13,
+    };
+    if order(parameters.minimum_protocol_version, 0) > order(parameters.maximum_protocol_version, u8::MAX) {
+        v.error(&at.field("minimumProtocolVersion"), "above maximumProtocolVersion, so no version is left");
+    }
+    for (index, suite) in parameters.cipher_suites.iter().enumerate() {
+        // `[A|B]`: suites of equal preference.
+        for name in suite.trim_matches(['[', ']']).split('|') {
+            known(v, name, &CIPHERS, &at.field("cipherSuites").index(index));
+        }
+    }
+    for (index, curve) in parameters.ecdh_curves.iter().enumerate() {
+        known(v, curve, &CURVES, &at.field("ecdhCurves").index(index));
+    }
+}
+
+fn known(v: &mut Validator<'_, '_>, name: &str, all: &[&'static str], at: &Trail<'_>) {
+    if all.contains(&name) {
+        return;
+    }
+    let hint = match nearest(name, all.iter().copied()) {
+        Some(known) => format!("did you mean {known:?}?"),
+        None if name.starts_with("TLS_") => "those of TLS 1.3 are always on and cannot be chosen".to_owned(),
+        None => format!("it is one of {}", all.join(", ")),
+    };
+    v.error_hint(at, format!("Envoy does not know {name:?}"), hint);
+}
