@@ -1,2 +1,30 @@
-//! Ingest, incremental graph, publish gate, snapshot on disk, supervision.
+//! The control plane: from what stores hold to what each fleet of Envoys gets.
+//!
+//! ```text
+//! store ─ events ─▶ ingest ─ edits ─▶ graph ─ changes ─▶ xds::Fleets ─▶ Envoys
+//!                     │  ▲              engine: one event, one transaction
+//!          last good  ▼  │ at start
+//!                  snapshot on disk
+//! ```
+//!
+//! [`engine`] decides and does no I/O; [`serve`] feeds it and carries out what it says. [`offline`]
+//! runs the same code without a server.
 #![forbid(unsafe_code)]
+
+mod convert;
+pub mod engine;
+pub mod graph;
+pub mod hold;
+pub mod ingest;
+mod metrics;
+pub mod offline;
+mod run_loop;
+mod serve;
+mod settings;
+mod shared;
+pub mod snapshot;
+mod status;
+mod supervisor;
+
+pub use serve::{Server, serve};
+pub use settings::Settings;

@@ -1,0 +1,160 @@
+//! Which services share which domains of one listener.
+//!
+//! A domain belongs to all services that claim it, the oldest first. Domains with the same claimants
+//! form one group, and each group becomes one Envoy virtual host; in the usual case a group is one
+//! service with all its domains. Moving one domain touches the two groups it moves between.
+//!
+//! Invariant: every claimed domain is in exactly one group, that of its claimants, and no group is empty.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use biplane_core::age::Age;
+use biplane_core::key::ResourceRef;
+
+/// The claimants of a group, the oldest first.
+pub(crate) type Claimants = Arc<[ResourceRef]>;
+
+/// Domains, who claims them, and the groups that follow.
+#[derive(Debug, Default)]
+pub(crate) struct Claims {
+    claimed: HashMap<ResourceRef, (Age, BTreeSet<String>)>,
+    claimants: HashMap<String, BTreeSet<Age>>,
+    groups: BTreeMap<Claimants, BTreeSet<String>>,
+    groups_of: HashMap<ResourceRef, BTreeSet<Claimants>>,
+    touched: BTreeSet<Claimants>,
+}
+
+impl Claims {
+    /// States what a service claims now; nothing: it leaves. Touches every group whose domains change.
+    pub(crate) fn set(&mut self, service: &ResourceRef, claim: Option<(Age, BTreeSet<String>)>) {
+        let before = self.claimed.remove(service);
+        if before == claim {
+            self.claimed.extend(claim.map(|claim| (service.clone(), claim)));
+            return;
+        }
+        for (age, domain) in each(before.as_ref()) {
+            self.regroup(domain, |ages| ages.remove(age));
+        }
+        for (age, domain) in each(claim.as_ref()) {
+            self.regroup(domain, |ages| ages.insert(age.clone()));
+        }
+        self.claimed.extend(claim.map(|claim| (service.clone(), claim)));
+    }
+
+    /// Touches the groups that a service is in: its routes have changed.
+    pub(crate) fn touch(&mut self, service: &ResourceRef) {
+        self.touched.extend(self.groups_of.get(service).into_iter().flatten().cloned());
+    }
+
+    /// The groups touched since the last call, with the domains that each holds now; none: it is gone.
+    pub(crate) fn take_touched(&mut self) -> Vec<(Claimants, Option<&BTreeSet<String>>)> {
+        let touched = std::mem::take(&mut self.touched);
+        touched.into_iter().map(|group| (group.clone(), self.groups.get(&group))).collect()
+    }
+
+    /// Whether any group has been touched.
+    pub(crate) fn is_touched(&self) -> bool {
+        !self.touched.is_empty()
+    }
+
+    fn regroup(&mut self, domain: &str, change: impl FnOnce(&mut BTreeSet<Age>) -> bool) {
+        let mut ages = self.claimants.remove(domain).unwrap_or_default();
+        self.leave(domain, &claimants(&ages));
+        change(&mut ages);
+        self.join(domain, claimants(&ages));
+        if !ages.is_empty() {
+            self.claimants.insert(domain.to_owned(), ages);
+        }
+    }
+
+    fn leave(&mut self, domain: &str, group: &Claimants) {
+        let Some(domains) = self.groups.get_mut(group) else { return };
+        domains.remove(domain);
+        let emptied = domains.is_empty();
+        self.touched.insert(group.clone());
+        if !emptied {
+            return;
+        }
+        self.groups.remove(group);
+        for service in group.iter() {
+            let Some(groups) = self.groups_of.get_mut(service) else { continue };
+            groups.remove(group);
+            if groups.is_empty() {
+                self.groups_of.remove(service);
+            }
+        }
+    }
+
+    fn join(&mut self, domain: &str, group: Claimants) {
+        if group.is_empty() {
+            return;
+        }
+        for service in group.iter() {
+            self.groups_of.entry(service.clone()).or_default().insert(group.clone());
+        }
+        self.groups.entry(group.clone()).or_default().insert(domain.to_owned());
+        self.touched.insert(group);
+    }
+}
+
+fn each(claim: Option<&(Age, BTreeSet<String>)>) -> impl Iterator<Item = (&Age, &String)> {
+    claim.into_iter().flat_map(|(age, domains)| domains.iter().map(move |domain| (age, domain)))
+}
+
+fn claimants(ages: &BTreeSet<Age>) -> Claimants {
+    ages.iter().map(|age| age.key().reference()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use biplane_core::key::Kind;
+
+    use super::*;
+
+    fn name(name: &str) -> ResourceRef {
+        ResourceRef::new("default", name)
+    }
+
+    fn claim(service: &str, domains: &[&str]) -> Option<(Age, BTreeSet<String>)> {
+        let age = Age::new(None, None, name(service).key(Kind::VirtualService));
+        Some((age, domains.iter().map(ToString::to_string).collect()))
+    }
+
+    fn groups(claims: &Claims) -> Vec<(Vec<String>, Vec<String>)> {
+        let names = |group: &Claimants| group.iter().map(|name| name.name.clone()).collect();
+        claims.groups.iter().map(|(group, domains)| (names(group), domains.iter().cloned().collect())).collect()
+    }
+
+    #[test]
+    fn domains_with_the_same_claimants_are_one_group() {
+        let mut claims = Claims::default();
+        claims.set(&name("b"), claim("b", &["y", "z"]));
+        claims.set(&name("a"), claim("a", &["x", "y"]));
+        let expected = [(vec!["a"], vec!["x"]), (vec!["a", "b"], vec!["y"]), (vec!["b"], vec!["z"])];
+        let strings = |texts: Vec<&str>| texts.into_iter().map(ToOwned::to_owned).collect::<Vec<_>>();
+        assert_eq!(groups(&claims), expected.map(|(group, domains)| (strings(group), strings(domains))));
+    }
+
+    #[test]
+    fn leaving_gives_the_domain_back_and_leaves_nothing_behind() {
+        let mut claims = Claims::default();
+        claims.set(&name("a"), claim("a", &["x"]));
+        claims.set(&name("b"), claim("b", &["x"]));
+        claims.set(&name("b"), None);
+        assert_eq!(groups(&claims), [(vec!["a".to_owned()], vec!["x".to_owned()])]);
+        claims.set(&name("a"), None);
+        assert!(claims.claimed.is_empty() && claims.claimants.is_empty() && claims.groups_of.is_empty());
+    }
+
+    #[test]
+    fn only_groups_whose_domains_move_are_touched() {
+        let mut claims = Claims::default();
+        claims.set(&name("a"), claim("a", &["x"]));
+        claims.set(&name("c"), claim("c", &["z"]));
+        claims.take_touched();
+        claims.set(&name("b"), claim("b", &["x"]));
+        let touched: Vec<_> = claims.take_touched().into_iter().map(|(group, there)| (group.len(), there.is_some())).collect();
+        assert_eq!(touched, [(1, false), (2, true)]);
+    }
+}

@@ -1,0 +1,237 @@
+//! A gateway in the graph: the services that it serves, their virtual hosts, its listener and its
+//! route configuration.
+//!
+//! Invariant between transactions: `hosts` holds the encoding of every group of `claims`, and `roots`
+//! was made of `hosts`, `clusters` and the gateway's own fields as they are now.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use biplane_core::age::Age;
+use biplane_core::key::ResourceRef;
+use biplane_core::resources::Gateway;
+use biplane_core::resources::gateway::HttpGateway;
+use biplane_core::resources::tls::SslConfig;
+use biplane_translator::{EnvoyName, EnvoyType, names};
+use biplane_translator::route::RouteSet;
+use biplane_xds::ResourceName;
+use bytes::Bytes;
+
+use super::claims::Claims;
+use super::fleet::{Address, Roots};
+use super::service::Service;
+use super::tables::Entry;
+use crate::convert;
+
+/// A gateway and all that it serves.
+#[derive(Debug)]
+pub(crate) struct GatewayNode {
+    pub(crate) spec: Arc<Gateway>,
+    pub(crate) age: Age,
+    pub(crate) claims: Claims,
+    pub(crate) hosts: BTreeMap<Arc<str>, Bytes>,
+    /// TLS settings of the services, the oldest first; empty unless the gateway has `ssl`.
+    pub(crate) tls: BTreeMap<Age, SslConfig>,
+    pub(crate) roots: Roots,
+    /// Services that the gateway names and nobody has written.
+    pub(crate) missing: BTreeSet<ResourceRef>,
+    pub(crate) listener_dirty: bool,
+    pub(crate) routes_dirty: bool,
+    specified: bool,
+    served: HashMap<ResourceRef, Arc<RouteSet>>,
+    tls_ages: HashMap<ResourceRef, Age>,
+    clusters: BTreeMap<ResourceRef, usize>,
+    named: Option<Named>,
+    cluster_headers: usize,
+    connects: usize,
+}
+
+/// The clusters that the routes name, in the two forms that are needed.
+#[derive(Clone, Debug)]
+pub(crate) struct Named {
+    pub(crate) clusters: Arc<[EnvoyName]>,
+    pub(crate) references: Arc<[ResourceName]>,
+}
+
+impl GatewayNode {
+    /// A gateway that serves nothing yet.
+    pub(crate) fn new(entry: &Entry<Gateway>) -> Self {
+        Self {
+            spec: entry.spec.clone(),
+            age: entry.age.clone(),
+            claims: Claims::default(),
+            hosts: BTreeMap::new(),
+            tls: BTreeMap::new(),
+            roots: Roots::default(),
+            missing: BTreeSet::new(),
+            listener_dirty: true,
+            routes_dirty: true,
+            specified: false,
+            served: HashMap::new(),
+            tls_ages: HashMap::new(),
+            clusters: BTreeMap::new(),
+            named: None,
+            cluster_headers: 0,
+            connects: 0,
+        }
+    }
+
+    /// Takes over another version of the gateway's own fields; says whether that may select other
+    /// services, so that all of them have to be offered again.
+    pub(crate) fn respecify(&mut self, entry: &Entry<Gateway>) -> bool {
+        let reselect = !self.specified || selection(&self.spec) != selection(&entry.spec);
+        self.specified = true;
+        self.spec = entry.spec.clone();
+        self.age = entry.age.clone();
+        self.listener_dirty = true;
+        self.routes_dirty = true;
+        let services = self.spec.http_gateway.iter().flat_map(|http| &http.virtual_services);
+        self.missing = services.filter(|name| !self.served.contains_key(name)).cloned().collect();
+        reselect
+    }
+
+    /// Whether something has to be computed again.
+    pub(crate) fn is_dirty(&self) -> bool {
+        self.listener_dirty || self.routes_dirty || self.named.is_none() || self.claims.is_touched()
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> Address {
+        (self.spec.address().to_owned(), self.spec.bind_port)
+    }
+
+    /// Whether some route takes CONNECT, which the listener must allow.
+    pub(crate) const fn connects(&self) -> bool {
+        self.connects > 0
+    }
+
+    /// Whether a route picks its cluster by a header, so that all clusters must be there.
+    pub(crate) const fn wants_all_clusters(&self) -> bool {
+        self.cluster_headers > 0
+    }
+
+    /// Tells the gateway about a service as it is now; `None`: it is gone.
+    pub(crate) fn offer(&mut self, name: &ResourceRef, service: Option<&Service>) {
+        self.note_missing(name, service.is_some());
+        let service = service.filter(|service| self.selects(name, service));
+        self.claims.set(name, service.map(|service| (service.age.clone(), service.domains.clone())));
+        self.serve(name, service.map(|service| service.routes.clone()));
+        self.set_tls(name, service);
+    }
+
+    fn note_missing(&mut self, name: &ResourceRef, there: bool) {
+        let named = self.spec.http_gateway.as_ref().is_some_and(|http| http.virtual_services.contains(name));
+        if named && !there {
+            self.missing.insert(name.clone());
+        } else {
+            self.missing.remove(name);
+        }
+    }
+
+    fn selects(&self, name: &ResourceRef, service: &Service) -> bool {
+        let Some(http) = &self.spec.http_gateway else { return false };
+        self.spec.ssl == service.ssl().is_some() && in_namespaces(http, name) && chosen(http, name, service)
+    }
+
+    fn serve(&mut self, name: &ResourceRef, routes: Option<Arc<RouteSet>>) {
+        let before = self.served.remove(name);
+        if let (Some(before), Some(routes)) = (&before, &routes)
+            && Arc::ptr_eq(before, routes)
+        {
+            self.served.insert(name.clone(), routes.clone());
+            return;
+        }
+        self.claims.touch(name);
+        let connected = self.connects();
+        if let Some(routes) = &routes {
+            self.add(routes);
+        }
+        if let Some(before) = before {
+            self.subtract(&before);
+        }
+        self.listener_dirty |= connected != self.connects();
+        self.served.extend(routes.map(|routes| (name.clone(), routes)));
+    }
+
+    fn add(&mut self, routes: &RouteSet) {
+        self.cluster_headers += usize::from(routes.cluster_header);
+        self.connects += usize::from(routes.connect);
+        for cluster in &routes.clusters {
+            let count = self.clusters.entry(cluster.clone()).or_default();
+            *count += 1;
+            if *count == 1 {
+                self.named = None;
+            }
+        }
+    }
+
+    fn subtract(&mut self, routes: &RouteSet) {
+        self.cluster_headers -= usize::from(routes.cluster_header);
+        self.connects -= usize::from(routes.connect);
+        if routes.cluster_header {
+            self.named = None;
+        }
+        for cluster in &routes.clusters {
+            let count = self.clusters.get_mut(cluster).expect("counted when it was added");
+            *count -= 1;
+            if *count == 0 {
+                self.clusters.remove(cluster);
+                self.named = None;
+            }
+        }
+    }
+
+    fn set_tls(&mut self, name: &ResourceRef, service: Option<&Service>) {
+        let wanted = service.and_then(|service| Some((service.age.clone(), service.ssl()?.clone())));
+        let before = self.tls_ages.remove(name).and_then(|age| self.tls.remove_entry(&age));
+        self.listener_dirty |= before != wanted;
+        if let Some((age, ssl)) = wanted {
+            self.tls_ages.insert(name.clone(), age.clone());
+            self.tls.insert(age, ssl);
+        }
+    }
+
+    /// All clusters may have changed: needed where [`Self::wants_all_clusters`].
+    pub(crate) fn forget_clusters(&mut self) {
+        self.named = None;
+    }
+
+    /// The clusters that the routes name; `all` are the upstreams, asked for only when every one counts.
+    /// The second value: whether they differ from those of the last call.
+    pub(crate) fn named(&mut self, all: impl FnOnce() -> Vec<ResourceRef>) -> (Named, bool) {
+        if let Some(named) = &self.named {
+            return (named.clone(), false);
+        }
+        let upstreams = if self.wants_all_clusters() { all() } else { self.clusters.keys().cloned().collect() };
+        let cluster = |upstream: &ResourceRef| EnvoyName::new(EnvoyType::Cluster, names::cluster(upstream));
+        let mut clusters: Vec<_> = upstreams.iter().map(cluster).collect();
+        clusters.sort_unstable();
+        let clusters: Arc<[EnvoyName]> = clusters.into();
+        let named = Named { references: convert::names(&clusters), clusters };
+        self.named = Some(named.clone());
+        (named, true)
+    }
+}
+
+/// The fields that decide which services a gateway serves.
+fn selection(gateway: &Gateway) -> (bool, Option<HttpGateway>) {
+    let http = gateway.http_gateway.as_ref();
+    (gateway.ssl, http.map(|http| HttpGateway { options: None, ..http.clone() }))
+}
+
+fn in_namespaces(http: &HttpGateway, name: &ResourceRef) -> bool {
+    let namespaces = &http.virtual_service_namespaces;
+    namespaces.is_empty() || namespaces.iter().any(|namespace| namespace == "*" || *namespace == name.namespace)
+}
+
+/// Gloo's order of precedence: expressions, labels, references, all.
+fn chosen(http: &HttpGateway, name: &ResourceRef, service: &Service) -> bool {
+    let labels = &service.metadata.labels;
+    if let Some(expressions) = &http.virtual_service_expressions {
+        return expressions.expressions.iter().all(|expression| expression.matches(labels));
+    }
+    if !http.virtual_service_selector.is_empty() {
+        return http.virtual_service_selector.iter().all(|(key, value)| labels.get(key) == Some(value));
+    }
+    http.virtual_services.is_empty() || http.virtual_services.contains(name)
+}

@@ -1,0 +1,97 @@
+//! What the translation has to say, kept by what said it, so that a new computation replaces the
+//! findings of the one before and of no other.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use biplane_core::age::Age;
+use biplane_core::key::{Kind, ObjectKey, ResourceRef};
+use biplane_core::path::FieldPath;
+use biplane_core::report::Report;
+
+use super::claims::Claimants;
+use super::dependencies::Node;
+use super::fleet::Address;
+
+/// What findings come from.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Topic {
+    /// A translation.
+    Node(Node),
+    /// A virtual host of a gateway.
+    Host(ResourceRef, Claimants),
+    /// The secret of an upstream.
+    MissingSecret(ResourceRef),
+    /// The services that a gateway names.
+    MissingServices(ResourceRef),
+}
+
+/// Findings by topic; topics without findings are not kept.
+#[derive(Debug, Default)]
+pub(crate) struct Reports(BTreeMap<Topic, Vec<Report>>);
+
+impl Reports {
+    /// Replaces the findings of a topic.
+    pub(crate) fn set(&mut self, topic: Topic, reports: Vec<Report>) {
+        if reports.is_empty() {
+            self.0.remove(&topic);
+        } else {
+            self.0.insert(topic, reports);
+        }
+    }
+
+    /// Drops all findings of a gateway's own.
+    pub(crate) fn forget_gateway(&mut self, name: &ResourceRef) {
+        self.0.retain(|topic, _| match topic {
+            Topic::Node(node) => *node != Node::Listener(name.clone()),
+            Topic::Host(gateway, _) | Topic::MissingServices(gateway) => gateway != name,
+            Topic::MissingSecret(_) => true,
+        });
+    }
+
+    /// All findings, sorted, each once.
+    pub(crate) fn all(&self) -> Vec<Report> {
+        let all: BTreeSet<_> = self.0.values().flatten().cloned().collect();
+        all.into_iter().collect()
+    }
+}
+
+/// An upstream names a secret that does not exist.
+pub(crate) fn missing_secret(upstream: &ResourceRef, secret: Option<ResourceRef>) -> Vec<Report> {
+    let path = FieldPath::root().field("sslConfig").field("secretRef");
+    let report = |secret: ResourceRef| {
+        let message = format!("Secret {secret} does not exist, so connections to this upstream fail");
+        Report::warning(&upstream.key(Kind::Upstream), path, message).hint("create the secret, or correct the reference")
+    };
+    secret.map(report).into_iter().collect()
+}
+
+/// A gateway names services that do not exist.
+pub(crate) fn missing_services(gateway: &ResourceRef, missing: &BTreeSet<ResourceRef>) -> Vec<Report> {
+    let path = FieldPath::root().field("httpGateway").field("virtualServices");
+    let report = |service: &ResourceRef| {
+        let message = format!("VirtualService {service} does not exist");
+        Report::warning(&gateway.key(Kind::Gateway), path.clone(), message)
+            .hint("create it, or take the reference out")
+    };
+    missing.iter().map(report).collect()
+}
+
+/// Gateways of one fleet want one address: the oldest has it, and all of them are told.
+pub(crate) fn address_conflicts<'a>(
+    fleet: &str,
+    rivals: impl Iterator<Item = (&'a Address, &'a BTreeSet<Age>)>,
+) -> Vec<Report> {
+    let mut reports = Vec::new();
+    for ((address, port), ages) in rivals {
+        let keys: Vec<&ObjectKey> = ages.iter().map(Age::key).collect();
+        let [owner, losers @ ..] = keys.as_slice() else { continue };
+        let path = FieldPath::root().field("bindPort");
+        for loser in losers {
+            let message = format!("{owner}, which is older, already listens on {address}:{port} in fleet {fleet}; this gateway is not served there");
+            reports.push(Report::error(loser, path.clone(), message).hint("choose another port, or merge the gateways"));
+            let message = format!("{loser} wants {address}:{port} in fleet {fleet} as well; this gateway, the older one, keeps it");
+            reports.push(Report::warning(owner, path.clone(), message));
+        }
+    }
+    reports
+}

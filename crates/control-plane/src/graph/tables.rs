@@ -1,0 +1,160 @@
+//! The graph's inputs: one keyed table a kind, holding decoded objects.
+//!
+//! Invariant: a table holds an object exactly while the last [`Edit`] for its key was a put.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use biplane_core::age::Age;
+use biplane_core::key::{Kind, ObjectKey, ResourceRef};
+use biplane_core::resources::{
+    Gateway, Metadata, Object, RouteOption, RouteTable, Secret, Settings, Spec, Upstream, UpstreamGroup,
+    VirtualHostOption, VirtualService,
+};
+
+/// One change of an input.
+#[derive(Clone, Debug)]
+pub enum Edit {
+    /// The object is there, new or changed. The number is the store's create revision, where it has one.
+    Put(Box<Object>, Option<u64>),
+    /// The object is gone.
+    Delete(ObjectKey),
+}
+
+impl Edit {
+    /// The object that this is about.
+    pub const fn key(&self) -> &ObjectKey {
+        match self {
+            Self::Put(object, _) => &object.key,
+            Self::Delete(key) => key,
+        }
+    }
+}
+
+/// An object in a table.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Entry<T> {
+    pub(crate) spec: Arc<T>,
+    pub(crate) metadata: Arc<Metadata>,
+    pub(crate) age: Age,
+}
+
+/// All tables. Ordered maps where a translation lists a range, hash maps where it only looks up.
+#[derive(Debug, Default)]
+pub(crate) struct Tables {
+    pub(crate) gateways: BTreeMap<ResourceRef, Entry<Gateway>>,
+    pub(crate) services: HashMap<ResourceRef, Entry<VirtualService>>,
+    pub(crate) route_tables: BTreeMap<ResourceRef, Entry<RouteTable>>,
+    pub(crate) upstreams: HashMap<ResourceRef, Entry<Upstream>>,
+    pub(crate) groups: HashMap<ResourceRef, Entry<UpstreamGroup>>,
+    pub(crate) route_options: HashMap<ResourceRef, Entry<RouteOption>>,
+    pub(crate) host_options: HashMap<ResourceRef, Entry<VirtualHostOption>>,
+    pub(crate) secrets: HashMap<ResourceRef, Entry<Secret>>,
+    pub(crate) settings: BTreeMap<ResourceRef, Entry<Settings>>,
+}
+
+/// What an edit did to a table, as far as dependents care.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Effect {
+    /// The object was there and is gone, or the other way round.
+    pub(crate) existence: bool,
+    /// Its fields, labels or age differ.
+    pub(crate) content: bool,
+    /// The labels before and after, for selectors.
+    pub(crate) labels: [Option<Arc<Metadata>>; 2],
+}
+
+impl Tables {
+    /// Carries out one edit.
+    pub(crate) fn apply(&mut self, edit: &Edit) -> Effect {
+        let name = edit.key().reference();
+        match edit {
+            Edit::Delete(key) => self.delete(key.kind, &name),
+            Edit::Put(object, revision) => self.put(name, object, *revision),
+        }
+    }
+
+    fn put(&mut self, name: ResourceRef, object: &Object, revision: Option<u64>) -> Effect {
+        let metadata = object.metadata.clone();
+        let age = Age::new(metadata.creation_timestamp, revision, object.key.clone());
+        match &object.spec {
+            Spec::Gateway(spec) => put_ordered(&mut self.gateways, name, spec, metadata, age),
+            Spec::VirtualService(spec) => put(&mut self.services, name, spec, metadata, age),
+            Spec::RouteTable(spec) => put_ordered(&mut self.route_tables, name, spec, metadata, age),
+            Spec::Upstream(spec) => put(&mut self.upstreams, name, spec, metadata, age),
+            Spec::UpstreamGroup(spec) => put(&mut self.groups, name, spec, metadata, age),
+            Spec::RouteOption(spec) => put(&mut self.route_options, name, spec, metadata, age),
+            Spec::VirtualHostOption(spec) => put(&mut self.host_options, name, spec, metadata, age),
+            Spec::Secret(spec) => put(&mut self.secrets, name, spec, metadata, age),
+            Spec::Settings(spec) => put_ordered(&mut self.settings, name, spec, metadata, age),
+        }
+    }
+
+    fn delete(&mut self, kind: Kind, name: &ResourceRef) -> Effect {
+        match kind {
+            Kind::Gateway => gone(self.gateways.remove(name)),
+            Kind::VirtualService => gone(self.services.remove(name)),
+            Kind::RouteTable => gone(self.route_tables.remove(name)),
+            Kind::Upstream => gone(self.upstreams.remove(name)),
+            Kind::UpstreamGroup => gone(self.groups.remove(name)),
+            Kind::RouteOption => gone(self.route_options.remove(name)),
+            Kind::VirtualHostOption => gone(self.host_options.remove(name)),
+            Kind::Secret => gone(self.secrets.remove(name)),
+            Kind::Settings => gone(self.settings.remove(name)),
+        }
+    }
+
+    /// How many objects there are of each kind.
+    pub(crate) fn counts(&self) -> BTreeMap<Kind, usize> {
+        BTreeMap::from([
+            (Kind::Gateway, self.gateways.len()),
+            (Kind::VirtualService, self.services.len()),
+            (Kind::RouteTable, self.route_tables.len()),
+            (Kind::Upstream, self.upstreams.len()),
+            (Kind::UpstreamGroup, self.groups.len()),
+            (Kind::RouteOption, self.route_options.len()),
+            (Kind::VirtualHostOption, self.host_options.len()),
+            (Kind::Secret, self.secrets.len()),
+            (Kind::Settings, self.settings.len()),
+        ])
+    }
+}
+
+fn put<T: PartialEq>(
+    table: &mut HashMap<ResourceRef, Entry<T>>,
+    name: ResourceRef,
+    spec: &Arc<T>,
+    metadata: Arc<Metadata>,
+    age: Age,
+) -> Effect {
+    let entry = Entry { spec: spec.clone(), metadata, age };
+    changed(table.insert(name, entry.clone()), &entry)
+}
+
+fn put_ordered<T: PartialEq>(
+    table: &mut BTreeMap<ResourceRef, Entry<T>>,
+    name: ResourceRef,
+    spec: &Arc<T>,
+    metadata: Arc<Metadata>,
+    age: Age,
+) -> Effect {
+    let entry = Entry { spec: spec.clone(), metadata, age };
+    changed(table.insert(name, entry.clone()), &entry)
+}
+
+fn changed<T: PartialEq>(before: Option<Entry<T>>, after: &Entry<T>) -> Effect {
+    let content = before.as_ref() != Some(after);
+    Effect { existence: before.is_none(), content, labels: [before.map(|e| e.metadata), Some(after.metadata.clone())] }
+}
+
+fn gone<T>(before: Option<Entry<T>>) -> Effect {
+    let there = before.is_some();
+    Effect { existence: there, content: there, labels: [before.map(|e| e.metadata), None] }
+}
+
+/// Not derived: that would ask for `T: Clone`, and the fields are shared.
+impl<T> Clone for Entry<T> {
+    fn clone(&self) -> Self {
+        Self { spec: self.spec.clone(), metadata: self.metadata.clone(), age: self.age.clone() }
+    }
+}

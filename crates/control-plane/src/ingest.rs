@@ -1,0 +1,253 @@
+//! From what a store tells to edits of the graph, one object at a time.
+//!
+//! Every object has at most one good version, the last that decoded; a version that does not is
+//! reported and changes nothing else (I4). An object that a listing lacks is gone only if no fault of
+//! that listing may hide it (I1). What stays good is what the snapshot on disk keeps.
+//!
+//! Invariant: `good` holds exactly the objects that the graph has been given and not been told to delete.
+
+mod secret;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use biplane_core::decode::{Decoded, decode};
+use biplane_core::key::ObjectKey;
+use biplane_core::location::Location;
+use biplane_core::path::FieldPath;
+use biplane_core::report::{Report, Severity};
+use biplane_core::resources::Object;
+use biplane_store::{Change, Changes, Fault, Listing, StoredObject};
+use imbl::OrdMap;
+
+use crate::graph::Edit;
+
+/// What a store event asks of the graph.
+#[derive(Debug, Default)]
+pub struct Edits {
+    /// Objects to put.
+    pub puts: Vec<Edit>,
+    /// Objects that are gone from the store; whether they may go is decided with the graph.
+    pub deletions: Vec<ObjectKey>,
+}
+
+/// The last good version of every object, and what there is to say about the others.
+#[derive(Debug, Default)]
+pub struct Ingest {
+    /// Persistent: the writer of the snapshot takes a copy without copying.
+    good: OrdMap<ObjectKey, StoredObject>,
+    /// The latest version of an object, where it is not the good one.
+    refused: BTreeMap<ObjectKey, StoredObject>,
+    reports: BTreeMap<ObjectKey, Vec<Report>>,
+    faults: Vec<Fault>,
+    /// Objects of the snapshot on disk, until the store has been read for the first time.
+    fallback: BTreeMap<ObjectKey, StoredObject>,
+}
+
+impl Ingest {
+    /// Starts with what the last run knew to be good. Nothing of it counts until the store fails
+    /// ([`Self::restore`]) or holds a version that does not decode.
+    pub fn with_fallback(objects: impl IntoIterator<Item = StoredObject>) -> Self {
+        let fallback = objects.into_iter().map(|object| (object.key.clone(), object)).collect();
+        Self { fallback, ..Self::default() }
+    }
+
+    /// The store cannot be read: everything that the last run knew becomes good again.
+    pub fn restore(&mut self) -> Edits {
+        let fallback = std::mem::take(&mut self.fallback);
+        let puts = fallback.into_values().filter_map(|object| self.accept(object)).collect();
+        Edits { puts, deletions: Vec::new() }
+    }
+
+    /// The store holds exactly this.
+    pub fn listing(&mut self, listing: Listing) -> Edits {
+        let present: BTreeSet<_> = listing.items.iter().map(|item| item.key.clone()).collect();
+        self.faults = listing.faults;
+        let mut puts: Vec<_> = listing.items.into_iter().filter_map(|item| self.take(item)).collect();
+        puts.extend(self.recover_hidden(&present));
+        self.fallback.clear();
+        let gone = self.known().filter(|key| !present.contains(key) && !self.is_hidden(key)).collect();
+        Edits { puts, deletions: self.drop_refused(gone) }
+    }
+
+    /// This has changed since the last event.
+    pub fn changes(&mut self, changes: Changes) -> Edits {
+        if let Some(faults) = changes.faults {
+            self.faults = faults;
+        }
+        let mut edits = Edits::default();
+        let mut gone = Vec::new();
+        for change in changes.changes {
+            match change {
+                Change::Put(object) => edits.puts.extend(self.take(object)),
+                Change::Deleted(key) => gone.push(key),
+            }
+        }
+        edits.deletions = self.drop_refused(gone);
+        edits
+    }
+
+    /// The graph has been told to delete this object.
+    pub fn forget(&mut self, key: &ObjectKey) {
+        self.good.remove(key);
+        self.reports.remove(key);
+    }
+
+    /// The last good version of every object, in order of keys.
+    pub const fn good(&self) -> &OrdMap<ObjectKey, StoredObject> {
+        &self.good
+    }
+
+    /// Whether the object's last good version is known.
+    pub fn is_good(&self, key: &ObjectKey) -> bool {
+        self.good.contains_key(key)
+    }
+
+    /// All findings, those of the store's reading included.
+    pub fn reports(&self) -> Vec<Report> {
+        let faults = self.faults.iter().map(fault_report);
+        self.reports.values().flatten().cloned().chain(faults).collect()
+    }
+
+    /// The same finding with its place, which the translator does not know.
+    pub fn locate(&self, mut report: Report) -> Report {
+        if report.location.is_none() {
+            let object = report.object.as_ref().and_then(|key| self.good.get(key));
+            report.location = object.map(|object| place(object, &report.path));
+        }
+        report
+    }
+
+    /// Looks at one version of an object; gives the edit if it is a good one and new.
+    fn take(&mut self, object: StoredObject) -> Option<Edit> {
+        let key = object.key.clone();
+        if let Some(refused) = self.refused.get(&key)
+            && refused.value == object.value
+        {
+            return None;
+        }
+        if let Some(good) = self.good.get_mut(&key)
+            && good.value == object.value
+            && good.created == object.created
+        {
+            let moved = good.location != object.location;
+            *good = object;
+            if self.refused.remove(&key).is_some() || moved {
+                self.review(&key);
+            }
+            return None;
+        }
+        self.accept(object)
+    }
+
+    fn accept(&mut self, object: StoredObject) -> Option<Edit> {
+        let key = object.key.clone();
+        let Decoded { object: decoded, reports } = examine(&object);
+        self.note(&key, reports);
+        let Some(decoded) = decoded else {
+            self.refused.insert(key.clone(), object);
+            return self.fall_back(&key);
+        };
+        self.refused.remove(&key);
+        let created = object.created;
+        self.good.insert(key, object);
+        Some(Edit::Put(Box::new(decoded), created))
+    }
+
+    /// The object is bad and has no good version yet: that of the last run will do.
+    fn fall_back(&mut self, key: &ObjectKey) -> Option<Edit> {
+        if self.good.contains_key(key) {
+            return None;
+        }
+        let object = self.fallback.remove(key)?;
+        let decoded = examine(&object).object?;
+        let created = object.created;
+        self.good.insert(key.clone(), object);
+        Some(Edit::Put(Box::new(decoded), created))
+    }
+
+    /// Objects of the last run that the listing lacks, but that one of its faults may hide.
+    fn recover_hidden(&mut self, present: &BTreeSet<ObjectKey>) -> Vec<Edit> {
+        let hidden = |object: &&StoredObject| {
+            !present.contains(&object.key) && self.faults.iter().any(|fault| fault.may_hide(&object.location))
+        };
+        let keys: Vec<_> = self.fallback.values().filter(hidden).map(|object| object.key.clone()).collect();
+        keys.iter().filter_map(|key| self.fall_back(key)).collect()
+    }
+
+    fn is_hidden(&self, key: &ObjectKey) -> bool {
+        let object = self.good.get(key).or_else(|| self.refused.get(key));
+        object.is_some_and(|object| self.faults.iter().any(|fault| fault.may_hide(&object.location)))
+    }
+
+    fn known(&self) -> impl Iterator<Item = ObjectKey> {
+        let keys: BTreeSet<_> = self.good.keys().chain(self.refused.keys()).cloned().collect();
+        keys.into_iter()
+    }
+
+    /// Forgets bad versions of objects that are gone; gives those that the graph knows.
+    fn drop_refused(&mut self, gone: Vec<ObjectKey>) -> Vec<ObjectKey> {
+        for key in &gone {
+            if self.refused.remove(key).is_some() {
+                self.reports.remove(key);
+            }
+        }
+        gone.into_iter().filter(|key| self.good.contains_key(key)).collect()
+    }
+
+    /// The findings of the good version, which counts again or has moved.
+    fn review(&mut self, key: &ObjectKey) {
+        let reports = examine(&self.good[key]).reports;
+        self.note(key, reports);
+    }
+
+    fn note(&mut self, key: &ObjectKey, reports: Vec<Report>) {
+        if reports.is_empty() {
+            self.reports.remove(key);
+        } else {
+            self.reports.insert(key.clone(), reports);
+        }
+    }
+}
+
+/// Decodes one version of an object and looks at what decoding cannot see.
+pub fn examine(object: &StoredObject) -> Decoded {
+    let Ok(text) = std::str::from_utf8(&object.value) else {
+        return refuse(object, "the value is not UTF-8 text");
+    };
+    let mut decoded = decode(text, &object.key, &object.location);
+    if let Some(Object { spec: biplane_core::resources::Spec::Secret(secret), .. }) = &decoded.object {
+        let reports = secret::check(&object.key, secret).into_iter();
+        decoded.reports.extend(reports.map(|report| {
+            let location = place(object, &report.path);
+            report.at(location)
+        }));
+    }
+    if decoded.reports.iter().any(|report| report.severity == Severity::Error) {
+        decoded.object = None;
+    }
+    decoded
+}
+
+fn refuse(object: &StoredObject, why: &str) -> Decoded {
+    let report = Report::error(&object.key, FieldPath::root(), why).at(object.location.clone());
+    Decoded { object: None, reports: vec![report] }
+}
+
+/// Where a field of an object stands.
+fn place(object: &StoredObject, path: &FieldPath) -> Location {
+    let text = std::str::from_utf8(&object.value).unwrap_or_default();
+    let line = biplane_core::document::locate(text, path).unwrap_or(1);
+    object.location.offset(line - 1)
+}
+
+fn fault_report(fault: &Fault) -> Report {
+    Report {
+        object: fault.key.clone(),
+        location: Some(fault.location.clone()),
+        path: FieldPath::root(),
+        severity: Severity::Error,
+        message: fault.message.clone(),
+        hint: fault.hint.clone(),
+    }
+}
+

@@ -1,0 +1,79 @@
+//! Metrics of the control plane itself, read from the engine when Prometheus asks. Names carry their
+//! unit, labels have few values.
+
+use std::sync::Arc;
+
+use biplane_core::report::Severity;
+use biplane_store::StoreMetrics;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _, MetricEncoder};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+
+use crate::engine::Gate;
+use crate::shared::SharedEngine;
+
+/// Reads engine and store when asked.
+#[derive(Debug)]
+pub(crate) struct EngineCollector {
+    pub(crate) engine: SharedEngine,
+    pub(crate) store: Arc<StoreMetrics>,
+}
+
+impl Collector for EngineCollector {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        self.encode_engine(&mut encoder)?;
+        self.encode_store(&mut encoder)
+    }
+}
+
+impl EngineCollector {
+    fn encode_engine(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let (gate, failing, stale, held, objects, reports) = {
+            let engine = self.engine.lock();
+            let store = engine.store();
+            let stale = store.fresh.filter(|_| store.error.is_some()).map_or(0, |fresh| fresh.elapsed().as_secs());
+            let held = engine.holds().iter().count();
+            (engine.gate(), store.error.is_some(), stale, held, engine.graph().counts(), engine.reports())
+        };
+        let errors = reports.iter().filter(|report| report.severity == Severity::Error).count();
+        gauge(encoder, "biplane_gate_open", "1 while Envoys get answers", i64::from(gate != Gate::Waiting))?;
+        gauge(encoder, "biplane_gate_restored", "1 while the snapshot on disk is served", i64::from(gate == Gate::Restored))?;
+        gauge(encoder, "biplane_source_up", "1 while the store can be read", i64::from(!failing))?;
+        gauge(encoder, "biplane_source_staleness_seconds", "How long the store has not been read", whole(stale))?;
+        gauge(encoder, "biplane_held_deletions", "Deletions that wait for what names the object", whole(held as u64))?;
+        gauge(encoder, "biplane_config_errors", "Errors in the configuration", whole(errors as u64))?;
+        gauge(encoder, "biplane_config_warnings", "Warnings about the configuration", whole((reports.len() - errors) as u64))?;
+        let mut family = encoder.encode_descriptor("biplane_objects", "Objects in use", None, MetricType::Gauge)?;
+        for (kind, count) in objects {
+            let label = [("kind", kind.as_str())];
+            let metric: MetricEncoder<'_> = family.encode_family(&label)?;
+            ConstGauge::new(whole(count as u64)).encode(metric)?;
+        }
+        Ok(())
+    }
+
+    fn encode_store(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let store = self.store.snapshot();
+        counter(encoder, "biplane_store_lists", "Full lists that were begun", store.lists_total)?;
+        counter(encoder, "biplane_store_list_failures", "Full lists that failed", store.list_failures_total)?;
+        counter(encoder, "biplane_store_watch_failures", "Watches that broke", store.watch_failures_total)?;
+        counter(encoder, "biplane_store_resyncs", "Times a watch asked for a new list", store.resyncs_total)?;
+        counter(encoder, "biplane_store_resync_drift", "Objects whose change a watch lost", store.resync_drift_total)
+    }
+}
+
+fn gauge(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: i64) -> Result<(), std::fmt::Error> {
+    let metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+    ConstGauge::new(value).encode(metric)
+}
+
+fn counter(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: u64) -> Result<(), std::fmt::Error> {
+    let metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+    ConstCounter::new(value).encode(metric)
+}
+
+fn whole(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}

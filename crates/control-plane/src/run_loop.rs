@@ -1,0 +1,81 @@
+//! The task that feeds the engine: store events and deadlines in, nothing out but what the engine
+//! publishes. It waits for events only; an idle control plane does not wake up.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use biplane_store::SourceEvent;
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use crate::shared::SharedEngine;
+
+/// A transaction that takes longer than this has hung.
+const STUCK: Duration = Duration::from_secs(60);
+
+/// Whether the loop makes progress, for `/live`.
+#[derive(Clone, Debug)]
+pub struct Pulse {
+    origin: Instant,
+    /// Milliseconds since `origin` at which the present transaction began, plus one; 0: idle.
+    busy: Arc<AtomicU64>,
+}
+
+impl Pulse {
+    /// A pulse of a loop that is idle.
+    pub fn new() -> Self {
+        Self { origin: Instant::now(), busy: Arc::default() }
+    }
+
+    fn begin(&self) {
+        let elapsed = u64::try_from(self.origin.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.busy.store(elapsed.saturating_add(1), Ordering::Relaxed);
+    }
+
+    fn end(&self) {
+        self.busy.store(0, Ordering::Relaxed);
+    }
+
+    /// How long the present transaction has taken, where that is too long.
+    pub fn stuck(&self) -> Option<Duration> {
+        let began = self.busy.load(Ordering::Relaxed).checked_sub(1)?;
+        let busy = self.origin.elapsed().saturating_sub(Duration::from_millis(began));
+        (busy > STUCK).then_some(busy)
+    }
+}
+
+/// Runs until shutdown.
+pub async fn run(
+    engine: SharedEngine,
+    mut events: mpsc::Receiver<SourceEvent>,
+    editions: watch::Sender<u64>,
+    pulse: Pulse,
+    shutdown: CancellationToken,
+) -> anyhow::Result<()> {
+    loop {
+        let deadline = engine.lock().deadline();
+        let due = async {
+            match deadline {
+                Some(deadline) => sleep_until(deadline).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            event = events.recv() => {
+                let Some(event) = event else { anyhow::bail!("the store's driver has gone") };
+                pulse.begin();
+                engine.lock().on_event(event, Instant::now());
+            }
+            () = due => {
+                pulse.begin();
+                engine.lock().on_deadline(Instant::now());
+            }
+            () = shutdown.cancelled() => return Ok(()),
+        }
+        pulse.end();
+        let edition = engine.lock().edition();
+        editions.send_if_modified(|last| std::mem::replace(last, edition) != edition);
+    }
+}

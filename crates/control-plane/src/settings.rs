@@ -1,0 +1,41 @@
+//! What a control plane process is told: addresses, directories, periods.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Settings of one process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Where Envoys connect. Loopback only, until nodes have an identity.
+    pub xds: SocketAddr,
+    /// Where the HTTP API listens. Loopback only.
+    pub admin: SocketAddr,
+    /// Where the last good configuration is kept; none: nowhere, and a restart needs the store.
+    pub state_dir: Option<PathBuf>,
+    /// The key that secrets are sealed with on disk; default: a file in `state_dir`, made when missing.
+    pub snapshot_key_file: Option<PathBuf>,
+    /// Written once the addresses are bound: `{"xds":"ip:port","admin":"ip:port"}`.
+    pub ready_file: Option<PathBuf>,
+    /// How long a deleted object that others still name stays in use.
+    pub hold_deletions: Duration,
+    /// How long Envoys' streams may take to end on shutdown.
+    pub drain: Duration,
+    /// How often the store is read in full and compared with what its watch has told.
+    pub resync: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            xds: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9977),
+            admin: biplane_admin_api::DEFAULT_ADDRESS,
+            state_dir: None,
+            snapshot_key_file: None,
+            ready_file: None,
+            hold_deletions: Duration::from_secs(30),
+            drain: Duration::from_secs(5),
+            resync: Duration::from_secs(300),
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! The engine: last good objects, the gate, and deletions that wait.
+
+use std::time::Duration;
+
+use biplane_control_plane::engine::{Engine, Gate};
+use biplane_control_plane::hold::Holds;
+use biplane_core::key::{Kind, ObjectKey};
+use biplane_core::location::Location;
+use biplane_store::{Change, Changes, Identity, Listing, Revision, SourceEvent, StoreError, StoredObject};
+use biplane_xds::{Fleets, ResourceType};
+use bytes::Bytes;
+use tokio::time::Instant;
+
+const HOLD: Duration = Duration::from_secs(30);
+const GATEWAY: &str = "bindAddress: 127.0.0.1\nbindPort: 8080\nhttpGateway: {}\n";
+const SERVICE: &str = "virtualHost: {routes: [{routeAction: {single: {upstream: {name: u}}}}]}\n";
+const UPSTREAM: &str = "static: {hosts: [{addr: 127.0.0.1, port: 9000}]}\n";
+
+fn object(kind: Kind, name: &str, fields: &str) -> StoredObject {
+    StoredObject {
+        key: ObjectKey::new(kind, "default", name),
+        value: Bytes::from(format!("metadata: {{name: {name}, namespace: default}}\n{fields}")),
+        location: Location::file(format!("{name}.yaml"), 1),
+        revision: Revision(1),
+        created: None,
+    }
+}
+
+fn world() -> Vec<StoredObject> {
+    vec![object(Kind::Gateway, "g", GATEWAY), object(Kind::Upstream, "u", UPSTREAM), object(Kind::VirtualService, "v", SERVICE)]
+}
+
+fn complete(items: Vec<StoredObject>) -> SourceEvent {
+    SourceEvent::Complete(Listing { identity: Identity::new("test"), revision: Revision(1), items, faults: Vec::new() })
+}
+
+fn changes(changes: Vec<Change>) -> SourceEvent {
+    SourceEvent::Changes(Changes { revision: Revision(2), changes, faults: None })
+}
+
+fn failed() -> SourceEvent {
+    SourceEvent::Failed { error: StoreError::Unavailable("gone".into()), since: Instant::now() }
+}
+
+fn engine(fallback: Vec<StoredObject>) -> (Engine, Fleets) {
+    let fleets = Fleets::new();
+    (Engine::new(fleets.clone(), Holds::new(HOLD), fallback), fleets)
+}
+
+fn clusters(fleets: &Fleets) -> usize {
+    fleets.snapshot("gateway-proxy").map_or(0, |snapshot| snapshot.count(ResourceType::Cluster))
+}
+
+#[tokio::test(start_paused = true)]
+async fn gate_stays_closed_while_nothing_is_known() {
+    let (mut engine, fleets) = engine(Vec::new());
+    engine.on_event(failed(), Instant::now());
+    assert_eq!((engine.gate(), fleets.is_open()), (Gate::Waiting, false));
+    engine.on_event(complete(world()), Instant::now());
+    assert_eq!((engine.gate(), fleets.is_open(), clusters(&fleets)), (Gate::Open, true, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn known_empty_store_opens_the_gate() {
+    let (mut engine, fleets) = engine(Vec::new());
+    engine.on_event(complete(Vec::new()), Instant::now());
+    assert!(fleets.is_open());
+}
+
+#[tokio::test(start_paused = true)]
+async fn failing_store_is_replaced_by_the_last_run() {
+    let (mut engine, fleets) = engine(world());
+    engine.on_event(failed(), Instant::now());
+    assert_eq!((engine.gate(), clusters(&fleets)), (Gate::Restored, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn readable_store_is_believed_over_the_last_run() {
+    let (mut engine, fleets) = engine(world());
+    engine.on_event(complete(vec![object(Kind::Gateway, "g", GATEWAY)]), Instant::now());
+    assert_eq!(clusters(&fleets), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn object_that_is_bad_at_start_is_taken_from_the_last_run() {
+    let (mut engine, fleets) = engine(world());
+    let mut items = world();
+    items[1] = object(Kind::Upstream, "u", "static: {hosts: [{adr: 127.0.0.1}]}\n");
+    engine.on_event(complete(items), Instant::now());
+    assert_eq!(clusters(&fleets), 1);
+    assert!(engine.reports().iter().any(|report| report.message.contains("adr")), "{:?}", engine.reports());
+}
+
+#[tokio::test(start_paused = true)]
+async fn bad_edit_costs_only_itself_and_its_predecessor_stays() {
+    let (mut engine, fleets) = engine(Vec::new());
+    engine.on_event(complete(world()), Instant::now());
+    let before = fleets.snapshot("gateway-proxy").unwrap().generation();
+    let bad = object(Kind::VirtualService, "v", "virtualHost: {routs: []}\n");
+    engine.on_event(changes(vec![Change::Put(bad)]), Instant::now());
+    assert_eq!(fleets.snapshot("gateway-proxy").unwrap().generation(), before);
+    assert_eq!(engine.reports().len(), 1);
+    let mended = world().pop().unwrap();
+    engine.on_event(changes(vec![Change::Put(mended)]), Instant::now());
+    assert_eq!(engine.reports(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn deletion_of_what_others_name_waits_for_a_bounded_time() {
+    let (mut engine, fleets) = engine(Vec::new());
+    engine.on_event(complete(world()), Instant::now());
+    let gone = ObjectKey::new(Kind::Upstream, "default", "u");
+    engine.on_event(changes(vec![Change::Deleted(gone)]), Instant::now());
+    assert_eq!((clusters(&fleets), engine.holds().iter().count()), (1, 1));
+    let deadline = engine.deadline().expect("a deletion waits");
+    assert_eq!(deadline, Instant::now() + HOLD);
+    engine.on_deadline(deadline);
+    assert_eq!((clusters(&fleets), engine.holds().iter().count()), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn held_deletion_goes_at_once_when_the_last_reference_goes() {
+    let (mut engine, fleets) = engine(Vec::new());
+    engine.on_event(complete(world()), Instant::now());
+    let (upstream, service) = (ObjectKey::new(Kind::Upstream, "default", "u"), ObjectKey::new(Kind::VirtualService, "default", "v"));
+    engine.on_event(changes(vec![Change::Deleted(upstream)]), Instant::now());
+    engine.on_event(changes(vec![Change::Deleted(service)]), Instant::now());
+    assert_eq!((clusters(&fleets), engine.deadline()), (0, None));
+}
+
+#[tokio::test(start_paused = true)]
+async fn rename_in_one_batch_is_not_held() {
+    let (mut engine, fleets) = engine(Vec::new());
+    engine.on_event(complete(world()), Instant::now());
+    let renamed = vec![
+        Change::Deleted(ObjectKey::new(Kind::Upstream, "default", "u")),
+        Change::Put(object(Kind::Upstream, "w", UPSTREAM)),
+        Change::Put(object(Kind::VirtualService, "v", &SERVICE.replace("name: u", "name: w"))),
+    ];
+    engine.on_event(changes(renamed), Instant::now());
+    assert_eq!((clusters(&fleets), engine.deadline()), (1, None));
+}

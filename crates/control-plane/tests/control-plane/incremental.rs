@@ -1,0 +1,87 @@
+//! The graph's promise: whatever the edits and their order, fleets hold the very bytes that a
+//! translation from scratch gives.
+
+use std::collections::BTreeMap;
+
+use biplane_control_plane::graph::{Edit, Graph};
+use biplane_core::key::ObjectKey;
+use biplane_xds::{Change, ResourceName};
+use bytes::Bytes;
+use proptest::prelude::*;
+
+use crate::edits::{Batch, batch};
+
+type Content = (Bytes, Vec<ResourceName>, Vec<String>);
+type Fleets = BTreeMap<String, BTreeMap<ResourceName, Content>>;
+
+fn apply(fleets: &mut Fleets, changes: BTreeMap<String, Change>) {
+    for (name, change) in changes {
+        let fleet = fleets.entry(name).or_default();
+        for resource in change.upserts {
+            let origins = resource.origins.iter().map(ToString::to_string).collect();
+            let content = (resource.body.clone(), resource.references.to_vec(), origins);
+            fleet.insert(resource.name.clone(), content);
+        }
+        for name in change.removals {
+            fleet.remove(&name);
+        }
+    }
+    fleets.retain(|_, fleet| !fleet.is_empty());
+}
+
+fn remember(objects: &mut BTreeMap<ObjectKey, Edit>, batch: &Batch) {
+    for edit in batch {
+        match edit {
+            Edit::Put(..) => objects.insert(edit.key().clone(), edit.clone()),
+            Edit::Delete(key) => objects.remove(key),
+        };
+    }
+}
+
+fn from_scratch(objects: &BTreeMap<ObjectKey, Edit>, backwards: bool) -> (Fleets, Graph) {
+    let mut edits: Vec<_> = objects.values().cloned().collect();
+    if backwards {
+        edits.reverse();
+    }
+    let (mut graph, mut fleets) = (Graph::default(), Fleets::new());
+    apply(&mut fleets, graph.apply(&edits));
+    (fleets, graph)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 192, ..ProptestConfig::default() })]
+
+    #[test]
+    fn edits_one_by_one_give_the_bytes_of_a_translation_from_scratch(
+        batches in proptest::collection::vec(batch(), 1..14)
+    ) {
+        let (mut graph, mut fleets, mut objects) = (Graph::default(), Fleets::new(), BTreeMap::new());
+        for (step, batch) in batches.iter().enumerate() {
+            remember(&mut objects, batch);
+            apply(&mut fleets, graph.apply(batch));
+            let (expected, scratch) = from_scratch(&objects, step % 2 == 0);
+            prop_assert_eq!(&fleets, &expected);
+            prop_assert_eq!(graph.reports(), scratch.reports());
+        }
+        let everything: Vec<_> = objects.keys().cloned().map(Edit::Delete).collect();
+        apply(&mut fleets, graph.apply(&everything));
+        prop_assert_eq!(fleets, Fleets::new());
+        prop_assert!(graph.is_empty(), "something is left behind: {graph:?}");
+    }
+
+    #[test]
+    fn every_reference_of_a_fleet_is_in_it_or_nowhere(batches in proptest::collection::vec(batch(), 1..10)) {
+        let (mut graph, mut fleets, mut objects) = (Graph::default(), Fleets::new(), BTreeMap::new());
+        for batch in &batches {
+            remember(&mut objects, batch);
+            apply(&mut fleets, graph.apply(batch));
+        }
+        for fleet in fleets.values() {
+            let named: std::collections::BTreeSet<_> = fleet.values().flat_map(|content| &content.1).collect();
+            let listener = |name: &&ResourceName| name.kind == biplane_xds::ResourceType::Listener;
+            for name in fleet.keys().filter(|name| !listener(name)) {
+                prop_assert!(named.contains(name), "{name} is in the fleet, but nothing names it");
+            }
+        }
+    }
+}

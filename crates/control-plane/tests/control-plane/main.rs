@@ -1,0 +1,5 @@
+//! Tests of the control plane against its public parts: one binary, one module a subject.
+
+mod edits;
+mod engine;
+mod incremental;
