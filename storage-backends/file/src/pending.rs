@@ -73,6 +73,16 @@ pub(crate) enum Verdict {
     Ripe,
 }
 
+impl Verdict {
+    fn at(ripe: Option<Instant>, now: Instant) -> Self {
+        match ripe {
+            None => Self::Idle,
+            Some(at) if at <= now => Self::Ripe,
+            Some(at) => Self::Wait(at),
+        }
+    }
+}
+
 /// Marks by path.
 #[derive(Debug, Default)]
 pub(crate) struct Pending {
@@ -99,15 +109,21 @@ struct Mark {
 impl Pending {
     /// Takes in one event.
     pub(crate) fn note(&mut self, path: &Path, sign: Sign, now: Instant) {
-        self.prolong(now);
         let full = self.marks.len() >= PATHS_MAX;
         match self.marks.get_mut(path) {
-            Some(mark) => mark.update(sign, now),
+            Some(mark) => {
+                mark.update(sign, now);
+                mark.alone &= mark.state == Sign::Written;
+                if mark.alone {
+                    return;
+                }
+            }
             None if full => self.rescan = true,
             None => {
                 self.marks.insert(path.to_owned(), Mark { state: sign, since: now, last: now, alone: false });
             }
         }
+        self.prolong(now);
     }
 
     /// It turned out not to matter.
@@ -128,19 +144,27 @@ impl Pending {
 
     /// Whether it is time to read.
     pub(crate) fn verdict(&self, now: Instant) -> Verdict {
-        match self.ripe_at() {
-            None => Verdict::Idle,
-            Some(at) if at <= now => Verdict::Ripe,
-            Some(at) => Verdict::Wait(at),
-        }
+        Verdict::at(self.ripe_at(), now)
     }
 
-    /// Hands out what may be read now; what still holds something up stays.
+    /// Whether it is time to read the present batch, those that wait alone left out.
+    pub(crate) fn batch_verdict(&self, now: Instant) -> Verdict {
+        Verdict::at(self.batch_ripe_at(), now)
+    }
+
+    /// Hands out what may be read now. What holds up a batch that is ripe waits alone from now on.
     pub(crate) fn take(&mut self, now: Instant) -> Batch {
+        let whole = self.batch_verdict(now) == Verdict::Ripe;
+        let is_ripe = |mark: &Mark| mark.due() <= now && (whole || mark.alone);
         let ripe: BTreeSet<_> =
-            self.marks.iter().filter(|(_, mark)| mark.due() <= now).map(|(path, _)| path.clone()).collect();
+            self.marks.iter().filter(|(_, mark)| is_ripe(mark)).map(|(path, _)| path.clone()).collect();
         self.marks.retain(|path, _| !ripe.contains(path));
-        self.marks.values_mut().for_each(|mark| mark.alone = true);
+        if !whole {
+            return Batch { paths: ripe, rescan: false };
+        }
+        for mark in self.marks.values_mut() {
+            mark.alone = true;
+        }
         self.burst = None;
         Batch { paths: ripe, rescan: std::mem::take(&mut self.rescan) }
     }

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 pub(crate) struct Reach {
     directories: Relation,
     links: Relation,
+    has_changed: bool,
 }
 
 /// Logical paths to real ones, and back.
@@ -25,6 +26,7 @@ impl Reach {
         if self.directory(logical) != Some(real) {
             self.directories.forget(logical);
             self.directories.add(logical, real);
+            self.has_changed = true;
         }
     }
 
@@ -36,22 +38,27 @@ impl Reach {
     /// The way to the logical path leads through this link, or to this file behind links.
     pub(crate) fn add_link(&mut self, logical: &Path, place: &Path) {
         self.links.add(logical, place);
+        self.has_changed = true;
     }
 
     /// The way to the logical path is looked for anew.
     pub(crate) fn clear_links(&mut self, logical: &Path) {
-        self.links.forget(logical);
+        self.has_changed |= self.links.forget(logical);
     }
 
     /// The logical path, and what is below it, is not read any more.
     pub(crate) fn forget(&mut self, logical: &Path) {
-        self.directories.forget_below(logical);
-        self.links.forget_below(logical);
+        self.has_changed |= self.directories.forget_below(logical) | self.links.forget_below(logical);
     }
 
     /// The logical paths below one, in both senses.
     pub(crate) fn below<'a>(&'a self, logical: &'a Path) -> impl Iterator<Item = &'a PathBuf> {
         self.directories.below(logical).chain(self.links.below(logical))
+    }
+
+    /// Whether anything has changed since this was last asked.
+    pub(crate) fn take_changed(&mut self) -> bool {
+        std::mem::take(&mut self.has_changed)
     }
 
     /// Whether `real` is already being read on the way to the logical path, so that reading it once more would
@@ -87,21 +94,25 @@ impl Relation {
         self.logical.entry(real.to_owned()).or_default().insert(logical.to_owned());
     }
 
-    fn forget(&mut self, logical: &Path) {
-        for real in self.real.remove(logical).unwrap_or_default() {
+    /// Whether there was anything to forget.
+    fn forget(&mut self, logical: &Path) -> bool {
+        let Some(forgotten) = self.real.remove(logical) else { return false };
+        for real in forgotten {
             let Some(known) = self.logical.get_mut(&real) else { continue };
             known.remove(logical);
             if known.is_empty() {
                 self.logical.remove(&real);
             }
         }
+        true
     }
 
-    fn forget_below(&mut self, logical: &Path) {
+    fn forget_below(&mut self, logical: &Path) -> bool {
         let below: Vec<_> = self.below(logical).cloned().collect();
         for path in &below {
             self.forget(path);
         }
+        !below.is_empty()
     }
 
     fn below<'a>(&'a self, logical: &'a Path) -> impl Iterator<Item = &'a PathBuf> {

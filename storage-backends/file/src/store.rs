@@ -61,21 +61,37 @@ impl FileStore {
     }
 
     /// Reads the whole tree and tells what is new.
-    async fn sweep<T: Send + 'static>(
+    async fn sweep<T: Send + 'static>(&self, mode: Mode, answer: fn(&Tree) -> T) -> Result<T, StoreError> {
+        let git_may_hold_until = Instant::now() + GIT_MAX;
+        loop {
+            self.lull().await;
+            let wait_for_git = Instant::now() < git_may_hold_until;
+            match self.sweep_now(mode, wait_for_git, answer).await? {
+                Some(answer) => return Ok(answer),
+                None => sleep(LULL * 2).await,
+            }
+        }
+    }
+
+    /// `None`: nothing was read, a git is writing the tree.
+    async fn sweep_now<T: Send + 'static>(
         &self,
         mode: Mode,
-        answer: impl FnOnce(&Tree) -> T + Send + 'static,
-    ) -> Result<T, StoreError> {
-        self.lull(&mut self.inbox.subscribe()).await;
+        wait_for_git: bool,
+        answer: fn(&Tree) -> T,
+    ) -> Result<Option<T>, StoreError> {
         let (inbox, log) = (self.inbox.clone(), self.log.clone());
         self.with_tree(move |tree| {
+            if wait_for_git && tree.is_being_checked_out() {
+                return Ok(None);
+            }
             let told = inbox.take();
             let is_first = tree.revision() == Revision::default();
             tree.sweep(mode)?;
             if publish(tree, &log) && told.is_empty() && !is_first {
                 info!("a full read found changes before any event told of them");
             }
-            Ok(answer(tree))
+            Ok(Some(answer(tree)))
         })
         .await
     }
@@ -91,7 +107,7 @@ impl FileStore {
                 Step::GitIsAtWork => sleep(LULL * 2).await,
                 Step::MoreToRead => rounds += 1,
             }
-            self.lull(&mut self.inbox.subscribe()).await;
+            self.lull().await;
         }
     }
 
@@ -103,7 +119,7 @@ impl FileStore {
             }
             let batch = inbox.take();
             if polls { tree.sweep(Mode::Changed) } else { tree.apply(&batch) }?;
-            if wait_for_more && inbox.verdict() != Verdict::Idle {
+            if wait_for_more && inbox.batch_verdict() != Verdict::Idle {
                 return Ok(Step::MoreToRead);
             }
             publish(tree, &log);
@@ -112,27 +128,34 @@ impl FileStore {
         .await
     }
 
-    /// Waits until what is pending is ripe; returns at once if nothing is.
-    async fn lull(&self, arrived: &mut watch::Receiver<u64>) {
-        while let Verdict::Wait(until) = self.inbox.verdict() {
-            arrived.borrow_and_update();
-            tokio::select! {
-                () = sleep_until(until.into()) => {}
-                _ = arrived.changed() => sleep(LULL).await,
-            }
+    /// Waits until the present batch is ripe; returns at once if there is none.
+    async fn lull(&self) {
+        let mut arrived = self.inbox.subscribe();
+        while let Verdict::Wait(until) = self.inbox.batch_verdict() {
+            wait(until, &mut arrived).await;
         }
     }
 
     /// Waits until there may be something to read.
     async fn due(&self, arrived: &mut watch::Receiver<u64>) {
-        arrived.borrow_and_update();
-        if self.inbox.verdict() == Verdict::Idle {
-            tokio::select! {
-                _ = arrived.changed() => {}
-                () = sleep(self.polls().unwrap_or(self.options.root_check)) => {}
+        let next_check = Instant::now() + self.polls().unwrap_or(self.options.root_check);
+        loop {
+            arrived.borrow_and_update();
+            let in_batch = self.inbox.batch_verdict() != Verdict::Idle;
+            match self.inbox.verdict() {
+                Verdict::Ripe => return,
+                Verdict::Wait(until) if in_batch => wait(until, arrived).await,
+                // Only now is nobody's burst cut in two by looking at the root.
+                _ if Instant::now() >= next_check => return,
+                Verdict::Wait(until) => wait(next_check.into_std().min(until), arrived).await,
+                Verdict::Idle => {
+                    tokio::select! {
+                        _ = arrived.changed() => {}
+                        () = sleep_until(next_check) => {}
+                    }
+                }
             }
         }
-        self.lull(arrived).await;
     }
 
     fn polls(&self) -> Option<Duration> {
@@ -151,6 +174,14 @@ impl FileStore {
             Ok(panic) => std::panic::resume_unwind(panic),
             Err(_) => Err(StoreError::unavailable("the process is shutting down")),
         })
+    }
+}
+
+/// Waits until then, or until more has arrived and had the time to be complete.
+async fn wait(until: std::time::Instant, arrived: &mut watch::Receiver<u64>) {
+    tokio::select! {
+        () = sleep_until(until.into()) => {}
+        _ = arrived.changed() => sleep(LULL).await,
     }
 }
 

@@ -4,6 +4,9 @@
 //! Order matters everywhere: a place is made known and watched before it is read, so that a change
 //! after the read is always told. All of it blocks and runs off the async threads.
 
+mod file;
+mod root;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::io;
@@ -11,22 +14,23 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use biplane_core::location::Location;
-use biplane_store::{Changes, Fault, FaultKind, Identity, Listing, Revision, StoreError};
+use biplane_store::{Changes, Identity, Listing, Revision, StoreError};
 use tracing::debug;
-use xxhash_rust::xxh3::xxh3_128;
 
 use crate::catalog::Catalog;
 use crate::git;
 use crate::inbox::Inbox;
 use crate::names::{is_resource, is_skipped};
 use crate::options::{FileOptions, Limits};
-use crate::parse::parse;
 use crate::pending::Batch;
 use crate::reach::Reach;
-use crate::read::{Read, Stamp, read};
 use crate::resolve::resolve;
 use crate::watcher::Watcher;
+use file::FileState;
+use root::Root;
+
+/// So many of the places that could not be read are tried again in quiet moments.
+const RETRIES: usize = 100;
 
 /// The tree below one root and what it was last seen to hold.
 #[derive(Debug)]
@@ -40,6 +44,8 @@ pub(crate) struct Tree {
     catalog: Catalog,
     seen: Option<Root>,
     git_lock: Option<PathBuf>,
+    /// What could not be read.
+    failed: BTreeSet<PathBuf>,
     /// Files and directories that the present reading has come by.
     entered: usize,
     reads: u64,
@@ -52,21 +58,6 @@ pub(crate) enum Mode {
     Everything,
     /// Files whose stamps say that they changed.
     Changed,
-}
-
-/// What is known of a file without reading it; nothing, if it could not be read.
-#[derive(Debug, Default)]
-struct FileState {
-    stamp: Option<Stamp>,
-    digest: Option<u128>,
-}
-
-/// The root as it was when it was last read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Root {
-    real: PathBuf,
-    device: u64,
-    inode: u64,
 }
 
 impl Tree {
@@ -82,6 +73,7 @@ impl Tree {
             catalog: Catalog::default(),
             seen: None,
             git_lock: None,
+            failed: BTreeSet::new(),
             entered: 0,
             reads: 0,
         }
@@ -119,7 +111,12 @@ impl Tree {
             return self.sweep(Mode::Changed);
         }
         batch.paths.iter().for_each(|path| self.watcher.distrust(path));
-        let affected: BTreeSet<_> = batch.paths.iter().flat_map(|path| self.reach.affected(path)).collect();
+        let mut affected: BTreeSet<_> =
+            batch.paths.iter().flat_map(|path| self.reach.affected(path)).collect();
+        if batch.is_empty() {
+            // Not everything that cannot be read now tells when it can be again.
+            affected.extend(self.failed.iter().take(RETRIES).cloned());
+        }
         if affected.contains(&self.root) {
             return self.sweep(Mode::Changed);
         }
@@ -132,7 +129,10 @@ impl Tree {
     }
 
     /// Whether a git is writing the tree just now.
-    pub(crate) fn is_being_checked_out(&self) -> bool {
+    pub(crate) fn is_being_checked_out(&mut self) -> bool {
+        if self.seen.is_none() {
+            self.git_lock = self.root.canonicalize().ok().and_then(|real| git::lock_file(&real));
+        }
         self.git_lock.as_deref().is_some_and(git::is_held)
     }
 
@@ -184,6 +184,7 @@ impl Tree {
 
     /// Looks at one entry of a directory; `at` is its own place, links in it not yet followed.
     fn enter(&mut self, logical: &Path, at: &Path, mode: Mode) -> Result<(), StoreError> {
+        self.failed.remove(logical);
         self.reach.clear_links(logical);
         let real = match self.follow(logical, at) {
             Ok(real) => real,
@@ -233,16 +234,6 @@ impl Tree {
         real
     }
 
-    fn resolve_root(&mut self) -> io::Result<PathBuf> {
-        let root = self.root.clone();
-        self.reach.clear_links(&root);
-        let (watcher, inbox, reach) = (&mut self.watcher, &self.inbox, &mut self.reach);
-        resolve(Path::new("/"), &root, &mut |link| {
-            watch_place(watcher, inbox, link);
-            reach.add_link(&root, link);
-        })
-    }
-
     fn walk(&mut self, logical: &Path, real: &Path, mode: Mode) -> Result<(), StoreError> {
         if self.reach.leads_back(logical, real) {
             debug!(path = %logical.display(), "a link leads back to a directory above it, not followed");
@@ -266,62 +257,6 @@ impl Tree {
         names.iter().try_for_each(|name| self.enter(&logical.join(name), &real.join(name), mode))
     }
 
-    fn load(&mut self, logical: &Path, real: &Path, mode: Mode) {
-        let state = self.files.get(logical);
-        if state.is_some() && self.inbox.is_being_written(real) {
-            return;
-        }
-        let stamp = state.and_then(|state| state.stamp.as_ref()).filter(|_| mode == Mode::Changed);
-        match read(real, stamp, self.limits.file_bytes) {
-            Read::Unchanged => {}
-            Read::Missing => self.forget(logical),
-            Read::Content(content, stamp) => self.take_in(logical, &content, stamp),
-            Read::TooLarge(size) => {
-                let message =
-                    format!("the file has {size} bytes, more than the limit of {}", self.limits.file_bytes);
-                self.fail(logical, FaultKind::TooLarge, &message, "split it into several files");
-            }
-            Read::Failed(why) => {
-                let hint = "what it held before stays in force; make it readable, or remove it";
-                self.fail(logical, FaultKind::Unreadable, &format!("the file cannot be read: {why}"), hint);
-            }
-        }
-    }
-
-    fn take_in(&mut self, logical: &Path, content: &[u8], stamp: Option<Stamp>) {
-        let digest = Some(xxh3_128(content));
-        let state = self.files.entry(logical.to_owned()).or_default();
-        let known = state.digest == digest;
-        *state = FileState { stamp, digest };
-        self.reads += 1;
-        if !known {
-            let shown = self.shown(logical);
-            self.catalog.put(logical, &shown, parse(logical, &shown, content, &self.limits));
-        }
-    }
-
-    /// There is something that cannot be read: what was known of it stays. What is just not there goes.
-    fn unreachable(&mut self, logical: &Path, at: &Path, error: &io::Error) {
-        let missing = error.kind() == io::ErrorKind::NotFound;
-        if missing && at.symlink_metadata().is_err() {
-            return self.forget(logical);
-        }
-        let matters =
-            logical.file_name().is_some_and(is_resource) || self.catalog.below(logical).next().is_some();
-        if missing && !matters {
-            return debug!(path = %logical.display(), "a dangling link that nothing was read through");
-        }
-        let why = if missing { "it is a link to nothing".to_owned() } else { error.to_string() };
-        let hint = "what it held before stays in force; make it readable, or remove it";
-        self.fail(logical, FaultKind::Unreadable, &format!("this cannot be read: {why}"), hint);
-    }
-
-    fn fail(&mut self, logical: &Path, kind: FaultKind, message: &str, hint: &str) {
-        let fault = Fault::new(kind, Location::file(self.shown(logical), 1), message).hint(hint);
-        self.catalog.fail(logical, fault);
-        self.files.remove(logical);
-    }
-
     fn forget_unseen(&mut self, directory: &Path, seen: &BTreeSet<PathBuf>) {
         let child = |path: &Path| Some(directory.join(path.strip_prefix(directory).ok()?.iter().next()?));
         let known = below(&self.files, directory)
@@ -340,6 +275,7 @@ impl Tree {
         for file in &files {
             self.files.remove(file);
         }
+        self.failed.retain(|failed| !failed.starts_with(logical));
         self.reach.forget(logical);
         self.catalog.remove(logical);
     }
@@ -354,8 +290,10 @@ impl Tree {
     /// After reading: what is watched and known follows from what was found.
     fn settle(&mut self) -> Result<(), StoreError> {
         self.refuse_more_than_the_limit(self.catalog.len())?;
-        self.watcher.retain(&self.reach.watched());
-        self.inbox.know_only(self.reach.known());
+        if self.reach.take_changed() {
+            self.watcher.retain(&self.reach.watched());
+            self.inbox.know_only(self.reach.known());
+        }
         Ok(())
     }
 
@@ -372,32 +310,6 @@ impl Tree {
         }
         Err(StoreError::invalid(format!("{root} holds more than {limit} objects, files or directories"))
             .with_hint("point the store at the directory that holds the resources and nothing else"))
-    }
-
-    fn refuse_empty_mount(&self, now: &Root, empty: bool) -> Result<(), StoreError> {
-        let moved = self.seen.as_ref().is_some_and(|seen| seen.device != now.device);
-        if !(moved && empty) || self.catalog.len() == 0 {
-            return Ok(());
-        }
-        let root = self.root.display();
-        Err(StoreError::unavailable(format!("{root} is now on another device, which is empty"))
-            .with_hint(format!("is the file system that belongs at {root} mounted?")))
-    }
-
-    fn root_has_moved(&self) -> Result<bool, StoreError> {
-        let metadata = self.root.metadata().map_err(|error| self.unavailable(&error))?;
-        let is_there = |seen: &Root| (seen.device, seen.inode) == (metadata.dev(), metadata.ino());
-        Ok(!self.seen.as_ref().is_some_and(is_there))
-    }
-
-    fn unavailable(&self, error: &io::Error) -> StoreError {
-        let root = self.root.display();
-        let hint = match error.kind() {
-            io::ErrorKind::NotFound => format!("create {root}, mount it, or name another directory"),
-            io::ErrorKind::PermissionDenied => format!("let the user that Biplane runs as read {root}"),
-            _ => format!("look at {root} with ls"),
-        };
-        StoreError::unavailable(format!("{root} cannot be read: {error}")).with_hint(hint)
     }
 
     fn expect_at(&mut self, place: &Path) {

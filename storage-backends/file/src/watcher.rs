@@ -17,7 +17,10 @@ use crate::inbox::Inbox;
 #[derive(Debug)]
 pub(crate) struct Watcher {
     notify: Option<RecommendedWatcher>,
-    watched: BTreeSet<PathBuf>,
+    /// What was asked for and not given back.
+    asked: BTreeSet<PathBuf>,
+    /// What of it is known to be watched still.
+    certain: BTreeSet<PathBuf>,
     inbox: Arc<Inbox>,
 }
 
@@ -28,18 +31,19 @@ impl Watcher {
         let notify = notify::recommended_watcher(move |event| handler.handle(event))
             .inspect_err(|error| inbox.go_deaf(&error.to_string()))
             .ok();
-        Self { notify, watched: BTreeSet::new(), inbox }
+        Self { notify, asked: BTreeSet::new(), certain: BTreeSet::new(), inbox }
     }
 
     /// Watches a directory. One that has vanished meanwhile is found missing when it is read.
     pub(crate) fn ensure(&mut self, directory: &Path) {
-        if self.watched.contains(directory) {
+        if self.certain.contains(directory) {
             return;
         }
         let Some(notify) = &mut self.notify else { return };
         match notify.watch(directory, RecursiveMode::NonRecursive) {
             Ok(()) => {
-                self.watched.insert(directory.to_owned());
+                self.asked.insert(directory.to_owned());
+                self.certain.insert(directory.to_owned());
             }
             Err(error) if is_missing(&error.kind) => {}
             Err(error) => self.inbox.go_deaf(&error.to_string()),
@@ -48,27 +52,24 @@ impl Watcher {
 
     /// An event named this path: whatever was watched there or below may not be any more.
     pub(crate) fn distrust(&mut self, path: &Path) {
-        let below: Vec<_> = self
-            .watched
-            .range(path.to_owned()..)
-            .take_while(|watched| watched.starts_with(path))
-            .cloned()
-            .collect();
-        for watched in below {
-            self.watched.remove(&watched);
+        let from_here = self.certain.range(path.to_owned()..);
+        let below: Vec<_> = from_here.take_while(|watched| watched.starts_with(path)).cloned().collect();
+        for watched in &below {
+            self.certain.remove(watched);
         }
     }
 
     /// Events were lost: no watch is certain.
     pub(crate) fn distrust_all(&mut self) {
-        self.watched.clear();
+        self.certain.clear();
     }
 
     /// Stops watching what is not wanted any more.
     pub(crate) fn retain(&mut self, wanted: &BTreeSet<PathBuf>) {
-        let unwanted: Vec<_> = self.watched.difference(wanted).cloned().collect();
+        let unwanted: Vec<_> = self.asked.difference(wanted).cloned().collect();
         for directory in unwanted {
-            self.watched.remove(&directory);
+            self.asked.remove(&directory);
+            self.certain.remove(&directory);
             if let Some(notify) = &mut self.notify {
                 // The directory may be gone, and its watch with it.
                 let _ = notify.unwatch(&directory);

@@ -1,0 +1,81 @@
+//! One file of the tree: read it, take in what it holds, or keep what it held and say why.
+
+use std::io;
+use std::path::Path;
+
+use biplane_core::location::Location;
+use biplane_store::{Fault, FaultKind};
+use tracing::debug;
+use xxhash_rust::xxh3::xxh3_128;
+
+use super::{Mode, Tree};
+use crate::names::is_resource;
+use crate::parse::parse;
+use crate::read::{Read, Stamp, read};
+
+/// What an operator can do about something that cannot be read.
+const KEPT: &str = "what it held before stays in force; make it readable, or remove it";
+
+/// What is known of a file without reading it; nothing, if it could not be read.
+#[derive(Debug, Default)]
+pub(super) struct FileState {
+    pub(super) stamp: Option<Stamp>,
+    pub(super) digest: Option<u128>,
+}
+
+impl Tree {
+    pub(super) fn load(&mut self, logical: &Path, real: &Path, mode: Mode) {
+        let state = self.files.get(logical);
+        if state.is_some() && self.inbox.is_being_written(real) {
+            return;
+        }
+        let stamp = state.and_then(|state| state.stamp.as_ref()).filter(|_| mode == Mode::Changed);
+        match read(real, stamp, self.limits.file_bytes) {
+            Read::Unchanged => {}
+            Read::Missing => self.forget(logical),
+            Read::Content(content, stamp) => self.take_in(logical, &content, stamp),
+            Read::TooLarge(size) => {
+                let message =
+                    format!("the file has {size} bytes, more than the limit of {}", self.limits.file_bytes);
+                self.fail(logical, FaultKind::TooLarge, &message, "split it into several files");
+            }
+            Read::Failed(why) => {
+                self.fail(logical, FaultKind::Unreadable, &format!("the file cannot be read: {why}"), KEPT);
+            }
+        }
+    }
+
+    fn take_in(&mut self, logical: &Path, content: &[u8], stamp: Option<Stamp>) {
+        let digest = Some(xxh3_128(content));
+        let state = self.files.entry(logical.to_owned()).or_default();
+        let known = state.digest == digest;
+        *state = FileState { stamp, digest };
+        self.reads += 1;
+        if !known {
+            let shown = self.shown(logical);
+            self.catalog.put(logical, &shown, parse(logical, &shown, content, &self.limits));
+        }
+    }
+
+    /// There is something that cannot be read: what was known of it stays. What is just not there goes.
+    pub(super) fn unreachable(&mut self, logical: &Path, at: &Path, error: &io::Error) {
+        let missing = error.kind() == io::ErrorKind::NotFound;
+        if missing && at.symlink_metadata().is_err() {
+            return self.forget(logical);
+        }
+        let matters =
+            logical.file_name().is_some_and(is_resource) || self.catalog.below(logical).next().is_some();
+        if missing && !matters {
+            return debug!(path = %logical.display(), "a dangling link that nothing was read through");
+        }
+        let why = if missing { "it is a link to nothing".to_owned() } else { error.to_string() };
+        self.fail(logical, FaultKind::Unreadable, &format!("this cannot be read: {why}"), KEPT);
+    }
+
+    fn fail(&mut self, logical: &Path, kind: FaultKind, message: &str, hint: &str) {
+        let fault = Fault::new(kind, Location::file(self.shown(logical), 1), message).hint(hint);
+        self.catalog.fail(logical, fault);
+        self.files.remove(logical);
+        self.failed.insert(logical.to_owned());
+    }
+}

@@ -1,0 +1,56 @@
+//! The root: where it really is, whether it is still there, and whether what is there can be believed.
+
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use biplane_store::StoreError;
+
+use super::{Tree, watch_place};
+use crate::resolve::resolve;
+
+/// The root as it was when it was last read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Root {
+    pub(super) real: PathBuf,
+    pub(super) device: u64,
+    pub(super) inode: u64,
+}
+
+impl Tree {
+    pub(super) fn resolve_root(&mut self) -> io::Result<PathBuf> {
+        let root = self.root.clone();
+        self.reach.clear_links(&root);
+        let (watcher, inbox, reach) = (&mut self.watcher, &self.inbox, &mut self.reach);
+        resolve(Path::new("/"), &root, &mut |link| {
+            watch_place(watcher, inbox, link);
+            reach.add_link(&root, link);
+        })
+    }
+
+    pub(super) fn refuse_empty_mount(&self, now: &Root, empty: bool) -> Result<(), StoreError> {
+        let moved = self.seen.as_ref().is_some_and(|seen| seen.device != now.device);
+        if !(moved && empty) || self.catalog.len() == 0 {
+            return Ok(());
+        }
+        let root = self.root.display();
+        Err(StoreError::unavailable(format!("{root} is now on another device, which is empty"))
+            .with_hint(format!("is the file system that belongs at {root} mounted?")))
+    }
+
+    pub(super) fn root_has_moved(&self) -> Result<bool, StoreError> {
+        let metadata = self.root.metadata().map_err(|error| self.unavailable(&error))?;
+        let is_there = |seen: &Root| (seen.device, seen.inode) == (metadata.dev(), metadata.ino());
+        Ok(!self.seen.as_ref().is_some_and(is_there))
+    }
+
+    pub(super) fn unavailable(&self, error: &io::Error) -> StoreError {
+        let root = self.root.display();
+        let hint = match error.kind() {
+            io::ErrorKind::NotFound => format!("create {root}, mount it, or name another directory"),
+            io::ErrorKind::PermissionDenied => format!("let the user that Biplane runs as read {root}"),
+            _ => format!("look at {root} with ls"),
+        };
+        StoreError::unavailable(format!("{root} cannot be read: {error}")).with_hint(hint)
+    }
+}
