@@ -33,9 +33,26 @@ impl<'a> Findings<'a> {
         self.add(Report::warning(self.key, path, message), line)
     }
 
-    fn add(&mut self, report: Report, line: u32) -> &mut Report {
-        self.reports.push(report.at(self.location.offset(line.saturating_sub(1))));
+    fn add(&mut self, mut report: Report, line: u32) -> &mut Report {
+        let location = self.place(line);
+        if let Location::Key { .. } = location {
+            // The key of a store has no line of its own to show it.
+            report.message = format!("{} (line {line} of the value)", report.message);
+        }
+        self.reports.push(report.at(location));
         self.reports.last_mut().expect("pushed above")
+    }
+
+    fn place(&self, line: u32) -> Location {
+        self.location.offset(line.saturating_sub(1))
+    }
+
+    /// The line of the file, or of the value of a store's key, that a line (from 1) of the document is.
+    pub(crate) fn shown_line(&self, line: u32) -> u32 {
+        match self.place(line) {
+            Location::File { line, .. } => line,
+            Location::Key { .. } => line,
+        }
     }
 
     /// Notes that the field was left out.

@@ -118,9 +118,7 @@ impl Compiler<'_> {
             Some("number") => Shape::Float,
             Some("string") => Shape::Text,
             Some("array") => Shape::List(Box::new(self.shape(&schema["items"]))),
-            Some("object") if schema["additionalProperties"].is_object() => {
-                Shape::Map(Box::new(self.shape(&schema["additionalProperties"])))
-            }
+            Some("object") => Shape::Map(Box::new(self.shape(&schema["additionalProperties"]))),
             _ => Shape::Any,
         }
     }
@@ -205,7 +203,7 @@ mod tests {
         assert_eq!(gateway.field("proxyNames").unwrap().1, Shape::List(Box::new(Shape::Text)));
         assert_eq!(message("TlsSecret").field("privateKey").unwrap().1, Shape::Secret);
         assert_eq!(message("RouteOptions").field("timeout").unwrap().1, Shape::Duration);
-        assert_eq!(message("FileSink").field("jsonFormat").unwrap().1, Shape::Any);
+        assert_eq!(message("FileSink").field("jsonFormat").unwrap().1, Shape::Map(Box::new(Shape::Any)));
         assert_eq!(message("Subset").field("values").unwrap().1, Shape::Map(Box::new(Shape::Text)));
         let Shape::Word(words) = &message("LabelExpression").field("operator").unwrap().1 else {
             panic!("words")

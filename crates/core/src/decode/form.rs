@@ -54,7 +54,7 @@ fn beside_spec(map: &Mapping<'_>, findings: &mut Findings<'_>) {
         report.hint = Some("move it into `spec`".to_owned());
     }
     for duplicate in &map.duplicates {
-        let message = format!("written twice, first on line {}", duplicate.first_line);
+        let message = format!("written twice, first on line {}", findings.shown_line(duplicate.first_line));
         findings.error(root.field(&duplicate.key).path(), duplicate.line, message);
     }
 }

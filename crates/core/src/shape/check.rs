@@ -183,26 +183,43 @@ impl Checker<'_, '_> {
     fn unknown_field(&mut self, entry: &Entry<'_>, message: &'static Message, trail: &Trail<'_>) {
         let field = trail.field(&entry.key);
         self.findings.drop_field(&field);
-        let hint = self.field_hint(&entry.key, message);
-        let shown = shown(&entry.key);
-        let trail = if shown.is_some() { &field } else { trail };
-        let name = shown.map_or_else(|| "(its name is no word)".to_owned(), |name| format!("{name:?}"));
-        let report = self.findings.error(trail.path(), entry.line, format!("unknown field {name}"));
-        report.hint = hint;
+        let Some(name) = shown(&entry.key) else {
+            self.no_word(entry, trail);
+            return;
+        };
+        let hint = self.field_hint(name, message);
+        let report = self.findings.error(field.path(), entry.line, format!("unknown field {name:?}"));
+        report.hint = Some(hint);
     }
 
-    fn field_hint(&self, written: &str, message: &'static Message) -> Option<String> {
+    /// A field whose name is no word. It is not quoted: it may be a piece of a key that slipped out of
+    /// its indentation.
+    fn no_word(&mut self, entry: &Entry<'_>, trail: &Trail<'_>) {
+        let blank = entry.key.chars().any(|c| c.is_whitespace() && !c.is_ascii());
+        let (message, hint) = if blank {
+            (
+                "the line is indented with another blank than a space",
+                "copied text often holds them; type spaces instead",
+            )
+        } else {
+            ("unknown field, whose name is no word", "compare the indentation with the lines above")
+        };
+        self.findings.error(trail.path(), entry.line, message).hint = Some(hint.to_owned());
+    }
+
+    fn field_hint(&self, written: &str, message: &'static Message) -> String {
         let ours = || message.fields.iter().map(|field| field.0.as_str());
         if let Some(name) = nearest(written, ours().chain(gloo_fields::of(&message.name))) {
-            return Some(format!("did you mean {name:?}?"));
+            return format!("did you mean {name:?}?");
         }
         if let Some(name) = self.below(&camel_case(written), message) {
-            return Some(format!("did you mean {name:?}?"));
+            return format!("did you mean {name:?}?");
         }
         let names: Vec<_> = ours().collect();
-        match names.len() {
-            0 => Some("no fields are written here".to_owned()),
-            _ => Some(format!("fields here are {}", names.join(", "))),
+        if names.is_empty() {
+            "no fields are written here".to_owned()
+        } else {
+            format!("fields here are {}", names.join(", "))
         }
     }
 
@@ -222,7 +239,8 @@ impl Checker<'_, '_> {
                 self.findings.error(trail.path(), duplicate.line, "a field is written twice");
                 continue;
             };
-            let message = format!("{name:?} is written twice, first on line {}", duplicate.first_line);
+            let first = self.findings.shown_line(duplicate.first_line);
+            let message = format!("{name:?} is written twice, first on line {first}");
             let report = self.findings.error(trail.field(name).path(), duplicate.line, message);
             report.hint = Some("remove one of them".into());
         }
@@ -385,8 +403,7 @@ fn is_empty_text(node: &Node<'_>) -> bool {
     matches!(&node.value, Value::Scalar(scalar) if scalar.text.is_empty())
 }
 
-/// A name as a finding may show it. What looks like no field name at all may be a piece of a key
-/// that slipped out of its indentation.
+/// A name that a finding may show: one that looks like a field's.
 fn shown<'a>(name: &'a Cow<'_, str>) -> Option<&'a str> {
     let word = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '/');
     (name.len() <= 48 && name.chars().all(word)).then_some(name)

@@ -61,6 +61,7 @@ const GROUPS: &[Group] = &[
     group("AccessLog", Without, "only fileSink is supported so far; this log is not written", &["grpcService",
         "openTelemetryService"]),
     group("AccessLog", Without, "not supported yet; every request is logged", &["filter"]),
+    group("VirtualHost", Without, "Gloo has dropped it; it may be removed", &["name"]),
     group("VirtualHostOptions", Without, LATER, &["stats", "corsPolicyMergeSettings", "bufferPerRoute", "extensions"]),
     group("VirtualHostOptions", Without, PRIVATE_FILTER, &["stagedTransformations", "transformations"]),
     group("VirtualHostOptions", Unguarded, LATER, &["ratelimit", "extauth", "csrf"]),

@@ -116,9 +116,9 @@ fn problem(error: &ScanError) -> Problem {
             return Problem::new(line, format!("nested deeper than {MAX_DEPTH} levels"));
         }
         ErrorKind::UnclosedQuotedScalar => Some("close the quote"),
-        ErrorKind::InvalidIndentation | ErrorKind::ExpectedBlockMappingKey => {
-            Some("compare the indentation with the lines above")
-        }
+        ErrorKind::InvalidIndentation
+        | ErrorKind::ExpectedBlockMappingKey
+        | ErrorKind::MappingValueNotAllowed => Some("compare the indentation with the lines above"),
         _ => None,
     };
     Problem { message: format!("not valid YAML: {}", error.kind()), line, hint }
