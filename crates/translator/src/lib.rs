@@ -15,6 +15,7 @@
 
 pub mod descriptors;
 pub mod encode;
+pub mod json;
 pub mod listener;
 pub mod lookup;
 pub mod names;

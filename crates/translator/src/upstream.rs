@@ -110,7 +110,7 @@ fn cluster(
         name,
         circuit_breakers: upstream.circuit_breakers.as_ref().map(circuit_breakers::of),
         outlier_detection: upstream.outlier_detection.as_ref().map(outlier_detection::of),
-        health_checks: health_check::of(upstream, endpoints, report),
+        health_checks: health_check::of(upstream, endpoints, report).into_iter().collect(),
         ignore_health_on_host_removal: upstream.ignore_health_on_host_removal.unwrap_or_default(),
         lb_subset_config: endpoints.subsets(report),
         ..Cluster::default()

@@ -201,13 +201,9 @@ fn is_server_name(name: &str) -> bool {
 }
 
 fn lost(service: &ObjectKey, owner: &ObjectKey, path: FieldPath, name: &str) -> Report {
-    let what = if name == ALL {
-        "connections of any other server name".to_owned()
-    } else {
-        format!("server name {name}")
-    };
+    let what = if name == ALL { "every other server name".to_owned() } else { format!("server name {name}") };
     let message = format!(
-        "{what} stays with {owner}, the older one, with other TLS settings; {service} does not get it"
+        "{what} belongs to {owner}, the older one, whose TLS settings differ; {service} does not get it"
     );
     Report::error(service, path, message)
         .hint("give both the same TLS settings, or each its own server names")

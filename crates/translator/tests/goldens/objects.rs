@@ -1,0 +1,129 @@
+//! The objects of a case, and a `Lookup` over them.
+
+use std::sync::Arc;
+
+use biplane_core::age::Age;
+use biplane_core::decode::decode;
+use biplane_core::document::{IdentifyHint, identify, split};
+use biplane_core::key::ResourceRef;
+use biplane_core::location::Location;
+use biplane_core::report::Report;
+use biplane_core::resources::route::{RouteTable, RouteTableSelector};
+use biplane_core::resources::settings::InvalidConfigPolicy;
+use biplane_core::resources::{
+    Gateway, Object, RouteOption, Secret, Settings, Spec, Upstream, UpstreamGroup, VirtualHostOption,
+    VirtualService,
+};
+use biplane_translator::Lookup;
+
+use crate::cases::Case;
+
+/// The objects of a case, the oldest first.
+pub(crate) struct Objects(Vec<Object>);
+
+/// Reads the objects of a case. What decoding refuses is missing and reported.
+pub(crate) fn read(case: &Case) -> (Objects, Vec<Report>) {
+    let text = case.text();
+    let name = case.name();
+    let file = name.rsplit('/').next().expect("a path has a last part");
+    let (mut objects, mut reports) = (Vec::new(), Vec::new());
+    for slice in split(&text) {
+        let document = &text[slice.range];
+        let key = identify(document, &IdentifyHint::default())
+            .unwrap_or_else(|why| panic!("{name}:{}: {why}", slice.first_line));
+        let decoded = decode(document, &key, &Location::file(file, slice.first_line));
+        objects.extend(decoded.object);
+        reports.extend(decoded.reports);
+    }
+    objects.sort_by_key(|object| Age::new(object.metadata.creation_timestamp, None, object.key.clone()));
+    (Objects(objects), reports)
+}
+
+impl Objects {
+    /// The objects of one kind: `pick` takes the fields of that kind out of an object.
+    pub(crate) fn all<'a, T: 'a>(
+        &'a self,
+        pick: impl Fn(&'a Spec) -> Option<&'a Arc<T>> + 'a,
+    ) -> impl Iterator<Item = (&'a Object, &'a Arc<T>)> {
+        self.0.iter().filter_map(move |object| Some((object, pick(&object.spec)?)))
+    }
+
+    fn one<'a, T: 'a>(
+        &'a self,
+        name: &ResourceRef,
+        pick: impl Fn(&'a Spec) -> Option<&'a Arc<T>> + 'a,
+    ) -> Option<Arc<T>> {
+        self.all(pick).find(|(object, _)| object.key.reference() == *name).map(|(_, spec)| spec.clone())
+    }
+}
+
+/// A function that takes the fields of one kind out of an object.
+macro_rules! pick {
+    ($function:ident, $kind:ident) => {
+        pub(crate) fn $function(spec: &Spec) -> Option<&Arc<$kind>> {
+            if let Spec::$kind(spec) = spec { Some(spec) } else { None }
+        }
+    };
+}
+
+pick!(gateway, Gateway);
+pick!(virtual_service, VirtualService);
+pick!(route_table, RouteTable);
+pick!(upstream, Upstream);
+pick!(upstream_group, UpstreamGroup);
+pick!(route_option, RouteOption);
+pick!(virtual_host_option, VirtualHostOption);
+pick!(secret, Secret);
+pick!(settings, Settings);
+
+impl Lookup for Objects {
+    fn has_upstream(&self, name: &ResourceRef) -> bool {
+        self.one(name, upstream).is_some()
+    }
+
+    fn upstream_group(&self, name: &ResourceRef) -> Option<Arc<UpstreamGroup>> {
+        self.one(name, upstream_group)
+    }
+
+    fn route_table(&self, name: &ResourceRef) -> Option<Arc<RouteTable>> {
+        self.one(name, route_table)
+    }
+
+    fn route_tables(
+        &self,
+        selector: &RouteTableSelector,
+        namespace: &str,
+    ) -> Vec<(ResourceRef, Arc<RouteTable>)> {
+        let searched = |of: &str| match selector.namespaces.as_slice() {
+            [] => of == namespace,
+            namespaces => namespaces.iter().any(|name| name == of || name == "*"),
+        };
+        let mut tables: Vec<_> = self
+            .all(route_table)
+            .filter(|(object, _)| {
+                searched(&object.key.namespace) && selector.matches_labels(&object.metadata.labels)
+            })
+            .map(|(object, table)| (object.key.reference(), table.clone()))
+            .collect();
+        tables.sort_by(|(a, _), (b, _)| a.cmp(b));
+        tables
+    }
+
+    fn route_option(&self, name: &ResourceRef) -> Option<Arc<RouteOption>> {
+        self.one(name, route_option)
+    }
+
+    fn virtual_host_option(&self, name: &ResourceRef) -> Option<Arc<VirtualHostOption>> {
+        self.one(name, virtual_host_option)
+    }
+
+    fn secret(&self, name: &ResourceRef) -> Option<Arc<Secret>> {
+        self.one(name, secret)
+    }
+
+    fn invalid_config_policy(&self) -> InvalidConfigPolicy {
+        let mut all = self.all(settings);
+        let settings = all.find_map(|(_, settings)| settings.gloo.as_ref()?.invalid_config_policy.clone());
+        settings.unwrap_or_default()
+    }
+}
