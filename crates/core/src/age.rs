@@ -41,12 +41,8 @@ mod tests {
 
     #[test]
     fn creation_time_beats_revision_beats_name() {
-        let mut ages = vec![
-            age(None, None, "a"),
-            age(None, Some(3), "z"),
-            age(Some(9), None, "y"),
-            age(None, None, "b"),
-        ];
+        let mut ages =
+            [age(None, None, "a"), age(None, Some(3), "z"), age(Some(9), None, "y"), age(None, None, "b")];
         ages.sort();
         let names: Vec<_> = ages.iter().map(|age| age.key().name.as_str()).collect();
         assert_eq!(names, ["y", "z", "a", "b"]);

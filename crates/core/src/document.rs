@@ -5,10 +5,12 @@
 
 mod identify;
 mod json_stream;
+mod locate;
 
 use std::ops::Range;
 
 pub use identify::{IdentifyError, IdentifyHint, identify};
+pub use locate::locate;
 
 /// One document of a text.
 #[derive(Clone, Debug, PartialEq, Eq)]

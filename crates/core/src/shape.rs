@@ -41,6 +41,12 @@ pub(crate) enum Shape {
     Any,
 }
 
+impl Shape {
+    const fn is_collection(&self) -> bool {
+        matches!(self, Self::List(_) | Self::Map(_) | Self::Message(_))
+    }
+}
+
 /// A mapping with named fields.
 #[derive(Debug, Default)]
 pub(crate) struct Message {

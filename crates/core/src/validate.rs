@@ -21,12 +21,12 @@ mod virtual_service;
 
 use crate::findings::Findings;
 use crate::key::ResourceRef;
-use crate::path::{FieldPath, Step, Trail};
+use crate::path::Trail;
 use crate::regex::RegexError;
 use crate::report::Severity;
 use crate::resources::Spec;
 use crate::scalars::Duration;
-use crate::yaml::{Node, Value};
+use crate::yaml::Node;
 
 /// Validates typed values. `fields` is the tree that they were read from, for its lines.
 pub(crate) fn validate(spec: &Spec, fields: &Node<'_>, findings: &mut Findings<'_>) {
@@ -38,7 +38,7 @@ pub(crate) fn validate(spec: &Spec, fields: &Node<'_>, findings: &mut Findings<'
         Spec::RouteTable(table) => route::routes(v, &table.routes, &root.field("routes")),
         Spec::Upstream(upstream) => upstream::upstream(v, upstream, root),
         Spec::UpstreamGroup(group) => {
-            action::destinations(v, &group.destinations, &root.field("destinations"))
+            action::destinations(v, &group.destinations, &root.field("destinations"));
         }
         Spec::RouteOption(option) => {
             if let Some(options) = &option.options {
@@ -88,7 +88,7 @@ impl Validator<'_, '_> {
         if self.findings.is_void(&path) {
             return;
         }
-        let line = line_of(self.fields, &path);
+        let line = self.fields.line_of(&path).unwrap_or(self.fields.line);
         let report = match severity {
             Severity::Error => self.findings.error(path, line, message),
             Severity::Warning => self.findings.warning(path, line, message),
@@ -156,23 +156,4 @@ impl Validator<'_, '_> {
             "Envoy's regexes follow RE2's syntax",
         );
     }
-}
-
-/// The line of the field at `path`, or of the nearest one above it that was written.
-fn line_of(fields: &Node<'_>, path: &FieldPath) -> u32 {
-    let (mut node, mut line) = (fields, fields.line);
-    for step in &path.0 {
-        match (step, &node.value) {
-            (Step::Field(name), Value::Map(map)) => {
-                let Some(entry) = map.get(name) else { return line };
-                (node, line) = (&entry.value, entry.line);
-            }
-            (Step::Index(index), Value::List(list)) => {
-                let Some(element) = list.get(*index) else { return line };
-                (node, line) = (element, element.line);
-            }
-            _ => return line,
-        }
-    }
-    line
 }

@@ -117,7 +117,7 @@ struct Parser<'a> {
     groups: usize,
 }
 
-impl<'a> Parser<'a> {
+impl Parser<'_> {
     fn group(&mut self) -> &mut Group {
         self.open.last_mut().expect("the outermost group is never closed")
     }
@@ -153,13 +153,7 @@ impl<'a> Parser<'a> {
                 Ok(())
             }
             '*' | '+' | '?' => self.repeat(mark, 1, 1),
-            '{' => match self.counts() {
-                Some(counts) => self.repeat_counted(mark, counts),
-                None => {
-                    self.piece(1);
-                    Ok(())
-                }
-            },
+            '{' => self.brace(mark),
             '\\' => self.escaped(mark),
             '.' => {
                 self.piece(2);
@@ -170,6 +164,15 @@ impl<'a> Parser<'a> {
                 Ok(())
             }
         }
+    }
+
+    /// Counts of a repetition; any other brace is a character.
+    fn brace(&mut self, mark: usize) -> Result<(), RegexError> {
+        if let Some(counts) = self.counts() {
+            return self.repeat_counted(mark, counts);
+        }
+        self.piece(1);
+        Ok(())
     }
 
     fn escaped(&mut self, mark: usize) -> Result<(), RegexError> {

@@ -4,27 +4,18 @@
 //! `null` is "absent". And it finishes references: a reference without a namespace gets that of
 //! the object, and the old form of `delegateAction` becomes `ref`.
 
+mod fields;
+mod scalar;
+
 use std::borrow::Cow;
 
-use super::gloo_fields::{self, Standing};
 use super::{Message, Shape, Shapes};
 use crate::findings::Findings;
 use crate::path::Trail;
-use crate::scalars::{Duration, Timestamp};
-use crate::suggest::nearest;
 use crate::yaml::{Entry, Mapping, Node, Scalar, Value};
 
-/// Words that are read as other words of the same message.
-const WORD_ALIASES: [(&str, &str); 5] = [
-    ("301", "MOVED_PERMANENTLY"),
-    ("302", "FOUND"),
-    ("303", "SEE_OTHER"),
-    ("307", "TEMPORARY_REDIRECT"),
-    ("308", "PERMANENT_REDIRECT"),
-];
-
 /// Makes `node` fit `shape`; what does not is reported and left out.
-pub(crate) fn check<'a>(node: &mut Node<'a>, shape: &Shape, trail: &Trail<'_>, findings: &mut Findings<'_>) {
+pub(crate) fn check(node: &mut Node<'_>, shape: &Shape, trail: &Trail<'_>, findings: &mut Findings<'_>) {
     let mut checker = Checker { shapes: Shapes::get(), findings };
     let line = node.line;
     if !checker.fits(node, shape, trail, line) {
@@ -69,12 +60,8 @@ impl Checker<'_, '_> {
                 self.message(map, &self.shapes.messages[*index], trail, line);
                 true
             }
-            (Shape::List(_) | Shape::Map(_) | Shape::Message(_), _) => {
-                self.wrong_type(shape, node, trail, line);
-                false
-            }
-            (_, Value::Scalar(scalar)) => self.scalar(scalar, shape, trail, line),
-            (_, Value::List(_) | Value::Map(_)) => {
+            (_, Value::Scalar(scalar)) if !shape.is_collection() => self.scalar(scalar, shape, trail, line),
+            _ => {
                 self.wrong_type(shape, node, trail, line);
                 false
             }
@@ -124,134 +111,6 @@ impl Checker<'_, '_> {
         }
     }
 
-    /// The field that `entry` names; `None` when there is nothing to read, reported where it must be.
-    fn known(
-        &mut self,
-        entry: &Entry<'_>,
-        message: &'static Message,
-        trail: &Trail<'_>,
-    ) -> Option<&'static (String, Shape)> {
-        if let Some(field) = message.field(&entry.key) {
-            return Some(field);
-        }
-        let camel = camel_case(&entry.key);
-        if let Some(field) = message.field(&camel) {
-            return Some(field);
-        }
-        if !message.strict {
-            return None;
-        }
-        match gloo_fields::find(&message.name, &camel) {
-            // Only a field that says something can be missed.
-            Some(_) if entry.value.is_null() => {}
-            Some((standing, remark)) => self.gloo_field(&camel, standing, remark, entry, trail),
-            None => self.unknown_field(entry, message, trail),
-        }
-        None
-    }
-
-    fn gloo_field(
-        &mut self,
-        name: &str,
-        standing: Standing,
-        remark: &str,
-        entry: &Entry<'_>,
-        trail: &Trail<'_>,
-    ) {
-        let field = trail.field(name);
-        self.findings.drop_field(&field);
-        let path = field.path();
-        match standing {
-            Standing::Without => {
-                self.findings.warning(
-                    path,
-                    entry.line,
-                    format!("Gloo's field {name:?} has no effect: {remark}"),
-                );
-            }
-            Standing::Unguarded => {
-                let message = format!("Gloo's field {name:?} has no effect: {remark}");
-                let report = self.findings.warning(path, entry.line, message);
-                report.hint = Some("requests are let through without it; guard them elsewhere first".into());
-            }
-            Standing::Refused => {
-                self.findings.error(path, entry.line, remark);
-            }
-        }
-    }
-
-    fn unknown_field(&mut self, entry: &Entry<'_>, message: &'static Message, trail: &Trail<'_>) {
-        let field = trail.field(&entry.key);
-        self.findings.drop_field(&field);
-        let Some(name) = shown(&entry.key) else {
-            self.no_word(entry, trail);
-            return;
-        };
-        let hint = self.field_hint(name, message);
-        let report = self.findings.error(field.path(), entry.line, format!("unknown field {name:?}"));
-        report.hint = Some(hint);
-    }
-
-    /// A field whose name is no word. It is not quoted: it may be a piece of a key that slipped out of
-    /// its indentation.
-    fn no_word(&mut self, entry: &Entry<'_>, trail: &Trail<'_>) {
-        let blank = entry.key.chars().any(|c| c.is_whitespace() && !c.is_ascii());
-        let (message, hint) = if blank {
-            (
-                "the line is indented with another blank than a space",
-                "copied text often holds them; type spaces instead",
-            )
-        } else {
-            ("unknown field, whose name is no word", "compare the indentation with the lines above")
-        };
-        self.findings.error(trail.path(), entry.line, message).hint = Some(hint.to_owned());
-    }
-
-    fn field_hint(&self, written: &str, message: &'static Message) -> String {
-        let ours = || message.fields.iter().map(|field| field.0.as_str());
-        if let Some(name) = nearest(written, ours().chain(gloo_fields::of(&message.name))) {
-            return format!("did you mean {name:?}?");
-        }
-        if let Some(name) = self.below(&camel_case(written), message) {
-            return format!("did you mean {name:?}?");
-        }
-        let names: Vec<_> = ours().collect();
-        if names.is_empty() {
-            "no fields are written here".to_owned()
-        } else {
-            format!("fields here are {}", names.join(", "))
-        }
-    }
-
-    /// The field one level further down, such as `options.prefixRewrite`.
-    fn below(&self, name: &str, message: &'static Message) -> Option<String> {
-        message.fields.iter().find_map(|(child, shape)| match shape {
-            Shape::Message(index) => {
-                self.shapes.messages[*index].field(name).map(|field| format!("{child}.{}", field.0))
-            }
-            _ => None,
-        })
-    }
-
-    fn duplicates(&mut self, map: &mut Mapping<'_>, trail: &Trail<'_>) {
-        for duplicate in std::mem::take(&mut map.duplicates) {
-            let Some(name) = shown(&duplicate.key) else {
-                self.findings.error(trail.path(), duplicate.line, "a field is written twice");
-                continue;
-            };
-            let first = self.findings.shown_line(duplicate.first_line);
-            let message = format!("{name:?} is written twice, first on line {first}");
-            let report = self.findings.error(trail.field(name).path(), duplicate.line, message);
-            report.hint = Some("remove one of them".into());
-        }
-    }
-
-    fn written_twice(&mut self, name: &str, line: u32, trail: &Trail<'_>) {
-        let message = format!("{name:?} is written twice, in camelCase and in snake_case");
-        let report = self.findings.error(trail.field(name).path(), line, message);
-        report.hint = Some("remove one of them".into());
-    }
-
     fn complete_reference(&self, map: &mut Mapping<'_>, line: u32) {
         let namespace = map.get("namespace").is_some_and(|entry| !is_empty_text(&entry.value));
         if !namespace {
@@ -275,78 +134,6 @@ impl Checker<'_, '_> {
             line,
             value: Node { value: Value::Map(reference), line },
         });
-    }
-
-    fn scalar(&mut self, scalar: &mut Scalar<'_>, shape: &Shape, trail: &Trail<'_>, line: u32) -> bool {
-        match shape {
-            Shape::Bool if scalar.as_bool().is_some() => true,
-            Shape::Float if scalar.as_float().is_some() => true,
-            Shape::Integer { min, max } if scalar.as_integer().is_some() => {
-                let value = scalar.as_integer().unwrap_or_default();
-                if value < *min || value > *max {
-                    let message = format!("{value} is out of range: {min} to {max}");
-                    self.findings.error(trail.path(), line, message);
-                    return false;
-                }
-                true
-            }
-            Shape::Duration => self.parsed(scalar.text.parse::<Duration>(), scalar, trail, line),
-            Shape::Timestamp => self.parsed(scalar.text.parse::<Timestamp>(), scalar, trail, line),
-            Shape::Word(words) => self.word(scalar, words, trail, line),
-            Shape::Text | Shape::Secret if is_text(scalar) => true,
-            _ => {
-                self.wrong_scalar(shape, scalar, trail, line);
-                false
-            }
-        }
-    }
-
-    fn parsed<T, E: std::fmt::Display>(
-        &mut self,
-        parsed: Result<T, E>,
-        scalar: &Scalar<'_>,
-        trail: &Trail<'_>,
-        line: u32,
-    ) -> bool {
-        let Err(error) = parsed else { return true };
-        let report = self.findings.error(trail.path(), line, error.to_string());
-        if scalar.as_integer().is_some() {
-            report.hint = Some(format!("write a unit: {}s", scalar.text));
-        }
-        false
-    }
-
-    fn word(&mut self, scalar: &mut Scalar<'_>, words: &[String], trail: &Trail<'_>, line: u32) -> bool {
-        let alias = WORD_ALIASES
-            .iter()
-            .find(|(alias, word)| *alias == scalar.text && words.iter().any(|w| w == word));
-        if let Some((_, word)) = alias {
-            scalar.text = Cow::Borrowed(word);
-            return true;
-        }
-        if words.iter().any(|word| *word == scalar.text) {
-            return true;
-        }
-        let hint = match nearest(&scalar.text, words.iter().map(String::as_str)) {
-            Some(word) => format!("did you mean {word:?}?"),
-            None => format!("it is one of {}", words.join(", ")),
-        };
-        let report = self.findings.error(trail.path(), line, format!("unknown value {:?}", scalar.text));
-        report.hint = Some(hint);
-        false
-    }
-
-    fn wrong_scalar(&mut self, shape: &Shape, scalar: &Scalar<'_>, trail: &Trail<'_>, line: u32) {
-        let message = format!("expected {}, found {}", expected(shape), found_scalar(scalar));
-        let report = self.findings.error(trail.path(), line, message);
-        report.hint = match shape {
-            Shape::Secret => Some("put it in quotes".to_owned()),
-            Shape::Text => Some(format!("put it in quotes: \"{}\"", scalar.text)),
-            Shape::Bool if matches!(&*scalar.text, "true" | "false") => {
-                Some("leave the quotes out".to_owned())
-            }
-            _ => None,
-        };
     }
 
     fn wrong_type(&mut self, shape: &Shape, node: &Node<'_>, trail: &Trail<'_>, line: u32) {
@@ -375,56 +162,12 @@ fn expected(shape: &Shape) -> &'static str {
 
 fn found(node: &Node<'_>) -> &'static str {
     match &node.value {
-        Value::Scalar(scalar) => found_scalar(scalar),
+        Value::Scalar(scalar) => scalar::found_scalar(scalar),
         Value::List(_) => "a list",
         Value::Map(_) => "a mapping",
     }
 }
 
-fn found_scalar(scalar: &Scalar<'_>) -> &'static str {
-    if scalar.is_null() {
-        "nothing"
-    } else if scalar.is_number() {
-        "a number"
-    } else if scalar.plain && scalar.as_bool().is_some() {
-        "a truth value"
-    } else {
-        "text"
-    }
-}
-
-/// Whether a scalar reads as text. `yes` and `on` are text here, as in YAML 1.2.
-fn is_text(scalar: &Scalar<'_>) -> bool {
-    let truth = || matches!(&*scalar.text, "true" | "True" | "TRUE" | "false" | "False" | "FALSE");
-    !scalar.plain || !(scalar.is_null() || scalar.is_number() || truth())
-}
-
 fn is_empty_text(node: &Node<'_>) -> bool {
     matches!(&node.value, Value::Scalar(scalar) if scalar.text.is_empty())
-}
-
-/// A name that a finding may show: one that looks like a field's.
-fn shown<'a>(name: &'a Cow<'_, str>) -> Option<&'a str> {
-    let word = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '/');
-    (name.len() <= 48 && name.chars().all(word)).then_some(name)
-}
-
-/// protobuf's rule from a snake_case name to its camelCase.
-fn camel_case(name: &str) -> Cow<'_, str> {
-    if !name.contains('_') {
-        return Cow::Borrowed(name);
-    }
-    let mut camel = String::with_capacity(name.len());
-    let mut raise = false;
-    for c in name.chars() {
-        if c == '_' {
-            raise = true;
-        } else if raise {
-            camel.extend(c.to_uppercase());
-            raise = false;
-        } else {
-            camel.push(c);
-        }
-    }
-    Cow::Owned(camel)
 }

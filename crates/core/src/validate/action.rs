@@ -49,7 +49,7 @@ fn destination(v: &mut Validator<'_, '_>, destination: &Destination, at: &Trail<
     match &destination.upstream {
         Some(reference) => v.reference(reference, &at.field("upstream")),
         None => {
-            v.missing(at, "the destination names no upstream", "write upstream: {name: ..., namespace: ...}")
+            v.missing(at, "the destination names no upstream", "write upstream: {name: ..., namespace: ...}");
         }
     }
 }
@@ -152,11 +152,13 @@ pub(super) fn label_expressions(v: &mut Validator<'_, '_>, expressions: &[LabelE
             LabelOperator::Exists | LabelOperator::DoesNotExist if count > 0 => {
                 v.error_hint(&values, "this operator takes no values", "use In to compare with values");
             }
-            LabelOperator::Exists | LabelOperator::DoesNotExist => {}
             LabelOperator::In | LabelOperator::NotIn if count == 0 => {
                 v.missing(&values, "this operator needs values", "list at least one");
             }
-            LabelOperator::In | LabelOperator::NotIn => {}
+            LabelOperator::Exists
+            | LabelOperator::DoesNotExist
+            | LabelOperator::In
+            | LabelOperator::NotIn => {}
             LabelOperator::GreaterThan | LabelOperator::LessThan
                 if count == 1 && expression.values[0].parse::<i64>().is_err() =>
             {

@@ -120,7 +120,7 @@ fn tcp_check(v: &mut Validator<'_, '_>, check: &TcpHealthCheck, at: &Trail<'_>) 
 
 fn payload(v: &mut Validator<'_, '_>, payload: &HealthCheckPayload, at: &Trail<'_>) {
     let text = &payload.text;
-    let hexadecimal = text.len() % 2 == 0 && text.bytes().all(|b| b.is_ascii_hexdigit());
+    let hexadecimal = text.len().is_multiple_of(2) && text.bytes().all(|b| b.is_ascii_hexdigit());
     if text.is_empty() {
         v.missing(&at.field("text"), "the bytes are missing", "write them in hexadecimal digits");
     } else if !hexadecimal {

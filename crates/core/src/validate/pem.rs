@@ -51,7 +51,7 @@ pub(super) fn is_base64(text: &str) -> bool {
     let digits = bytes.iter().rev().skip_while(|b| **b == b'=').count();
     let padding = bytes.len() - digits;
     !bytes.is_empty()
-        && bytes.len() % 4 == 0
+        && bytes.len().is_multiple_of(4)
         && padding <= 2
         && bytes[..digits].iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/'))
 }

@@ -20,7 +20,7 @@ fn tls_secret(v: &mut Validator<'_, '_>, tls: &TlsSecret, at: &Trail<'_>) {
         (true, false) => v.missing(at, "certChain has no privateKey beside it", "write both"),
         (false, true) => v.missing(at, "privateKey has no certChain beside it", "write both"),
         (false, false) if !root => {
-            v.missing(at, "the secret is empty", "write certChain and privateKey, or rootCa")
+            v.missing(at, "the secret is empty", "write certChain and privateKey, or rootCa");
         }
         _ => {}
     }
@@ -33,10 +33,8 @@ fn tls_secret(v: &mut Validator<'_, '_>, tls: &TlsSecret, at: &Trail<'_>) {
     if let Some(root) = tls.root_ca.as_deref().filter(|text| !text.is_empty()) {
         blocks(v, root, pem::CERTIFICATES, &at.field("rootCa"));
     }
-    if let Some(staple) = &tls.ocsp_staple {
-        if !pem::is_base64(staple) {
-            v.error(&at.field("ocspStaple"), "not base64");
-        }
+    if tls.ocsp_staple.as_ref().is_some_and(|staple| !pem::is_base64(staple)) {
+        v.error(&at.field("ocspStaple"), "not base64");
     }
 }
 

@@ -3,8 +3,10 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
+use super::names::camel_case;
 use super::scalar::Scalar;
 use super::stream::{Events, Item, MAX_DEPTH, Problem};
+use crate::path::{FieldPath, Step};
 
 /// Most nodes of one document, aliases counted as often as they are used. An object at the size
 /// limit that is not made to hurt has a tenth of it.
@@ -62,6 +64,26 @@ impl<'a> Node<'a> {
         matches!(&self.value, Value::Scalar(scalar) if scalar.is_null())
     }
 
+    /// The line of the field at `path`, or of the nearest one above it; `None` when there is not even
+    /// the first step of it.
+    pub(crate) fn line_of(&self, path: &FieldPath) -> Option<u32> {
+        let (mut node, mut line) = (self, None);
+        for step in &path.0 {
+            let next = match (step, &node.value) {
+                (Step::Field(name), Value::Map(map)) => {
+                    map.find(name).map(|entry| (&entry.value, entry.line))
+                }
+                (Step::Index(index), Value::List(list)) => {
+                    list.get(*index).map(|element| (element, element.line))
+                }
+                _ => None,
+            };
+            let Some((child, child_line)) = next else { break };
+            (node, line) = (child, Some(child_line));
+        }
+        line
+    }
+
     /// How many nodes this is, and how many levels.
     fn extent(&self) -> (usize, usize) {
         let add = |sum: (usize, usize), child: &Self| {
@@ -79,6 +101,11 @@ impl<'a> Node<'a> {
 impl<'a> Mapping<'a> {
     pub(crate) fn get(&self, key: &str) -> Option<&Entry<'a>> {
         self.entries.iter().find(|entry| entry.key == key)
+    }
+
+    /// The field in camelCase, whichever way it is written.
+    fn find(&self, name: &str) -> Option<&Entry<'a>> {
+        self.get(name).or_else(|| self.entries.iter().find(|entry| camel_case(&entry.key) == name))
     }
 
     /// Takes the field out.
@@ -221,6 +248,8 @@ fn merged(mut mapping: Mapping<'_>) -> Result<Mapping<'_>, Problem> {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write;
+
     use super::*;
 
     fn refused(text: &str) -> (u32, String) {
@@ -253,7 +282,7 @@ mod tests {
         let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
         for level in 1..9 {
             let below = format!("*a{}, ", level - 1).repeat(10);
-            bomb.push_str(&format!("a{level}: &a{level} [{}]\n", below.trim_end_matches(", ")));
+            writeln!(bomb, "a{level}: &a{level} [{}]", below.trim_end_matches(", ")).unwrap();
         }
         assert!(refused(&bomb).1.contains("aliases included"));
         assert_eq!(refused("a: &a [*a]").1, "an alias inside the very thing that it names");

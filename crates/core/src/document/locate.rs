@@ -1,0 +1,44 @@
+//! From a field's path back to its line: for findings that are made long after decoding, by parts
+//! that hold no text.
+
+use crate::path::FieldPath;
+use crate::yaml::{Value, parse};
+
+/// The line, from 1, of the field at `path` in one document; where the document does not go that
+/// deep, that of the last field on the way. `None`: the text is not a document.
+pub fn locate(slice: &str, path: &FieldPath) -> Option<u32> {
+    let root = parse(slice).ok()?;
+    let wrapped = match &root.value {
+        Value::Map(map) if !path.0.is_empty() => map.get("spec"),
+        _ => None,
+    };
+    let (fields, line) = wrapped.map_or((&root, root.line), |entry| (&entry.value, entry.line));
+    Some(fields.line_of(path).unwrap_or(line))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WRAPPED: &str = "kind: VirtualService\nmetadata: {name: a}\nspec:\n  virtual_host:\n    routes:\n    - matchers:\n      - prefix: /\n";
+
+    #[test]
+    fn field_of_a_wrapped_object_is_found_in_either_spelling() {
+        let path = FieldPath::root().field("virtualHost").field("routes").index(0).field("matchers").index(0);
+        assert_eq!(locate(WRAPPED, &path.field("prefix")), Some(7));
+    }
+
+    #[test]
+    fn field_of_a_bare_object_is_found() {
+        let path = FieldPath::root().field("routes").index(0);
+        assert_eq!(locate("metadata: {name: a}\nroutes:\n- name: x\n", &path), Some(3));
+    }
+
+    #[test]
+    fn absent_field_is_where_its_parent_is() {
+        let path = FieldPath::root().field("virtualHost").field("options").field("cors");
+        assert_eq!(locate(WRAPPED, &path), Some(4));
+        assert_eq!(locate(WRAPPED, &FieldPath::root().field("sslConfig")), Some(3));
+        assert_eq!(locate(WRAPPED, &FieldPath::root()), Some(1));
+    }
+}
