@@ -70,48 +70,46 @@ httpGateway:
   optionz: 1
 "#;
 
-const EXPECTED: &[&str] = &[
-    r#"a.yaml:6: error: VirtualService gloo-system/shop: virtualHost.domains[0]: "a.*.com": a domain has one * at most, at its start or at its end"#,
-    r#"a.yaml:7: error: VirtualService gloo-system/shop: virtualHost.domains: "domains" is written twice, first on line 6 (hint: remove one of them)"#,
-    r#"a.yaml:10: error: VirtualService gloo-system/shop: virtualHost.routes[0].matchers[0].prefx: unknown field "prefx" (hint: did you mean "prefix"?)"#,
-    r#"a.yaml:14: error: VirtualService gloo-system/shop: virtualHost.routes[1].matchers[0]: the matcher's path is given more than once: prefix, exact (hint: keep one of them)"#,
-    r#"a.yaml:16: error: VirtualService gloo-system/shop: virtualHost.routes[1].matchers[1].regex: Envoy refuses this regex: RE2 has no look-ahead (?= (at character 3) (hint: Envoy's regexes follow RE2's syntax)"#,
-    r#"a.yaml:17: error: VirtualService gloo-system/shop: virtualHost.routes[1].matchers[2].prefix: a path starts with / (hint: write /no-slash)"#,
-    r#"a.yaml:18: error: VirtualService gloo-system/shop: virtualHost.routes[1].matchers[2].headers: expected a list, found a mapping (hint: write `- ` in front of it)"#,
-    r#"a.yaml:19: error: VirtualService gloo-system/shop: virtualHost.routes[1].options: the new path is given more than once: prefixRewrite, regexRewrite (hint: keep one of them)"#,
-    r#"a.yaml:20: error: VirtualService gloo-system/shop: virtualHost.routes[1].options.timeout: "5" is not a duration: it has no unit (hint: write a unit: 5s)"#,
-    r#"a.yaml:22: error: VirtualService gloo-system/shop: virtualHost.routes[1].options.regexRewrite.substitution: \2 names a group that the pattern does not have; it has 1 (at character 2)"#,
-    r#"a.yaml:23: error: VirtualService gloo-system/shop: virtualHost.routes[1].options.retries.numRetries: -1 is out of range: 0 to 4294967295"#,
-    r#"a.yaml:23: warning: VirtualService gloo-system/shop: virtualHost.routes[1].options.retries.retryOn: Envoy ignores the unknown condition "connect-failur" (hint: did you mean "connect-failure"?)"#,
-    r#"a.yaml:26: error: VirtualService gloo-system/shop: virtualHost.routes[1].options.headerManipulation.requestHeadersToAdd[0].header.key: "bad name": this is not a name that a header can have"#,
-    r#"a.yaml:26: error: VirtualService gloo-system/shop: virtualHost.routes[1].options.headerManipulation.requestHeadersToAdd[0].header.value: Envoy has no command %RESPONSE_COD% (hint: did you mean %RESPONSE_CODE%?)"#,
-    r#"a.yaml:27: error: VirtualService gloo-system/shop: virtualHost.routes[2].matchers[0]: a route that delegates matches by prefix only (hint: write one matcher with a prefix; finer matchers belong into the route table)"#,
-    r#"a.yaml:32: error: VirtualService gloo-system/shop: virtualHost.routes[3].routeAction.multi.destinations: all weights are 0, so no destination gets a request (hint: give at least one a weight above 0)"#,
-    r#"a.yaml:35: error: VirtualService gloo-system/shop: virtualHost.routes[4].redirectAction.responseCode: unknown value "MOVED" (hint: it is one of MOVED_PERMANENTLY, FOUND, SEE_OTHER, TEMPORARY_REDIRECT, PERMANENT_REDIRECT)"#,
-    r#"a.yaml:35: error: VirtualService gloo-system/shop: virtualHost.routes[4].redirectAction.portRedirect: 70000 is out of range: 0 to 65535"#,
-    r#"a.yaml:37: error: VirtualService gloo-system/shop: virtualHost.routes[5].directResponseAction.status: 42 is out of range: 200 to 599"#,
-    r#"a.yaml:38: error: VirtualService gloo-system/shop: virtualHost.routes[6]: the route's action is missing (hint: write one of routeAction, redirectAction, directResponseAction, delegateAction)"#,
-    r#"a.yaml:39: error: VirtualService gloo-system/shop: sslConfig: the certificate is missing (hint: write one of secretRef, sslFiles)"#,
-    r#"a.yaml:40: error: VirtualService gloo-system/shop: sslConfig.sniDomains[0]: "*": a server name has a * only as its first label (hint: write *.example.com, or no sniDomains at all for every name)"#,
-    r#"a.yaml:41: error: VirtualService gloo-system/shop: sslConfig.parameters.cipherSuites[0]: Envoy does not know "ECDHE-RSA-AES128-GCM-SHA265" (hint: did you mean "ECDHE-RSA-AES128-GCM-SHA256"?)"#,
-    r#"a.yaml:48: error: Upstream gloo-system/u: static.hosts[0].addr: "http://10.0.0.1": a host is an address or a name, without scheme and path"#,
-    r#"a.yaml:48: error: Upstream gloo-system/u: static.hosts[0].port: the host has no port (hint: write port: 80)"#,
-    r#"a.yaml:49: error: Upstream gloo-system/u: loadBalancerConfig.leastRequest.choiceCount: 1 is out of range: 2 to 4294967295"#,
-    r#"a.yaml:50: error: Upstream gloo-system/u: connectionConfig.connectTimeout: must be longer than 0s (hint: leave it out for the default)"#,
-    r#"a.yaml:52: error: Upstream gloo-system/u: healthChecks[0].httpHealthCheck.expectedStatuses[0]: the range is empty (hint: `end` is the code behind the last: write end: 201)"#,
-    r#"a.yaml:53: error: Upstream gloo-system/u: outlierDetection.maxEjectionPercent: 101 is out of range: 0 to 100"#,
-    r#"a.yaml:54: error: Upstream gloo-system/u: initialStreamWindowSize: 1 is out of range: 65535 to 2147483647"#,
-    r#"a.yaml:58: error: Gateway gloo-system/g: bindAddress: "localhost" is not an IP address (hint: write an IP address, such as 0.0.0.0 or `::`)"#,
-    r#"a.yaml:59: error: Gateway gloo-system/g: bindPort: 99999 is out of range: 1 to 65535"#,
-    r#"a.yaml:61: error: Gateway gloo-system/g: httpGateway.options.httpConnectionManagerSettings.maxHeadersCount: expected a whole number, found text"#,
-    r#"a.yaml:61: error: Gateway gloo-system/g: httpGateway.options.httpConnectionManagerSettings.maxRequestHeadersKb: 10000 is out of range: 1 to 8192"#,
-    r#"a.yaml:62: error: Gateway gloo-system/g: httpGateway.optionz: unknown field "optionz" (hint: did you mean "options"?)"#,
-];
+const EXPECTED: &str = r#"a.yaml:6: error: VirtualService gloo-system/shop: virtualHost.domains[0]: "a.*.com": a domain has one * at most, at its start or at its end
+a.yaml:7: error: VirtualService gloo-system/shop: virtualHost.domains: "domains" is written twice, first on line 6 (hint: remove one of them)
+a.yaml:10: error: VirtualService gloo-system/shop: virtualHost.routes[0].matchers[0].prefx: unknown field "prefx" (hint: did you mean "prefix"?)
+a.yaml:14: error: VirtualService gloo-system/shop: virtualHost.routes[1].matchers[0]: the matcher's path is given more than once: prefix, exact (hint: keep one of them)
+a.yaml:16: error: VirtualService gloo-system/shop: virtualHost.routes[1].matchers[1].regex: Envoy refuses this regex: RE2 has no look-ahead (?= (at character 3) (hint: Envoy's regexes follow RE2's syntax)
+a.yaml:17: error: VirtualService gloo-system/shop: virtualHost.routes[1].matchers[2].prefix: a path starts with / (hint: write /no-slash)
+a.yaml:18: error: VirtualService gloo-system/shop: virtualHost.routes[1].matchers[2].headers: expected a list, found a mapping (hint: write `- ` in front of it)
+a.yaml:19: error: VirtualService gloo-system/shop: virtualHost.routes[1].options: the new path is given more than once: prefixRewrite, regexRewrite (hint: keep one of them)
+a.yaml:20: error: VirtualService gloo-system/shop: virtualHost.routes[1].options.timeout: "5" is not a duration: it has no unit (hint: write a unit: 5s)
+a.yaml:22: error: VirtualService gloo-system/shop: virtualHost.routes[1].options.regexRewrite.substitution: \2 names a group that the pattern does not have; it has 1 (at character 2)
+a.yaml:23: error: VirtualService gloo-system/shop: virtualHost.routes[1].options.retries.numRetries: -1 is out of range: 0 to 4294967295
+a.yaml:23: warning: VirtualService gloo-system/shop: virtualHost.routes[1].options.retries.retryOn: Envoy ignores the unknown condition "connect-failur" (hint: did you mean "connect-failure"?)
+a.yaml:26: error: VirtualService gloo-system/shop: virtualHost.routes[1].options.headerManipulation.requestHeadersToAdd[0].header.key: "bad name": this is not a name that a header can have
+a.yaml:26: error: VirtualService gloo-system/shop: virtualHost.routes[1].options.headerManipulation.requestHeadersToAdd[0].header.value: Envoy has no command %RESPONSE_COD% (hint: did you mean %RESPONSE_CODE%?)
+a.yaml:27: error: VirtualService gloo-system/shop: virtualHost.routes[2].matchers[0]: a route that delegates matches by prefix only (hint: write one matcher with a prefix; finer matchers belong into the route table)
+a.yaml:32: error: VirtualService gloo-system/shop: virtualHost.routes[3].routeAction.multi.destinations: all weights are 0, so no destination gets a request (hint: give at least one a weight above 0)
+a.yaml:35: error: VirtualService gloo-system/shop: virtualHost.routes[4].redirectAction.responseCode: unknown value "MOVED" (hint: it is one of MOVED_PERMANENTLY, FOUND, SEE_OTHER, TEMPORARY_REDIRECT, PERMANENT_REDIRECT)
+a.yaml:35: error: VirtualService gloo-system/shop: virtualHost.routes[4].redirectAction.portRedirect: 70000 is out of range: 0 to 65535
+a.yaml:37: error: VirtualService gloo-system/shop: virtualHost.routes[5].directResponseAction.status: 42 is out of range: 200 to 599
+a.yaml:38: error: VirtualService gloo-system/shop: virtualHost.routes[6]: the route's action is missing (hint: write one of routeAction, redirectAction, directResponseAction, delegateAction)
+a.yaml:39: error: VirtualService gloo-system/shop: sslConfig: the certificate is missing (hint: write one of secretRef, sslFiles)
+a.yaml:40: error: VirtualService gloo-system/shop: sslConfig.sniDomains[0]: "*": a server name has a * only as its first label (hint: write *.example.com, or no sniDomains at all for every name)
+a.yaml:41: error: VirtualService gloo-system/shop: sslConfig.parameters.cipherSuites[0]: Envoy does not know "ECDHE-RSA-AES128-GCM-SHA265" (hint: did you mean "ECDHE-RSA-AES128-GCM-SHA256"?)
+a.yaml:48: error: Upstream gloo-system/u: static.hosts[0].addr: "http://10.0.0.1": a host is an address or a name, without scheme and path
+a.yaml:48: error: Upstream gloo-system/u: static.hosts[0].port: the host has no port (hint: write port: 80)
+a.yaml:49: error: Upstream gloo-system/u: loadBalancerConfig.leastRequest.choiceCount: 1 is out of range: 2 to 4294967295
+a.yaml:50: error: Upstream gloo-system/u: connectionConfig.connectTimeout: must be longer than 0s (hint: leave it out for the default)
+a.yaml:52: error: Upstream gloo-system/u: healthChecks[0].httpHealthCheck.expectedStatuses[0]: the range is empty (hint: `end` is the code behind the last: write end: 201)
+a.yaml:53: error: Upstream gloo-system/u: outlierDetection.maxEjectionPercent: 101 is out of range: 0 to 100
+a.yaml:54: error: Upstream gloo-system/u: initialStreamWindowSize: 1 is out of range: 65535 to 2147483647
+a.yaml:58: error: Gateway gloo-system/g: bindAddress: "localhost" is not an IP address (hint: write an IP address, such as 0.0.0.0 or `::`)
+a.yaml:59: error: Gateway gloo-system/g: bindPort: 99999 is out of range: 1 to 65535
+a.yaml:61: error: Gateway gloo-system/g: httpGateway.options.httpConnectionManagerSettings.maxHeadersCount: expected a whole number, found text
+a.yaml:61: error: Gateway gloo-system/g: httpGateway.options.httpConnectionManagerSettings.maxRequestHeadersKb: 10000 is out of range: 1 to 8192
+a.yaml:62: error: Gateway gloo-system/g: httpGateway.optionz: unknown field "optionz" (hint: did you mean "options"?)"#;
 
 #[test]
 fn every_mistake_of_a_tree_is_found_at_once() {
     let found = findings(TREE);
-    assert_eq!(found, EXPECTED, "{found:#?}");
+    assert_eq!(found.join("\n"), EXPECTED);
     let errors = found.iter().filter(|line| line.contains(": error: ")).count();
     assert!(errors >= 20, "{errors}");
     assert!(decode_all(TREE).iter().all(|decoded| decoded.object.is_none()));

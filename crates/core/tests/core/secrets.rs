@@ -24,7 +24,7 @@ fn no_finding_and_no_debug_output_shows_a_private_key() {
         ),
         format!("tls: {{privateKey: !x {CANARY}}}"),
         format!("tls: {{privateKey: *{CANARY}}}"),
-        format!("{CANARY}"),
+        CANARY.to_owned(),
         format!(
             "tls: {{certChain: \"\", privateKey: \"-----BEGIN PRIVATE KEY-----\\n{CANARY}\\n-----END PRIVATE KEY-----\"}}"
         ),
