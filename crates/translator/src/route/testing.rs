@@ -1,5 +1,6 @@
 //! Objects in memory, and routes read back, for the tests of this folder.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -26,6 +27,8 @@ pub(super) struct Objects {
     pub(super) route_options: BTreeMap<ResourceRef, Arc<RouteOption>>,
     pub(super) host_options: BTreeMap<ResourceRef, Arc<VirtualHostOption>>,
     pub(super) policy: InvalidConfigPolicy,
+    /// Whether somebody asked for the policy.
+    pub(super) policy_was_asked: Cell<bool>,
 }
 
 impl Objects {
@@ -110,6 +113,7 @@ impl Lookup for Objects {
     }
 
     fn invalid_config_policy(&self) -> InvalidConfigPolicy {
+        self.policy_was_asked.set(true);
         self.policy.clone()
     }
 }

@@ -63,6 +63,15 @@ fn missing_upstream_answers_as_the_policy_says() {
 }
 
 #[test]
+fn policy_is_no_dependency_of_routes_that_lead_somewhere() {
+    let objects = Objects::with_upstreams(&["a"]);
+    objects.routes(json!([prefix("/", "a")]));
+    assert!(!objects.policy_was_asked.get());
+    objects.routes(json!([prefix("/", "gone")]));
+    assert!(objects.policy_was_asked.get());
+}
+
+#[test]
 fn policy_answers_404_with_a_body_by_default() {
     let policy = InvalidConfigPolicy { replace_invalid_routes: true, ..InvalidConfigPolicy::default() };
     let objects = Objects { policy, ..Objects::default() };
