@@ -64,11 +64,11 @@ pub fn translate(input: &ListenerInput<'_>, lookup: &dyn Lookup) -> Output {
         config_type: Some(ConfigType::TypedConfig(encode::any(&manager))),
     };
     let chains = if input.spec.ssl { tls::chains(input.tls, &filter, lookup) } else { plain(filter) };
-    if chains.chains.is_empty() {
+    if chains.filter_chains.is_empty() {
         return Output { resources: Vec::new(), reports: chains.reports };
     }
     let routes = EnvoyName::new(EnvoyType::Route, names::route_configuration(&name));
-    let listener = listener(&name, input.spec, chains.chains);
+    let listener = listener(&name, input.spec, chains.filter_chains);
     let origins = chains.services.into_iter().chain([input.gateway.clone()]);
     let references = chains.references.into_iter().chain([routes]);
     let mut resources = chains.secrets;
@@ -80,7 +80,7 @@ pub fn translate(input: &ListenerInput<'_>, lookup: &dyn Lookup) -> Output {
 /// The filter chains of a listener, and what comes with them.
 #[derive(Default)]
 struct Chains {
-    chains: Vec<FilterChain>,
+    filter_chains: Vec<FilterChain>,
     references: Vec<EnvoyName>,
     secrets: Vec<EnvoyResource>,
     services: Vec<ObjectKey>,
@@ -89,7 +89,7 @@ struct Chains {
 
 fn plain(filter: Filter) -> Chains {
     let chain = FilterChain { filters: vec![filter], ..FilterChain::default() };
-    Chains { chains: vec![chain], ..Chains::default() }
+    Chains { filter_chains: vec![chain], ..Chains::default() }
 }
 
 fn listener(name: &str, gateway: &Gateway, filter_chains: Vec<FilterChain>) -> Listener {

@@ -37,7 +37,7 @@ pub(super) fn chains(services: &[TlsService<'_>], filter: &Filter, lookup: &dyn 
         }
     }
     for group in groups.iter().filter(|group| !group.names.is_empty()) {
-        chains.chains.extend(group.chains(filter));
+        chains.filter_chains.extend(group.chains(filter));
         chains.references.extend(group.material.references());
         chains.services.extend(group.services.iter().map(|service| (*service).clone()));
         let files = group.ssl.ssl_files.as_ref().filter(|_| group.ssl.secret_ref.is_none());
@@ -65,9 +65,9 @@ impl Group<'_> {
     /// to a wildcard of another chain.
     fn chains(&self, filter: &Filter) -> impl Iterator<Item = FilterChain> {
         let names: Vec<String> = self.names.iter().filter(|name| *name != ALL).cloned().collect();
-        let named = (!names.is_empty()).then(|| self.chain(names, filter));
+        let own = (!names.is_empty()).then(|| self.chain(names, filter));
         let rest = self.names.contains(ALL).then(|| self.chain(Vec::new(), filter));
-        named.into_iter().chain(rest)
+        own.into_iter().chain(rest)
     }
 
     fn chain(&self, server_names: Vec<String>, filter: &Filter) -> FilterChain {

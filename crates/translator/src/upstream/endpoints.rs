@@ -1,5 +1,6 @@
 //! Where an upstream's endpoints are, and what each of them carries: weight, labels, names.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 
@@ -51,16 +52,17 @@ pub(super) fn of<'a>(upstream: &'a Upstream, report: &mut Reporter<'_>) -> Endpo
 }
 
 fn unique<'a>(hosts: &'a [StaticHost], report: &mut Reporter<'_>) -> Vec<&'a StaticHost> {
-    let mut unique = BTreeMap::new();
+    let mut unique: BTreeMap<(&str, u32), &StaticHost> = BTreeMap::new();
     for (index, host) in hosts.iter().enumerate() {
-        let place = (host.addr.as_str(), host.port);
-        if unique.contains_key(&place) {
-            let path = FieldPath::root().field("static").field("hosts").index(index);
-            let message = format!("{}:{} is listed before; the first counts", host.addr, host.port);
-            report.warning(path, message, "give a host a larger share with loadBalancingWeight");
-        } else if host.load_balancing_weight != Some(0) {
-            // Envoy knows no weight of 0; a share of nothing is no endpoint.
-            unique.insert(place, host);
+        match unique.entry((&host.addr, host.port)) {
+            Entry::Vacant(place) => {
+                place.insert(host);
+            }
+            Entry::Occupied(_) => {
+                let path = FieldPath::root().field("static").field("hosts").index(index);
+                let message = format!("{}:{} is listed before; the first counts", host.addr, host.port);
+                report.warning(path, message, "give a host a larger share with loadBalancingWeight");
+            }
         }
     }
     unique.into_values().collect()
