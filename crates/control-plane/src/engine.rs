@@ -7,6 +7,7 @@
 //! from disk when the store fails first (I2); until then no Envoy gets an answer.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use biplane_core::key::ObjectKey;
 use biplane_core::report::Report;
@@ -42,7 +43,6 @@ pub struct StoreState {
 }
 
 /// Ingest, graph, holds and gate.
-#[derive(Debug)]
 pub struct Engine {
     ingest: Ingest,
     graph: Graph,
@@ -137,30 +137,31 @@ impl Engine {
         puts.extend(gone.into_iter().map(Edit::Delete));
         waiting.into_iter().for_each(|key| self.holds.add(key, now));
         let mut published = BTreeMap::new();
-        self.apply(puts, &mut published);
+        self.apply(&puts, &mut published);
         loop {
             let free = self.holds.release(now, |key| self.graph.referrers(key));
             if free.is_empty() {
                 break;
             }
-            self.apply(free.into_iter().map(Edit::Delete).collect(), &mut published);
+            let deletions: Vec<_> = free.into_iter().map(Edit::Delete).collect();
+            self.apply(&deletions, &mut published);
         }
         for (fleet, change) in published {
             self.fleets.publish(&fleet, change);
         }
     }
 
-    fn apply(&mut self, edits: Vec<Edit>, published: &mut BTreeMap<String, Change>) {
+    fn apply(&mut self, edits: &[Edit], published: &mut BTreeMap<String, Change>) {
         if edits.is_empty() {
             return;
         }
         self.edition += 1;
-        for edit in &edits {
+        for edit in edits {
             if let Edit::Delete(key) = edit {
                 self.ingest.forget(key);
             }
         }
-        for (fleet, change) in self.graph.apply(&edits) {
+        for (fleet, change) in self.graph.apply(edits) {
             merge(published.entry(fleet).or_default(), change);
         }
     }
@@ -207,6 +208,16 @@ impl Engine {
     /// The number that changes with the good objects.
     pub const fn edition(&self) -> u64 {
         self.edition
+    }
+}
+
+/// Objects may be secret and are many.
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine")
+            .field("gate", &self.gate)
+            .field("edition", &self.edition)
+            .finish_non_exhaustive()
     }
 }
 

@@ -178,13 +178,10 @@ impl Graph {
 
     fn compute_upstream(&mut self, name: &ResourceRef) {
         let node = Node::Upstream(name.clone());
+        let recorder = Recorder::new(&self.tables);
         let entry = self.tables.upstreams.get(name);
-        let output = entry.map(|entry| upstream::translate(name, &entry.spec)).unwrap_or_default();
-        let secret = entry.and_then(|entry| entry.spec.ssl_config.as_ref()?.secret_ref.as_ref());
-        let asked = secret.map(|secret| Dependency::Object(secret.key(Kind::Secret)));
-        let lost = secret.filter(|secret| !self.tables.secrets.contains_key(*secret)).cloned();
-        self.reports.set(Topic::MissingSecret(name.clone()), reports::missing_secret(name, lost));
-        self.dependencies.set(&node, asked.into_iter().collect());
+        let output = entry.map(|entry| upstream::translate(name, &entry.spec, &recorder)).unwrap_or_default();
+        self.dependencies.set(&node, recorder.into_dependencies());
         self.publish(&node, output);
     }
 
@@ -278,6 +275,7 @@ impl Graph {
         if gateway.respecify(entry) {
             self.services.iter().for_each(|(name, service)| gateway.offer(name, Some(service)));
         }
+        gateway.find_missing(|name| self.services.contains_key(name));
         let (address, age, spec) = (gateway.address(), gateway.age.clone(), gateway.spec.clone());
         for fleet in spec.fleets() {
             let moved = self.fleets.entry(fleet.to_owned()).or_default().claim(&address, &age, true);
@@ -320,6 +318,7 @@ impl Graph {
         }
         self.compute_routes(name, &mut gateway);
         self.bring_in(name, &gateway);
+        gateway.missing_dirty = false;
         let missing = reports::missing_services(name, &gateway.missing);
         self.reports.set(Topic::MissingServices(name.clone()), missing);
         self.gateways.insert(name.clone(), gateway);
@@ -360,8 +359,10 @@ impl Graph {
         gateway.listener_dirty = false;
         let node = Node::Listener(name.clone());
         let key = name.key(Kind::Gateway);
-        let tls: Vec<_> = gateway.tls.iter().map(|(age, ssl)| TlsService { service: age.key(), ssl }).collect();
-        let input = ListenerInput { gateway: &key, spec: &gateway.spec, tls: &tls, connect: gateway.connects() };
+        let tls: Vec<_> =
+            gateway.tls.iter().map(|(age, ssl)| TlsService { service: age.key(), ssl }).collect();
+        let input =
+            ListenerInput { gateway: &key, spec: &gateway.spec, tls: &tls, connect: gateway.connects() };
         let recorder = Recorder::new(&self.tables);
         let output = match &gateway.spec.http_gateway {
             Some(_) => listener::translate(&input, &recorder),
@@ -392,7 +393,8 @@ impl Graph {
         let bytes = gateway.hosts.values().map(bytes::Bytes::len).sum();
         let key = name.key(Kind::Gateway);
         let owner = (&key, &*gateway.spec);
-        let joined = route::route_configuration(&listener, owner, gateway.hosts.values(), bytes, named.clusters);
+        let joined =
+            route::route_configuration(&listener, owner, gateway.hosts.values(), bytes, named.clusters);
         gateway.roots.routes = Some(convert::with_references(joined, named.references));
     }
 

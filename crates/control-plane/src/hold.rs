@@ -47,8 +47,14 @@ impl Holds {
     }
 
     /// Takes out those that may go now: nothing names them, or their time is up.
-    pub fn release(&mut self, now: Instant, referrers: impl Fn(&ObjectKey) -> BTreeSet<ObjectKey>) -> Vec<ObjectKey> {
-        let free = |(key, held): (&ObjectKey, &Held)| (held.until <= now || referrers(key).is_empty()).then(|| key.clone());
+    pub fn release(
+        &mut self,
+        now: Instant,
+        referrers: impl Fn(&ObjectKey) -> BTreeSet<ObjectKey>,
+    ) -> Vec<ObjectKey> {
+        let free = |(key, held): (&ObjectKey, &Held)| {
+            (held.until <= now || referrers(key).is_empty()).then(|| key.clone())
+        };
         let free: Vec<_> = self.held.iter().filter_map(free).collect();
         free.iter().for_each(|key| drop(self.held.remove(key)));
         free

@@ -250,4 +250,3 @@ fn fault_report(fault: &Fault) -> Report {
         hint: fault.hint.clone(),
     }
 }
-

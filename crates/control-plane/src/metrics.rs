@@ -33,19 +33,41 @@ impl EngineCollector {
         let (gate, failing, stale, held, objects, reports) = {
             let engine = self.engine.lock();
             let store = engine.store();
-            let stale = store.fresh.filter(|_| store.error.is_some()).map_or(0, |fresh| fresh.elapsed().as_secs());
+            let stale =
+                store.fresh.filter(|_| store.error.is_some()).map_or(0, |fresh| fresh.elapsed().as_secs());
             let held = engine.holds().iter().count();
             (engine.gate(), store.error.is_some(), stale, held, engine.graph().counts(), engine.reports())
         };
         let errors = reports.iter().filter(|report| report.severity == Severity::Error).count();
         gauge(encoder, "biplane_gate_open", "1 while Envoys get answers", i64::from(gate != Gate::Waiting))?;
-        gauge(encoder, "biplane_gate_restored", "1 while the snapshot on disk is served", i64::from(gate == Gate::Restored))?;
+        gauge(
+            encoder,
+            "biplane_gate_restored",
+            "1 while the snapshot on disk is served",
+            i64::from(gate == Gate::Restored),
+        )?;
         gauge(encoder, "biplane_source_up", "1 while the store can be read", i64::from(!failing))?;
-        gauge(encoder, "biplane_source_staleness_seconds", "How long the store has not been read", whole(stale))?;
-        gauge(encoder, "biplane_held_deletions", "Deletions that wait for what names the object", whole(held as u64))?;
+        gauge(
+            encoder,
+            "biplane_source_staleness_seconds",
+            "How long the store has not been read",
+            whole(stale),
+        )?;
+        gauge(
+            encoder,
+            "biplane_held_deletions",
+            "Deletions that wait for what names the object",
+            whole(held as u64),
+        )?;
         gauge(encoder, "biplane_config_errors", "Errors in the configuration", whole(errors as u64))?;
-        gauge(encoder, "biplane_config_warnings", "Warnings about the configuration", whole((reports.len() - errors) as u64))?;
-        let mut family = encoder.encode_descriptor("biplane_objects", "Objects in use", None, MetricType::Gauge)?;
+        gauge(
+            encoder,
+            "biplane_config_warnings",
+            "Warnings about the configuration",
+            whole((reports.len() - errors) as u64),
+        )?;
+        let mut family =
+            encoder.encode_descriptor("biplane_objects", "Objects in use", None, MetricType::Gauge)?;
         for (kind, count) in objects {
             let label = [("kind", kind.as_str())];
             let metric: MetricEncoder<'_> = family.encode_family(&label)?;
@@ -60,16 +82,31 @@ impl EngineCollector {
         counter(encoder, "biplane_store_list_failures", "Full lists that failed", store.list_failures_total)?;
         counter(encoder, "biplane_store_watch_failures", "Watches that broke", store.watch_failures_total)?;
         counter(encoder, "biplane_store_resyncs", "Times a watch asked for a new list", store.resyncs_total)?;
-        counter(encoder, "biplane_store_resync_drift", "Objects whose change a watch lost", store.resync_drift_total)
+        counter(
+            encoder,
+            "biplane_store_resync_drift",
+            "Objects whose change a watch lost",
+            store.resync_drift_total,
+        )
     }
 }
 
-fn gauge(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: i64) -> Result<(), std::fmt::Error> {
+fn gauge(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    value: i64,
+) -> Result<(), std::fmt::Error> {
     let metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
     ConstGauge::new(value).encode(metric)
 }
 
-fn counter(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: u64) -> Result<(), std::fmt::Error> {
+fn counter(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    value: u64,
+) -> Result<(), std::fmt::Error> {
     let metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
     ConstCounter::new(value).encode(metric)
 }

@@ -54,7 +54,9 @@ pub fn translate(loaded: &Loaded) -> Translation {
     let edit = |(object, created): &(Object, Option<u64>)| Edit::Put(Box::new(object.clone()), *created);
     let edits: Vec<_> = loaded.objects.iter().map(edit).collect();
     let changes = graph.apply(&edits);
-    let fleet = |change: biplane_xds::Change| change.upserts.iter().map(|resource| envoy_resource(resource)).collect();
+    let fleet = |change: biplane_xds::Change| {
+        change.upserts.iter().map(|resource| envoy_resource(resource)).collect()
+    };
     let fleets = changes.into_iter().map(|(name, change)| (name, fleet(change))).collect();
     let reports = graph.reports().into_iter().map(|report| loaded.ingest.locate(report)).collect();
     Translation { fleets, reports }

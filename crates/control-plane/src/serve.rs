@@ -42,14 +42,18 @@ pub struct Server {
 }
 
 /// Binds and runs until `shutdown`.
-pub async fn serve(settings: Settings, store: Arc<dyn Store>, shutdown: CancellationToken) -> anyhow::Result<()> {
+pub async fn serve(
+    settings: Settings,
+    store: Arc<dyn Store>,
+    shutdown: CancellationToken,
+) -> anyhow::Result<()> {
     Server::bind(settings, store).await?.run(shutdown).await
 }
 
 impl Server {
     /// Binds the addresses, and says so in the ready file.
     pub async fn bind(settings: Settings, store: Arc<dyn Store>) -> anyhow::Result<Self> {
-        biplane_xds::check_address(settings.xds).context("xds address")?;
+        anyhow::ensure!(settings.xds.ip().is_loopback(), biplane_xds::ServeError::NotLoopback(settings.xds));
         biplane_admin::check_address(settings.admin).context("admin address")?;
         let xds_listener = listen("xds", settings.xds).await?;
         let admin_listener = listen("admin", settings.admin).await?;

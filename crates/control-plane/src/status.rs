@@ -8,8 +8,8 @@ use std::time::SystemTime;
 use biplane_admin::Source;
 use biplane_admin_api::Status;
 use biplane_admin_api::status::{
-    FleetStatus, Gate as GateStatus, GateState, HeldDeletion, NodeStatus, Rejection, SourceState, SourceStatus,
-    TypeStatus,
+    FleetStatus, Gate as GateStatus, GateState, HeldDeletion, NodeStatus, Rejection, SourceState,
+    SourceStatus, TypeStatus,
 };
 use biplane_core::scalars::Timestamp;
 use biplane_xds::ResourceType;
@@ -130,10 +130,17 @@ fn node(node: biplane_xds::NodeStatus) -> NodeStatus {
         fleet: node.fleet,
         remote: node.remote,
         build_version: node.build_version,
-        protocol: node.protocol.to_string(),
+        protocol: protocol(node.protocol).to_owned(),
         connected_since: timestamp(node.connected_since),
         types,
         rejected,
+    }
+}
+
+const fn protocol(protocol: biplane_xds::Protocol) -> &'static str {
+    match protocol {
+        biplane_xds::Protocol::Delta => "delta",
+        biplane_xds::Protocol::Sotw => "state of the world",
     }
 }
 
@@ -149,7 +156,9 @@ fn type_status(status: biplane_xds::TypeStatus) -> TypeStatus {
 
 fn rejection(rejection: biplane_xds::Rejection) -> Rejection {
     Rejection {
-        resource: rejection.resource.map_or_else(|| "a response as a whole".to_owned(), |name| name.to_string()),
+        resource: rejection
+            .resource
+            .map_or_else(|| "a response as a whole".to_owned(), |name| name.to_string()),
         version: rejection.version.map(|version| version.to_string()).unwrap_or_default(),
         error: rejection.error,
         origins: rejection.origins.iter().map(ToString::to_string).collect(),

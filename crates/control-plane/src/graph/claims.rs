@@ -123,7 +123,11 @@ mod tests {
 
     fn groups(claims: &Claims) -> Vec<(Vec<String>, Vec<String>)> {
         let names = |group: &Claimants| group.iter().map(|name| name.name.clone()).collect();
-        claims.groups.iter().map(|(group, domains)| (names(group), domains.iter().cloned().collect())).collect()
+        claims
+            .groups
+            .iter()
+            .map(|(group, domains)| (names(group), domains.iter().cloned().collect()))
+            .collect()
     }
 
     #[test]
@@ -154,7 +158,8 @@ mod tests {
         claims.set(&name("c"), claim("c", &["z"]));
         claims.take_touched();
         claims.set(&name("b"), claim("b", &["x"]));
-        let touched: Vec<_> = claims.take_touched().into_iter().map(|(group, there)| (group.len(), there.is_some())).collect();
+        let touched: Vec<_> =
+            claims.take_touched().into_iter().map(|(group, there)| (group.len(), there.is_some())).collect();
         assert_eq!(touched, [(1, false), (2, true)]);
     }
 }

@@ -48,7 +48,8 @@ impl Selector {
     fn matches(&self, labels: &BTreeMap<String, String>) -> bool {
         self.labels.iter().all(|(key, value)| labels.get(key) == Some(value))
             && self.expressions.iter().all(|(key, operator, values)| {
-                let expression = LabelExpression { key: key.clone(), operator: *operator, values: values.clone() };
+                let expression =
+                    LabelExpression { key: key.clone(), operator: *operator, values: values.clone() };
                 expression.matches(labels)
             })
     }
@@ -117,7 +118,8 @@ impl Dependencies {
     pub(crate) fn selecting(&self, namespace: &str, labels: &BTreeMap<String, String>) -> BTreeSet<Node> {
         let buckets = ["", namespace].into_iter().filter_map(|bucket| self.selectors.get(bucket));
         let matching = buckets.flatten().filter(|selector| selector.matches(labels));
-        matching.flat_map(|selector| self.askers(&Dependency::Selector(selector.clone()))).cloned().collect()
+        let asked = matching.map(|selector| Dependency::Selector(selector.clone()));
+        asked.filter_map(|asked| self.askers.get(&asked)).flatten().cloned().collect()
     }
 
     fn link(&mut self, dependency: &Dependency, node: &Node) {
@@ -180,7 +182,8 @@ mod tests {
     fn replaced_dependencies_leave_nothing_behind() {
         let mut dependencies = Dependencies::default();
         let node = Node::Service(name("a"));
-        dependencies.set(&node, BTreeSet::from([Dependency::Policy, Dependency::Selector(selector(&["*"], "x"))]));
+        dependencies
+            .set(&node, BTreeSet::from([Dependency::Policy, Dependency::Selector(selector(&["*"], "x"))]));
         dependencies.set(&node, BTreeSet::from([Dependency::UpstreamExists(name("u"))]));
         assert_eq!(dependencies.askers(&Dependency::Policy).count(), 0);
         dependencies.remove(&node);
@@ -191,7 +194,9 @@ mod tests {
     fn selector_is_found_by_namespace_and_labels() {
         let mut dependencies = Dependencies::default();
         let labels = BTreeMap::from([("team".to_owned(), "x".to_owned())]);
-        for (asker, namespaces, label) in [("all", vec!["*"], "x"), ("own", vec![], "x"), ("other", vec!["*"], "y")] {
+        for (asker, namespaces, label) in
+            [("all", vec!["*"], "x"), ("own", vec![], "x"), ("other", vec!["*"], "y")]
+        {
             let asked = BTreeSet::from([Dependency::Selector(selector(&namespaces, label))]);
             dependencies.set(&Node::Service(name(asker)), asked);
         }

@@ -12,8 +12,8 @@ use biplane_core::key::ResourceRef;
 use biplane_core::resources::Gateway;
 use biplane_core::resources::gateway::HttpGateway;
 use biplane_core::resources::tls::SslConfig;
-use biplane_translator::{EnvoyName, EnvoyType, names};
 use biplane_translator::route::RouteSet;
+use biplane_translator::{EnvoyName, EnvoyType, names};
 use biplane_xds::ResourceName;
 use bytes::Bytes;
 
@@ -37,6 +37,7 @@ pub(crate) struct GatewayNode {
     pub(crate) missing: BTreeSet<ResourceRef>,
     pub(crate) listener_dirty: bool,
     pub(crate) routes_dirty: bool,
+    pub(crate) missing_dirty: bool,
     specified: bool,
     served: HashMap<ResourceRef, Arc<RouteSet>>,
     tls_ages: HashMap<ResourceRef, Age>,
@@ -66,6 +67,7 @@ impl GatewayNode {
             missing: BTreeSet::new(),
             listener_dirty: true,
             routes_dirty: true,
+            missing_dirty: true,
             specified: false,
             served: HashMap::new(),
             tls_ages: HashMap::new(),
@@ -85,14 +87,19 @@ impl GatewayNode {
         self.age = entry.age.clone();
         self.listener_dirty = true;
         self.routes_dirty = true;
-        let services = self.spec.http_gateway.iter().flat_map(|http| &http.virtual_services);
-        self.missing = services.filter(|name| !self.served.contains_key(name)).cloned().collect();
         reselect
+    }
+
+    /// Notes which of the services that it names do not exist.
+    pub(crate) fn find_missing(&mut self, exists: impl Fn(&ResourceRef) -> bool) {
+        let named = self.spec.http_gateway.iter().flat_map(|http| &http.virtual_services);
+        self.missing = named.filter(|name| !exists(name)).cloned().collect();
     }
 
     /// Whether something has to be computed again.
     pub(crate) fn is_dirty(&self) -> bool {
-        self.listener_dirty || self.routes_dirty || self.named.is_none() || self.claims.is_touched()
+        let served = self.routes_dirty || self.named.is_none() || self.claims.is_touched();
+        served || self.listener_dirty || self.missing_dirty
     }
 
     /// Where it listens.
@@ -121,11 +128,8 @@ impl GatewayNode {
 
     fn note_missing(&mut self, name: &ResourceRef, there: bool) {
         let named = self.spec.http_gateway.as_ref().is_some_and(|http| http.virtual_services.contains(name));
-        if named && !there {
-            self.missing.insert(name.clone());
-        } else {
-            self.missing.remove(name);
-        }
+        self.missing_dirty |=
+            if named && !there { self.missing.insert(name.clone()) } else { self.missing.remove(name) };
     }
 
     fn selects(&self, name: &ResourceRef, service: &Service) -> bool {
@@ -156,6 +160,9 @@ impl GatewayNode {
     fn add(&mut self, routes: &RouteSet) {
         self.cluster_headers += usize::from(routes.cluster_header);
         self.connects += usize::from(routes.connect);
+        if routes.cluster_header {
+            self.named = None;
+        }
         for cluster in &routes.clusters {
             let count = self.clusters.entry(cluster.clone()).or_default();
             *count += 1;
@@ -202,7 +209,8 @@ impl GatewayNode {
         if let Some(named) = &self.named {
             return (named.clone(), false);
         }
-        let upstreams = if self.wants_all_clusters() { all() } else { self.clusters.keys().cloned().collect() };
+        let upstreams =
+            if self.wants_all_clusters() { all() } else { self.clusters.keys().cloned().collect() };
         let cluster = |upstream: &ResourceRef| EnvoyName::new(EnvoyType::Cluster, names::cluster(upstream));
         let mut clusters: Vec<_> = upstreams.iter().map(cluster).collect();
         clusters.sort_unstable();
@@ -221,7 +229,8 @@ fn selection(gateway: &Gateway) -> (bool, Option<HttpGateway>) {
 
 fn in_namespaces(http: &HttpGateway, name: &ResourceRef) -> bool {
     let namespaces = &http.virtual_service_namespaces;
-    namespaces.is_empty() || namespaces.iter().any(|namespace| namespace == "*" || *namespace == name.namespace)
+    namespaces.is_empty()
+        || namespaces.iter().any(|namespace| namespace == "*" || *namespace == name.namespace)
 }
 
 /// Gloo's order of precedence: expressions, labels, references, all.

@@ -50,10 +50,14 @@ impl Lookup for Recorder<'_> {
     }
 
     fn route_table(&self, name: &ResourceRef) -> Option<Arc<RouteTable>> {
-        self.object(Kind::RouteTable, name, self.tables.route_tables.get(name))
+        self.object(Kind::RouteTable, name, self.tables.delegated.get(name))
     }
 
-    fn route_tables(&self, selector: &RouteTableSelector, namespace: &str) -> Vec<(ResourceRef, Arc<RouteTable>)> {
+    fn route_tables(
+        &self,
+        selector: &RouteTableSelector,
+        namespace: &str,
+    ) -> Vec<(ResourceRef, Arc<RouteTable>)> {
         let key = Selector::new(selector, namespace);
         let found = select(self.tables, &key.namespaces, selector);
         self.record(Dependency::Selector(key));
@@ -87,12 +91,12 @@ fn select(
         selector.matches_labels(&entry.metadata.labels).then(|| (name.clone(), entry.spec.clone()))
     };
     if namespaces.is_empty() {
-        return tables.route_tables.iter().filter_map(matching).collect();
+        return tables.delegated.iter().filter_map(matching).collect();
     }
     let of_namespace = |namespace: &String| {
         let first = ResourceRef::new(namespace.clone(), String::new());
         let namespace = namespace.clone();
-        tables.route_tables.range(first..).take_while(move |(name, _)| name.namespace == namespace)
+        tables.delegated.range(first..).take_while(move |(name, _)| name.namespace == namespace)
     };
     namespaces.iter().flat_map(of_namespace).filter_map(matching).collect()
 }

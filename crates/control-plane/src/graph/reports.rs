@@ -19,8 +19,6 @@ pub(crate) enum Topic {
     Node(Node),
     /// A virtual host of a gateway.
     Host(ResourceRef, Claimants),
-    /// The secret of an upstream.
-    MissingSecret(ResourceRef),
     /// The services that a gateway names.
     MissingServices(ResourceRef),
 }
@@ -44,7 +42,6 @@ impl Reports {
         self.0.retain(|topic, _| match topic {
             Topic::Node(node) => *node != Node::Listener(name.clone()),
             Topic::Host(gateway, _) | Topic::MissingServices(gateway) => gateway != name,
-            Topic::MissingSecret(_) => true,
         });
     }
 
@@ -53,16 +50,6 @@ impl Reports {
         let all: BTreeSet<_> = self.0.values().flatten().cloned().collect();
         all.into_iter().collect()
     }
-}
-
-/// An upstream names a secret that does not exist.
-pub(crate) fn missing_secret(upstream: &ResourceRef, secret: Option<ResourceRef>) -> Vec<Report> {
-    let path = FieldPath::root().field("sslConfig").field("secretRef");
-    let report = |secret: ResourceRef| {
-        let message = format!("Secret {secret} does not exist, so connections to this upstream fail");
-        Report::warning(&upstream.key(Kind::Upstream), path, message).hint("create the secret, or correct the reference")
-    };
-    secret.map(report).into_iter().collect()
 }
 
 /// A gateway names services that do not exist.
@@ -87,9 +74,16 @@ pub(crate) fn address_conflicts<'a>(
         let [owner, losers @ ..] = keys.as_slice() else { continue };
         let path = FieldPath::root().field("bindPort");
         for loser in losers {
-            let message = format!("{owner}, which is older, already listens on {address}:{port} in fleet {fleet}; this gateway is not served there");
-            reports.push(Report::error(loser, path.clone(), message).hint("choose another port, or merge the gateways"));
-            let message = format!("{loser} wants {address}:{port} in fleet {fleet} as well; this gateway, the older one, keeps it");
+            let message = format!(
+                "{owner}, which is older, already listens on {address}:{port} in fleet {fleet}; this gateway is not served there"
+            );
+            reports.push(
+                Report::error(loser, path.clone(), message)
+                    .hint("choose another port, or merge the gateways"),
+            );
+            let message = format!(
+                "{loser} wants {address}:{port} in fleet {fleet} as well; this gateway, the older one, keeps it"
+            );
             reports.push(Report::warning(owner, path.clone(), message));
         }
     }

@@ -45,7 +45,8 @@ impl Shared {
         let mut names = self.makes.remove(maker).unwrap_or_default();
         let now: BTreeSet<_> = resources.iter().map(|resource| resource.name.clone()).collect();
         names.extend(now.iter().cloned());
-        let mut after: HashMap<_, _> = resources.into_iter().map(|resource| (resource.name.clone(), resource)).collect();
+        let mut after: HashMap<_, _> =
+            resources.into_iter().map(|resource| (resource.name.clone(), resource)).collect();
         let changes = names.into_iter().filter_map(|name| {
             let resource = after.remove(&name);
             self.replace(maker, name, resource)
@@ -57,7 +58,12 @@ impl Shared {
         changes
     }
 
-    fn replace(&mut self, maker: &Maker, name: ResourceName, resource: Option<Arc<Resource>>) -> Option<SharedChange> {
+    fn replace(
+        &mut self,
+        maker: &Maker,
+        name: ResourceName,
+        resource: Option<Arc<Resource>>,
+    ) -> Option<SharedChange> {
         let before = self.get(&name).cloned();
         let makers = self.made.entry(name.clone()).or_default();
         match resource {

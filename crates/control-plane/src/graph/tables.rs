@@ -44,7 +44,8 @@ pub(crate) struct Entry<T> {
 pub(crate) struct Tables {
     pub(crate) gateways: BTreeMap<ResourceRef, Entry<Gateway>>,
     pub(crate) services: HashMap<ResourceRef, Entry<VirtualService>>,
-    pub(crate) route_tables: BTreeMap<ResourceRef, Entry<RouteTable>>,
+    /// Route tables.
+    pub(crate) delegated: BTreeMap<ResourceRef, Entry<RouteTable>>,
     pub(crate) upstreams: HashMap<ResourceRef, Entry<Upstream>>,
     pub(crate) groups: HashMap<ResourceRef, Entry<UpstreamGroup>>,
     pub(crate) route_options: HashMap<ResourceRef, Entry<RouteOption>>,
@@ -80,7 +81,7 @@ impl Tables {
         match &object.spec {
             Spec::Gateway(spec) => put_ordered(&mut self.gateways, name, spec, metadata, age),
             Spec::VirtualService(spec) => put(&mut self.services, name, spec, metadata, age),
-            Spec::RouteTable(spec) => put_ordered(&mut self.route_tables, name, spec, metadata, age),
+            Spec::RouteTable(spec) => put_ordered(&mut self.delegated, name, spec, metadata, age),
             Spec::Upstream(spec) => put(&mut self.upstreams, name, spec, metadata, age),
             Spec::UpstreamGroup(spec) => put(&mut self.groups, name, spec, metadata, age),
             Spec::RouteOption(spec) => put(&mut self.route_options, name, spec, metadata, age),
@@ -94,7 +95,7 @@ impl Tables {
         match kind {
             Kind::Gateway => gone(self.gateways.remove(name)),
             Kind::VirtualService => gone(self.services.remove(name)),
-            Kind::RouteTable => gone(self.route_tables.remove(name)),
+            Kind::RouteTable => gone(self.delegated.remove(name)),
             Kind::Upstream => gone(self.upstreams.remove(name)),
             Kind::UpstreamGroup => gone(self.groups.remove(name)),
             Kind::RouteOption => gone(self.route_options.remove(name)),
@@ -109,7 +110,7 @@ impl Tables {
         BTreeMap::from([
             (Kind::Gateway, self.gateways.len()),
             (Kind::VirtualService, self.services.len()),
-            (Kind::RouteTable, self.route_tables.len()),
+            (Kind::RouteTable, self.delegated.len()),
             (Kind::Upstream, self.upstreams.len()),
             (Kind::UpstreamGroup, self.groups.len()),
             (Kind::RouteOption, self.route_options.len()),
@@ -144,7 +145,11 @@ fn put_ordered<T: PartialEq>(
 
 fn changed<T: PartialEq>(before: Option<Entry<T>>, after: &Entry<T>) -> Effect {
     let content = before.as_ref() != Some(after);
-    Effect { existence: before.is_none(), content, labels: [before.map(|e| e.metadata), Some(after.metadata.clone())] }
+    Effect {
+        existence: before.is_none(),
+        content,
+        labels: [before.map(|e| e.metadata), Some(after.metadata.clone())],
+    }
 }
 
 fn gone<T>(before: Option<Entry<T>>) -> Effect {

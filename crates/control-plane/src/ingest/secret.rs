@@ -15,10 +15,7 @@ use rustls::sign::CertifiedKey;
 pub(super) fn check(key: &ObjectKey, secret: &Secret) -> Vec<Report> {
     let Some(tls) = &secret.tls else { return Vec::new() };
     let tls_path = FieldPath::root().field("tls");
-    let failed = [
-        check_pair(tls).err(),
-        check_root(tls).err(),
-    ];
+    let failed = [check_pair(tls).err(), check_root(tls).err()];
     let report = |(field, why): (&str, &str)| Report::error(key, tls_path.field(field), why);
     failed.into_iter().flatten().map(report).collect()
 }
@@ -61,7 +58,8 @@ mod tests {
     use super::*;
 
     fn pair() -> (String, String) {
-        let CertifiedKey { cert, signing_key } = generate_simple_self_signed(["a.example".to_owned()]).unwrap();
+        let CertifiedKey { cert, signing_key } =
+            generate_simple_self_signed(["a.example".to_owned()]).unwrap();
         (cert.pem(), signing_key.serialize_pem())
     }
 
@@ -85,7 +83,10 @@ mod tests {
     fn key_of_another_certificate_is_refused_and_never_quoted() {
         let ((chain, _), (_, other)) = (pair(), pair());
         let found = findings(&chain, &other);
-        assert_eq!(found, ["error: Secret default/s: tls.privateKey: the key does not belong to the certificate"]);
+        assert_eq!(
+            found,
+            ["error: Secret default/s: tls.privateKey: the key does not belong to the certificate"]
+        );
     }
 
     #[test]

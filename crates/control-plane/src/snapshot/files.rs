@@ -49,7 +49,8 @@ impl SnapshotDirectory {
     }
 
     fn read(&self, path: &Path) -> Result<Vec<StoredObject>, SnapshotError> {
-        let text = fs::read_to_string(path).map_err(SnapshotError::io(format!("reading {}", path.display())))?;
+        let text =
+            fs::read_to_string(path).map_err(SnapshotError::io(format!("reading {}", path.display())))?;
         format::read(&text, &self.store, &self.key)
             .map_err(|why| SnapshotError::Invalid { path: path.display().to_string(), why })
     }
@@ -59,9 +60,12 @@ impl SnapshotDirectory {
         let text = format::write(objects, &self.store, &self.key);
         let editions = self.editions();
         let number = editions.last().map_or(1, |(number, _)| number + 1);
-        let (temporary, path) = (self.path.join("snapshot.tmp"), self.path.join(format!("{PREFIX}{number:010}")));
-        write_synced(&temporary, text.as_bytes()).map_err(SnapshotError::io(format!("writing {}", temporary.display())))?;
-        fs::rename(&temporary, &path).map_err(SnapshotError::io(format!("renaming to {}", path.display())))?;
+        let (temporary, path) =
+            (self.path.join("snapshot.tmp"), self.path.join(format!("{PREFIX}{number:010}")));
+        write_synced(&temporary, text.as_bytes())
+            .map_err(SnapshotError::io(format!("writing {}", temporary.display())))?;
+        fs::rename(&temporary, &path)
+            .map_err(SnapshotError::io(format!("renaming to {}", path.display())))?;
         sync_directory(&self.path).map_err(SnapshotError::io(format!("syncing {}", self.path.display())))?;
         let superfluous = (editions.len() + 1).saturating_sub(KEPT);
         for (_, old) in editions.into_iter().take(superfluous) {
@@ -116,7 +120,8 @@ mod tests {
 
     fn opened() -> (tempfile::TempDir, SnapshotDirectory) {
         let directory = tempfile::tempdir().unwrap();
-        let snapshots = SnapshotDirectory::open(&directory.path().join("state"), "file:///a b", None).unwrap();
+        let snapshots =
+            SnapshotDirectory::open(&directory.path().join("state"), "file:///a b", None).unwrap();
         (directory, snapshots)
     }
 
@@ -155,7 +160,12 @@ mod tests {
         snapshots.write([object(Kind::Upstream, "new", "{}")].iter()).unwrap();
         let (_, newest) = snapshots.editions().pop().unwrap();
         let text = fs::read_to_string(&newest).unwrap();
-        for broken in [&text[..text.len() / 2], "", &text.replace("new", "nex"), &text.replace("snapshot 1", "snapshot 9")] {
+        for broken in [
+            &text[..text.len() / 2],
+            "",
+            &text.replace("new", "nex"),
+            &text.replace("snapshot 1", "snapshot 9"),
+        ] {
             fs::write(&newest, broken).unwrap();
             assert_eq!(snapshots.load(), good, "{broken}");
         }

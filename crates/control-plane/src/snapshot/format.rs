@@ -64,14 +64,22 @@ fn line(object: &StoredObject, key: &SealingKey) -> Option<Line> {
     } else {
         (Some(String::from_utf8(object.value.to_vec()).ok()?), None)
     };
-    Some(Line { key: object.key.clone(), place: place(&object.location), created: object.created, value, sealed })
+    Some(Line {
+        key: object.key.clone(),
+        place: place(&object.location),
+        created: object.created,
+        value,
+        sealed,
+    })
 }
 
 /// The objects of an edition. One that cannot be opened costs only itself.
 pub(super) fn read(text: &str, store: &str, key: &SealingKey) -> Result<Vec<StoredObject>, &'static str> {
     let (header, body) = text.split_once('\n').ok_or("it has no header")?;
     let fields: Vec<_> = header.splitn(5, ' ').collect();
-    let [MAGIC, format, sum, count, of] = fields.as_slice() else { return Err("it is not a snapshot of Biplane") };
+    let [MAGIC, format, sum, count, of] = fields.as_slice() else {
+        return Err("it is not a snapshot of Biplane");
+    };
     if *of != store {
         return Err("it was taken of another store");
     }
@@ -95,7 +103,9 @@ fn stored(line: Line, key: &SealingKey) -> Option<StoredObject> {
     };
     let location = match line.place {
         Place::File { path, line } => Location::file(path, line),
-        Place::Key { store, key, revision } => Location::Key { store: store.into(), key: key.into(), revision },
+        Place::Key { store, key, revision } => {
+            Location::Key { store: store.into(), key: key.into(), revision }
+        }
     };
     Some(StoredObject {
         key: line.key,
@@ -123,7 +133,8 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 fn unhex(text: &str) -> Option<Vec<u8>> {
-    let digits: Option<Vec<u8>> = text.chars().map(|c| c.to_digit(16).and_then(|d| u8::try_from(d).ok())).collect();
+    let digits: Option<Vec<u8>> =
+        text.chars().map(|c| c.to_digit(16).and_then(|d| u8::try_from(d).ok())).collect();
     let digits = digits?;
     (digits.len() % 2 == 0).then(|| digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect())
 }

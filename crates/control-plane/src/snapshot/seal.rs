@@ -49,8 +49,10 @@ impl SealingKey {
     fn create(path: &Path) -> Result<Self, SnapshotError> {
         let failed = || format!("creating sealing key {}", path.display());
         let mut bytes = [0_u8; KEY_LENGTH];
-        aws_lc_rs::rand::fill(&mut bytes)
-            .map_err(|_| SnapshotError::Key { path: path.display().to_string(), why: "the system gives no randomness" })?;
+        aws_lc_rs::rand::fill(&mut bytes).map_err(|_| SnapshotError::Key {
+            path: path.display().to_string(),
+            why: "the system gives no randomness",
+        })?;
         let mut options = OpenOptions::new();
         options.write(true).create_new(true).mode(0o600);
         let mut file = options.open(path).map_err(SnapshotError::io(failed()))?;

@@ -45,10 +45,15 @@ fn put() -> impl Strategy<Value = Edit> {
 
 fn named(kind: Kind, fields: impl Strategy<Value = String>) -> impl Strategy<Value = (ObjectKey, String)> {
     let labels = select(texts(&["{}", "{team: x}", "{team: y}"]));
-    let created = select(texts(&["", "creationTimestamp: 2026-01-01T00:00:00Z, ", "creationTimestamp: 2025-01-01T00:00:00Z, "]));
+    let created = select(texts(&[
+        "",
+        "creationTimestamp: 2026-01-01T00:00:00Z, ",
+        "creationTimestamp: 2025-01-01T00:00:00Z, ",
+    ]));
     (select(vec!["one", "two"]), select(vec!["a", "b", "c"]), labels, created, fields).prop_map(
         move |(namespace, name, labels, created, fields)| {
-            let metadata = format!("metadata: {{name: {name}, namespace: {namespace}, {created}labels: {labels}}}");
+            let metadata =
+                format!("metadata: {{name: {name}, namespace: {namespace}, {created}labels: {labels}}}");
             (ObjectKey::new(kind, namespace, name), format!("{metadata}\n{fields}\n"))
         },
     )
@@ -138,10 +143,13 @@ fn group() -> impl Strategy<Value = String> {
 }
 
 fn secret() -> impl Strategy<Value = String> {
-    let certificates: Vec<String> = CERTIFICATES.iter().map(|pem| {
-        let indented = pem.replace('\n', "\n    ");
-        format!("tls:\n  rootCa: |\n    {indented}")
-    }).collect();
+    let certificates: Vec<String> = CERTIFICATES
+        .iter()
+        .map(|pem| {
+            let indented = pem.replace('\n', "\n    ");
+            format!("tls:\n  rootCa: |\n    {indented}")
+        })
+        .collect();
     select(certificates)
 }
 

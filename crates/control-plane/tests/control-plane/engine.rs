@@ -27,11 +27,20 @@ fn object(kind: Kind, name: &str, fields: &str) -> StoredObject {
 }
 
 fn world() -> Vec<StoredObject> {
-    vec![object(Kind::Gateway, "g", GATEWAY), object(Kind::Upstream, "u", UPSTREAM), object(Kind::VirtualService, "v", SERVICE)]
+    vec![
+        object(Kind::Gateway, "g", GATEWAY),
+        object(Kind::Upstream, "u", UPSTREAM),
+        object(Kind::VirtualService, "v", SERVICE),
+    ]
 }
 
 fn complete(items: Vec<StoredObject>) -> SourceEvent {
-    SourceEvent::Complete(Listing { identity: Identity::new("test"), revision: Revision(1), items, faults: Vec::new() })
+    SourceEvent::Complete(Listing {
+        identity: Identity::new("test"),
+        revision: Revision(1),
+        items,
+        faults: Vec::new(),
+    })
 }
 
 fn changes(changes: Vec<Change>) -> SourceEvent {
@@ -39,7 +48,7 @@ fn changes(changes: Vec<Change>) -> SourceEvent {
 }
 
 fn failed() -> SourceEvent {
-    SourceEvent::Failed { error: StoreError::Unavailable("gone".into()), since: Instant::now() }
+    SourceEvent::Failed { error: StoreError::unavailable("gone"), since: Instant::now() }
 }
 
 fn engine(fallback: Vec<StoredObject>) -> (Engine, Fleets) {
@@ -122,7 +131,10 @@ async fn deletion_of_what_others_name_waits_for_a_bounded_time() {
 async fn held_deletion_goes_at_once_when_the_last_reference_goes() {
     let (mut engine, fleets) = engine(Vec::new());
     engine.on_event(complete(world()), Instant::now());
-    let (upstream, service) = (ObjectKey::new(Kind::Upstream, "default", "u"), ObjectKey::new(Kind::VirtualService, "default", "v"));
+    let (upstream, service) = (
+        ObjectKey::new(Kind::Upstream, "default", "u"),
+        ObjectKey::new(Kind::VirtualService, "default", "v"),
+    );
     engine.on_event(changes(vec![Change::Deleted(upstream)]), Instant::now());
     engine.on_event(changes(vec![Change::Deleted(service)]), Instant::now());
     assert_eq!((clusters(&fleets), engine.deadline()), (0, None));

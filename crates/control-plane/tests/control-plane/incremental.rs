@@ -48,8 +48,14 @@ fn from_scratch(objects: &BTreeMap<ObjectKey, Edit>, backwards: bool) -> (Fleets
     (fleets, graph)
 }
 
+/// Each case translates the world from scratch after every batch; `PROPTEST_CASES` asks for more.
+fn config() -> ProptestConfig {
+    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(48);
+    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 192, ..ProptestConfig::default() })]
+    #![proptest_config(config())]
 
     #[test]
     fn edits_one_by_one_give_the_bytes_of_a_translation_from_scratch(
