@@ -131,11 +131,15 @@ impl Engine {
     /// Puts first, then the deletions of what nothing names any more; each may free others.
     fn transact(&mut self, edits: Edits, now: Instant) {
         let mut puts = edits.puts;
-        puts.iter().for_each(|edit| self.holds.cancel(edit.key()));
+        for edit in &puts {
+            self.holds.cancel(edit.key());
+        }
         let (waiting, gone): (Vec<_>, Vec<_>) =
             edits.deletions.into_iter().partition(|key| Holds::applies(key.kind));
         puts.extend(gone.into_iter().map(Edit::Delete));
-        waiting.into_iter().for_each(|key| self.holds.add(key, now));
+        for key in waiting {
+            self.holds.add(key, now);
+        }
         let mut published = BTreeMap::new();
         self.apply(&puts, &mut published);
         loop {

@@ -161,7 +161,9 @@ impl Graph {
     fn wake_selectors(&self, table: &ResourceRef, effect: &Effect, touched: &mut Touched) {
         for metadata in effect.labels.iter().flatten() {
             let nodes = self.dependencies.selecting(&table.namespace, &metadata.labels);
-            nodes.iter().for_each(|node| touched.add(node));
+            for node in &nodes {
+                touched.add(node);
+            }
         }
     }
 
@@ -195,7 +197,9 @@ impl Graph {
         let resources = resources.into_iter().map(convert::resource).collect();
         let changes = self.shared.set(maker, resources);
         for fleet in self.fleets.values_mut() {
-            changes.iter().for_each(|change| fleet.shared_changed(change, &self.shared));
+            for change in &changes {
+                fleet.shared_changed(change, &self.shared);
+            }
         }
     }
 

@@ -56,7 +56,7 @@ impl Holds {
             (held.until <= now || referrers(key).is_empty()).then(|| key.clone())
         };
         let free: Vec<_> = self.held.iter().filter_map(free).collect();
-        free.iter().for_each(|key| drop(self.held.remove(key)));
+        self.held.retain(|key, _| !free.contains(key));
         free
     }
 

@@ -13,11 +13,11 @@ use tokio_util::sync::CancellationToken;
 use crate::shared::SharedEngine;
 
 /// A transaction that takes longer than this has hung.
-const STUCK: Duration = Duration::from_secs(60);
+const STUCK: Duration = Duration::from_mins(1);
 
 /// Whether the loop makes progress, for `/live`.
 #[derive(Clone, Debug)]
-pub struct Pulse {
+pub(crate) struct Pulse {
     origin: Instant,
     /// Milliseconds since `origin` at which the present transaction began, plus one; 0: idle.
     busy: Arc<AtomicU64>,
@@ -25,7 +25,7 @@ pub struct Pulse {
 
 impl Pulse {
     /// A pulse of a loop that is idle.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { origin: Instant::now(), busy: Arc::default() }
     }
 
@@ -39,7 +39,7 @@ impl Pulse {
     }
 
     /// How long the present transaction has taken, where that is too long.
-    pub fn stuck(&self) -> Option<Duration> {
+    pub(crate) fn stuck(&self) -> Option<Duration> {
         let began = self.busy.load(Ordering::Relaxed).checked_sub(1)?;
         let busy = self.origin.elapsed().saturating_sub(Duration::from_millis(began));
         (busy > STUCK).then_some(busy)
@@ -47,7 +47,7 @@ impl Pulse {
 }
 
 /// Runs until shutdown.
-pub async fn run(
+pub(crate) async fn run(
     engine: SharedEngine,
     mut events: mpsc::Receiver<SourceEvent>,
     editions: watch::Sender<u64>,

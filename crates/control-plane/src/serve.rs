@@ -76,7 +76,7 @@ impl Server {
     pub async fn run(self, shutdown: CancellationToken) -> anyhow::Result<()> {
         let store_name: Arc<str> = self.store.describe().name.into();
         let snapshots = self.open_snapshots(&store_name)?;
-        let fallback = snapshots.as_ref().map(|snapshots| snapshots.load()).unwrap_or_default();
+        let fallback = snapshots.as_ref().map(SnapshotDirectory::load).unwrap_or_default();
         let fleets = Fleets::new();
         let holds = Holds::new(self.settings.hold_deletions);
         let engine = SharedEngine::new(Engine::new(fleets.clone(), holds, fallback));
@@ -87,7 +87,7 @@ impl Server {
         let mut registry = Registry::default();
         let options = ServerOptions { drain: self.settings.drain, ..ServerOptions::default() };
         options.metrics.register(&mut registry);
-        registry.register_collector(collector(&engine, driver.metrics()));
+        registry.register_collector(Box::new(collector(&engine, driver.metrics())));
         let source = StatusSource {
             engine: engine.clone(),
             pulse: pulse.clone(),
@@ -135,8 +135,8 @@ async fn follow(driver: Driver, shutdown: CancellationToken) -> anyhow::Result<(
     }
 }
 
-fn collector(engine: &SharedEngine, store: Arc<StoreMetrics>) -> Box<EngineCollector> {
-    Box::new(EngineCollector { engine: engine.clone(), store })
+fn collector(engine: &SharedEngine, store: Arc<StoreMetrics>) -> EngineCollector {
+    EngineCollector { engine: engine.clone(), store }
 }
 
 /// Temporary name and rename: whoever waits for the file never sees half of it.

@@ -35,7 +35,7 @@ impl Default for Settings {
             ready_file: None,
             hold_deletions: Duration::from_secs(30),
             drain: Duration::from_secs(5),
-            resync: Duration::from_secs(300),
+            resync: Duration::from_mins(5),
         }
     }
 }

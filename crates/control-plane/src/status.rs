@@ -123,7 +123,7 @@ fn fleets(engine: &Engine) -> Vec<FleetStatus> {
 
 fn node(node: biplane_xds::NodeStatus) -> NodeStatus {
     let rejected: Vec<_> = node.rejected.into_iter().map(rejection).collect();
-    let types: Vec<_> = node.types.into_iter().map(type_status).collect();
+    let types: Vec<_> = node.types.iter().map(type_status).collect();
     NodeStatus {
         in_sync: rejected.is_empty() && types.iter().all(|kind| kind.pending == 0),
         id: node.id,
@@ -144,7 +144,7 @@ const fn protocol(protocol: biplane_xds::Protocol) -> &'static str {
     }
 }
 
-fn type_status(status: biplane_xds::TypeStatus) -> TypeStatus {
+fn type_status(status: &biplane_xds::TypeStatus) -> TypeStatus {
     TypeStatus {
         r#type: status.kind.to_string(),
         subscribed: status.subscribed as u64,

@@ -11,7 +11,7 @@ use tracing::{Instrument as _, debug, error, info_span};
 
 /// The tasks of a process.
 #[derive(Debug)]
-pub struct Supervisor {
+pub(crate) struct Supervisor {
     tasks: JoinSet<anyhow::Result<()>>,
     names: Vec<(Id, &'static str)>,
     shutdown: CancellationToken,
@@ -19,12 +19,12 @@ pub struct Supervisor {
 
 impl Supervisor {
     /// Supervises until `shutdown`.
-    pub fn new(shutdown: CancellationToken) -> Self {
+    pub(crate) fn new(shutdown: CancellationToken) -> Self {
         Self { tasks: JoinSet::new(), names: Vec::new(), shutdown }
     }
 
     /// Starts a task.
-    pub fn spawn(
+    pub(crate) fn spawn(
         &mut self,
         name: &'static str,
         task: impl Future<Output = anyhow::Result<()>> + Send + 'static,
@@ -34,7 +34,7 @@ impl Supervisor {
     }
 
     /// Waits for shutdown and for all tasks to end; gives the first thing that went wrong.
-    pub async fn run(mut self) -> anyhow::Result<()> {
+    pub(crate) async fn run(mut self) -> anyhow::Result<()> {
         let mut outcome = Ok(());
         while let Some(ended) = self.tasks.join_next_with_id().await {
             let (id, result) = match ended {

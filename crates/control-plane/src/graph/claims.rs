@@ -116,9 +116,9 @@ mod tests {
         ResourceRef::new("default", name)
     }
 
-    fn claim(service: &str, domains: &[&str]) -> Option<(Age, BTreeSet<String>)> {
+    fn claim(service: &str, domains: &[&str]) -> (Age, BTreeSet<String>) {
         let age = Age::new(None, None, name(service).key(Kind::VirtualService));
-        Some((age, domains.iter().map(ToString::to_string).collect()))
+        (age, domains.iter().map(ToString::to_string).collect())
     }
 
     fn groups(claims: &Claims) -> Vec<(Vec<String>, Vec<String>)> {
@@ -133,8 +133,8 @@ mod tests {
     #[test]
     fn domains_with_the_same_claimants_are_one_group() {
         let mut claims = Claims::default();
-        claims.set(&name("b"), claim("b", &["y", "z"]));
-        claims.set(&name("a"), claim("a", &["x", "y"]));
+        claims.set(&name("b"), Some(claim("b", &["y", "z"])));
+        claims.set(&name("a"), Some(claim("a", &["x", "y"])));
         let expected = [(vec!["a"], vec!["x"]), (vec!["a", "b"], vec!["y"]), (vec!["b"], vec!["z"])];
         let strings = |texts: Vec<&str>| texts.into_iter().map(ToOwned::to_owned).collect::<Vec<_>>();
         assert_eq!(groups(&claims), expected.map(|(group, domains)| (strings(group), strings(domains))));
@@ -143,8 +143,8 @@ mod tests {
     #[test]
     fn leaving_gives_the_domain_back_and_leaves_nothing_behind() {
         let mut claims = Claims::default();
-        claims.set(&name("a"), claim("a", &["x"]));
-        claims.set(&name("b"), claim("b", &["x"]));
+        claims.set(&name("a"), Some(claim("a", &["x"])));
+        claims.set(&name("b"), Some(claim("b", &["x"])));
         claims.set(&name("b"), None);
         assert_eq!(groups(&claims), [(vec!["a".to_owned()], vec!["x".to_owned()])]);
         claims.set(&name("a"), None);
@@ -154,10 +154,10 @@ mod tests {
     #[test]
     fn only_groups_whose_domains_move_are_touched() {
         let mut claims = Claims::default();
-        claims.set(&name("a"), claim("a", &["x"]));
-        claims.set(&name("c"), claim("c", &["z"]));
+        claims.set(&name("a"), Some(claim("a", &["x"])));
+        claims.set(&name("c"), Some(claim("c", &["z"])));
         claims.take_touched();
-        claims.set(&name("b"), claim("b", &["x"]));
+        claims.set(&name("b"), Some(claim("b", &["x"])));
         let touched: Vec<_> =
             claims.take_touched().into_iter().map(|(group, there)| (group.len(), there.is_some())).collect();
         assert_eq!(touched, [(1, false), (2, true)]);

@@ -119,7 +119,7 @@ impl Fleet {
         }
         self.pending.insert(change.name.clone(), change.after.clone());
         let references = |resource: &Option<Arc<Resource>>| {
-            resource.as_ref().map(|resource| resource.references.clone()).unwrap_or_else(|| Arc::from([]))
+            resource.as_ref().map_or_else(|| Arc::from([]), |resource| resource.references.clone())
         };
         self.swap_references(&references(&change.before), &references(&change.after), shared);
     }
