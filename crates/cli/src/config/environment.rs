@@ -1,0 +1,38 @@
+//! `BIPLANE_*` variables. One that nobody knows is an error, since a typo in a unit file is hard to see.
+
+use std::collections::BTreeMap;
+
+use super::keys::{KEYS, nearest};
+use super::{Layer, Problem};
+
+const PREFIX: &str = "BIPLANE_";
+
+/// Variables that are no settings: the settings file's own, and those that the project's tests set.
+const OTHERS: [&str; 4] = ["BIPLANE_CONFIG", "BIPLANE_ENVOY", "BIPLANE_BIN", "BIPLANE_KEEP"];
+
+/// The variable that everything built on `tracing` reads; `BIPLANE_LOG` goes before it.
+const RUST_LOG: &str = "RUST_LOG";
+
+/// Reads the variables; an empty one counts as not set.
+pub(super) fn read(variables: &BTreeMap<String, String>, problems: &mut Vec<Problem>) -> Layer {
+    let mut layer = Layer::new("environment");
+    if let Some(filter) = variables.get(RUST_LOG).filter(|filter| !filter.is_empty()) {
+        layer.set("log", filter, RUST_LOG);
+    }
+    let ours = variables.iter().filter(|(name, _)| name.starts_with(PREFIX));
+    for (name, value) in ours.filter(|(name, value)| !OTHERS.contains(&name.as_str()) && !value.is_empty()) {
+        match KEYS.iter().find(|key| key.variable == name) {
+            Some(key) => layer.set(key.name, value, name),
+            None => problems.push(unknown(name)),
+        }
+    }
+    layer
+}
+
+fn unknown(name: &str) -> Problem {
+    let problem = Problem::new(name, "no setting has this variable");
+    match nearest(name, KEYS.iter().map(|key| key.variable)) {
+        Some(near) => problem.hint(format!("did you mean {near}?")),
+        None => problem.hint("`biplane config show` lists the settings; unset this variable"),
+    }
+}

@@ -1,0 +1,70 @@
+//! The list of all settings: one line each gives the name in the file, the variable, and the default.
+
+use super::Layer;
+
+/// One setting.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Key {
+    /// Its name in `biplane.yaml`.
+    pub(super) name: &'static str,
+    /// Its environment variable.
+    pub(super) variable: &'static str,
+    /// Its value when nobody sets it.
+    pub(super) default: Option<&'static str>,
+}
+
+/// All settings.
+pub(super) const KEYS: &[Key] = &[
+    key("store", "BIPLANE_STORE", Some("file:///etc/biplane/resources")),
+    key("xds", "BIPLANE_XDS", Some("127.0.0.1:9977")),
+    key("admin", "BIPLANE_ADMIN", Some("127.0.0.1:9978")),
+    key("stateDir", "BIPLANE_STATE_DIR", None),
+    key("snapshotKeyFile", "BIPLANE_SNAPSHOT_KEY_FILE", None),
+    key("readyFile", "BIPLANE_READY_FILE", None),
+    key("holdDeletions", "BIPLANE_HOLD_DELETIONS", Some("30s")),
+    key("drain", "BIPLANE_DRAIN", Some("5s")),
+    key("resync", "BIPLANE_RESYNC", Some("5m")),
+    key("log", "BIPLANE_LOG", Some("info")),
+    key("logFormat", "BIPLANE_LOG_FORMAT", Some("human")),
+];
+
+const fn key(name: &'static str, variable: &'static str, default: Option<&'static str>) -> Key {
+    Key { name, variable, default }
+}
+
+/// The layer below all others.
+pub(super) fn defaults() -> Layer {
+    let mut layer = Layer::new("defaults");
+    for key in KEYS {
+        if let Some(default) = key.default {
+            layer.set(key.name, default, "default");
+        }
+    }
+    layer
+}
+
+/// The candidate that was probably meant: at most one slip for a short name, two for a long one.
+pub(super) fn nearest<'a>(written: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let fold = |text: &str| text.replace(['_', '-'], "").to_lowercase();
+    let written = fold(written);
+    let most = (written.len() / 3).clamp(1, 3);
+    candidates
+        .into_iter()
+        .map(|candidate| (strsim::damerau_levenshtein(&written, &fold(candidate)), candidate))
+        .filter(|(slips, _)| *slips <= most)
+        .min()
+        .map(|(_, candidate)| candidate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_name_forgives_a_slip_and_another_spelling() {
+        let names = || KEYS.iter().map(|key| key.name);
+        assert_eq!(nearest("state_dir", names()), Some("stateDir"));
+        assert_eq!(nearest("stor", names()), Some("store"));
+        assert_eq!(nearest("listeners", names()), None);
+    }
+}

@@ -1,0 +1,116 @@
+//! `biplane envoy bootstrap`: the file that an Envoy starts from to get the rest from Biplane.
+
+pub(crate) mod bootstrap;
+
+use std::net::SocketAddr;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+use crate::exit::{Code, Failure, Outcome};
+use crate::output;
+use bootstrap::{Bootstrap, Protocol};
+
+/// What Envoy needs.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Print a bootstrap: start Envoy with `envoy -c FILE`
+    Bootstrap(Arguments),
+}
+
+/// The command line of `envoy bootstrap`.
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// Where Biplane serves Envoys: IP:PORT or NAME:PORT
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9977")]
+    xds: String,
+    /// The fleet: the name in `proxyNames` of the gateways that this Envoy is to serve
+    #[arg(long, value_name = "NAME", default_value = "gateway-proxy")]
+    fleet: String,
+    /// What this Envoy calls itself, different for each [default: the host's name]
+    #[arg(long, value_name = "ID")]
+    id: Option<String>,
+    /// Where Envoy's own admin interface is; whoever reaches it can stop Envoy
+    #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:19000")]
+    admin: SocketAddr,
+    /// Ask for the state of the world instead of deltas: more bytes for the same
+    #[arg(long)]
+    sotw: bool,
+    /// How to print
+    #[arg(short, long, value_enum, default_value_t)]
+    output: Format,
+}
+
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+enum Format {
+    #[default]
+    Yaml,
+    Json,
+}
+
+/// Runs a verb.
+pub(crate) fn run(verb: &Verb) -> Outcome {
+    let Verb::Bootstrap(arguments) = verb;
+    let bootstrap = arguments.bootstrap()?.build();
+    output::print(&match arguments.output {
+        Format::Yaml => output::yaml(&bootstrap)?,
+        Format::Json => output::json(&bootstrap)?,
+    })?;
+    Ok(Code::Success)
+}
+
+impl Arguments {
+    fn bootstrap(&self) -> Result<Bootstrap, Failure> {
+        let (host, port) = split_address(&self.xds)?;
+        Ok(Bootstrap {
+            xds_host: host,
+            xds_port: port,
+            fleet: not_empty("--fleet", &self.fleet)?,
+            id: self.id.as_deref().map_or_else(|| Ok(host_name()), |id| not_empty("--id", id))?,
+            admin: self.admin,
+            protocol: if self.sotw { Protocol::StateOfTheWorld } else { Protocol::Delta },
+        })
+    }
+}
+
+fn not_empty(flag: &str, value: &str) -> Result<String, Failure> {
+    if value.is_empty() {
+        return Err(Failure::usage(format!("{flag} must not be empty: an Envoy without it gets nothing")));
+    }
+    Ok(value.to_owned())
+}
+
+fn split_address(text: &str) -> Result<(String, u16), Failure> {
+    let fail = || Failure::usage(format!("--xds {text:?} is neither IP:PORT nor NAME:PORT"));
+    if let Ok(address) = text.parse::<SocketAddr>() {
+        return Ok((address.ip().to_string(), address.port()));
+    }
+    let (host, port) = text.rsplit_once(':').ok_or_else(fail)?;
+    let port = port.parse().ok().filter(|port| *port > 0).ok_or_else(fail)?;
+    let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    if host.is_empty() || !host.chars().all(is_name) {
+        return Err(fail());
+    }
+    Ok((host.to_owned(), port))
+}
+
+fn host_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let name = name.trim();
+    if name.is_empty() { "envoy".to_owned() } else { name.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_xds_address_is_an_ip_or_a_name_with_a_port() {
+        let split = |text| split_address(text).ok();
+        assert_eq!(split("127.0.0.1:9977"), Some(("127.0.0.1".to_owned(), 9977)));
+        assert_eq!(split("[::1]:9977"), Some(("::1".to_owned(), 9977)));
+        assert_eq!(split("biplane.internal:9977"), Some(("biplane.internal".to_owned(), 9977)));
+        for wrong in ["", "9977", "host:", "host:0", "host:70000", ":9977", "http://host:9977", "::1:x"] {
+            assert_eq!(split(wrong), None, "{wrong}");
+        }
+    }
+}

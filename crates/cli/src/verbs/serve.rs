@@ -1,0 +1,53 @@
+//! `biplane serve`: the process that Envoys and people talk to.
+
+use biplane_control_plane::{Server, Settings};
+use clap::Args;
+use tracing::info;
+
+use crate::backends;
+use crate::config::{self, Config, Flags, GlobalFlags};
+use crate::exit::{Code, Failure, Outcome};
+use crate::{logging, service_manager, signals};
+
+/// The command line.
+#[derive(Debug, Args)]
+#[command(after_help = "Every flag is also a setting in biplane.yaml and a BIPLANE_* variable; \
+                        `biplane config show --origin` prints all of them.")]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    flags: Flags,
+}
+
+/// Serves until SIGTERM or SIGINT.
+pub(crate) async fn run(global: &GlobalFlags, arguments: &Arguments) -> Outcome {
+    let loaded = config::load(global, &arguments.flags, &config::variables())?;
+    let config = loaded.config;
+    logging::to_stderr(logging::parse_filter(&config.log).map_err(Failure::usage)?, config.log_format);
+    let file = loaded.file.map_or_else(|| "none".to_owned(), |file| file.display().to_string());
+    info!(version = env!("CARGO_PKG_VERSION"), store = config.store, settings = file, "starting");
+    let store = backends::open(&config.store)?;
+    let stop = signals::stop_token()?;
+    let server = Server::bind(settings(config), store).await.map_err(|error| Failure::of(&error))?;
+    service_manager::ready();
+    let announced = stop.clone();
+    tokio::spawn(async move {
+        announced.cancelled().await;
+        service_manager::stopping();
+    });
+    server.run(stop).await.map_err(|error| Failure::of(&error))?;
+    info!("stopped");
+    Ok(Code::Success)
+}
+
+fn settings(config: Config) -> Settings {
+    Settings {
+        xds: config.xds,
+        admin: config.admin,
+        state_dir: config.state_dir,
+        snapshot_key_file: config.snapshot_key_file,
+        ready_file: config.ready_file,
+        hold_deletions: config.hold_deletions,
+        drain: config.drain,
+        resync: config.resync,
+    }
+}

@@ -1,0 +1,122 @@
+//! A status as tables for people. A table without rows is left out, but for those whose absence is news.
+
+use std::fmt::Write as _;
+
+use biplane_admin_api::Status;
+use biplane_admin_api::status::{NodeStatus, SourceStatus};
+
+use crate::output::{one_line, table};
+
+/// The whole status.
+pub(super) fn render(status: &Status) -> String {
+    let always = [headline(status), sources(status), fleets(status), nodes(status)];
+    let if_any = [refused(status), held(status), objects(status), reports(status)];
+    let parts: Vec<_> = always.into_iter().chain(if_any.into_iter().flatten()).collect();
+    parts.join("\n\n")
+}
+
+fn headline(status: &Status) -> String {
+    let ready = if status.ready { "ready" } else { "not ready" };
+    let mut line = format!(
+        "biplane {}, {ready}, gate {}, running since {}",
+        one_line(&status.version),
+        status.gate.state.as_str(),
+        status.started_at
+    );
+    if !status.gate.waiting_for.is_empty() {
+        let _ = write!(line, ", waiting for {}", one_line(&status.gate.waiting_for.join(", ")));
+    }
+    line
+}
+
+fn sources(status: &Status) -> String {
+    let row = |source: &SourceStatus| {
+        vec![
+            source.name.clone(),
+            source.kind.clone(),
+            source.state.as_str().to_owned(),
+            source.revision.clone().unwrap_or_default(),
+            source.objects.to_string(),
+            source.age_seconds.map(|age| format!("{age}s")).unwrap_or_default(),
+            source.last_error.clone().unwrap_or_default(),
+        ]
+    };
+    let header = ["SOURCE", "KIND", "STATE", "REVISION", "OBJECTS", "AGE", "LAST ERROR"];
+    table(&header, status.sources.iter().map(row))
+}
+
+fn fleets(status: &Status) -> String {
+    let rows = status.fleets.iter().map(|fleet| {
+        let counts = [
+            fleet.generation,
+            fleet.listeners,
+            fleet.routes,
+            fleet.clusters,
+            fleet.endpoints,
+            fleet.secrets,
+            fleet.nodes,
+        ];
+        std::iter::once(fleet.name.clone()).chain(counts.map(|count| count.to_string())).collect()
+    });
+    let header = ["FLEET", "GENERATION", "LISTENERS", "ROUTES", "CLUSTERS", "ENDPOINTS", "SECRETS", "NODES"];
+    table(&header, rows)
+}
+
+fn nodes(status: &Status) -> String {
+    let row = |node: &NodeStatus| {
+        let in_sync = if node.in_sync { "yes" } else { "no" };
+        vec![
+            node.id.clone(),
+            node.fleet.clone(),
+            node.remote.clone(),
+            node.build_version.clone(),
+            node.protocol.clone(),
+            node.connected_since.to_string(),
+            in_sync.to_owned(),
+            node.rejected.len().to_string(),
+        ]
+    };
+    let header = ["NODE", "FLEET", "FROM", "ENVOY", "PROTOCOL", "SINCE", "IN SYNC", "REFUSED"];
+    table(&header, status.nodes.iter().map(row))
+}
+
+fn refused(status: &Status) -> Option<String> {
+    let rows = status.nodes.iter().flat_map(|node| {
+        node.rejected.iter().map(|rejection| {
+            vec![
+                node.id.clone(),
+                rejection.resource.clone(),
+                rejection.origins.join(", "),
+                rejection.error.clone(),
+            ]
+        })
+    });
+    let rows: Vec<Vec<String>> = rows.collect();
+    (!rows.is_empty()).then(|| table(&["REFUSED BY", "RESOURCE", "MADE FROM", "WHAT ENVOY SAYS"], rows))
+}
+
+fn held(status: &Status) -> Option<String> {
+    let rows = status.held.iter().map(|held| {
+        vec![
+            held.object.clone(),
+            held.referenced_by.join(", "),
+            held.since.to_string(),
+            held.until.to_string(),
+        ]
+    });
+    (!status.held.is_empty()).then(|| table(&["HELD DELETION", "STILL USED BY", "SINCE", "UNTIL"], rows))
+}
+
+fn objects(status: &Status) -> Option<String> {
+    let rows = status.objects.iter().map(|(kind, count)| vec![kind.clone(), count.to_string()]);
+    (!status.objects.is_empty()).then(|| table(&["KIND", "OBJECTS"], rows))
+}
+
+fn reports(status: &Status) -> Option<String> {
+    let lines = status.reports.iter().flat_map(|report| {
+        let hint = report.hint.as_ref().map(|hint| format!("  hint: {}", one_line(hint)));
+        std::iter::once(one_line(&report.to_string())).chain(hint)
+    });
+    let lines: Vec<_> = lines.collect();
+    (!lines.is_empty()).then(|| lines.join("\n"))
+}

@@ -1,0 +1,8 @@
+//! The built binary as its users see it: what it prints where, and how it ends.
+
+mod bootstrap;
+mod config;
+mod generated;
+mod offline;
+mod process;
+mod support;

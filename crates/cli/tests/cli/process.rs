@@ -1,0 +1,181 @@
+//! `serve`, `status` and `quickstart`: processes, signals, and what is told about them.
+
+use std::fs;
+use std::net::{SocketAddr, TcpListener};
+use std::os::unix::net::UnixDatagram;
+use std::process::{Child, Stdio};
+use std::time::Duration;
+
+use biplane_testkit::{envoy, eventually};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+use crate::support::Place;
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+const GATEWAY: &str = "kind: Gateway\nmetadata: {name: web}\nspec: {bindPort: 8080, httpGateway: {}}\n";
+
+/// A running `serve`; it is killed when this is dropped.
+struct Server {
+    child: Child,
+    admin: SocketAddr,
+}
+
+impl Server {
+    async fn start(place: &Place, variables: &[(&str, &str)]) -> Self {
+        let flags = [
+            "--xds",
+            "127.0.0.1:0",
+            "--admin",
+            "127.0.0.1:0",
+            "--store",
+            "resources",
+            "--ready-file",
+            "ready",
+        ];
+        let log = fs::File::create(place.path("log")).expect("a log");
+        let arguments: Vec<_> = ["serve"].iter().chain(&flags).copied().collect();
+        let child = place
+            .command(&arguments)
+            .envs(variables.iter().copied())
+            .stderr(log)
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("the binary is built");
+        let ready = place.path("ready");
+        let admin = eventually("the addresses are bound", PATIENCE, async || {
+            let ready: Value = serde_json::from_str(&fs::read_to_string(&ready)?)?;
+            Ok(ready["admin"].as_str().unwrap_or_default().parse::<SocketAddr>()?)
+        })
+        .await;
+        Self { child, admin }
+    }
+
+    fn signal(&self, signal: Signal) {
+        let pid = Pid::from_child(&self.child);
+        kill_process(pid, signal).expect("it runs");
+    }
+
+    async fn end(&mut self) -> Option<i32> {
+        eventually("the server ends", PATIENCE, async || {
+            self.child.try_wait()?.ok_or_else(|| anyhow::anyhow!("it still runs"))
+        })
+        .await
+        .code()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[tokio::test]
+async fn serve_ends_with_0_on_a_signal() {
+    for signal in [Signal::TERM, Signal::INT] {
+        let place = Place::with(&[("resources/gateway.yaml", GATEWAY)]);
+        let mut server = Server::start(&place, &[]).await;
+        server.signal(Signal::HUP);
+        server.signal(signal);
+        let log = || fs::read_to_string(place.path("log")).unwrap_or_default();
+        assert_eq!(server.end().await, Some(0), "{}", log());
+    }
+}
+
+#[tokio::test]
+async fn the_service_manager_hears_ready_though_the_store_is_down_and_stopping() {
+    let place = Place::new();
+    let socket = UnixDatagram::bind(place.path("notify")).expect("a socket");
+    socket.set_nonblocking(true).expect("a flag");
+    let path = place.path("notify");
+    let server = Server::start(&place, &[("NOTIFY_SOCKET", path.to_str().expect("text"))]).await;
+    for (expected, signal) in [("READY=1", Signal::TERM), ("STOPPING=1", Signal::HUP)] {
+        let heard = eventually(expected, PATIENCE, async || {
+            let mut buffer = [0; 256];
+            let length = socket.recv(&mut buffer)?;
+            Ok(String::from_utf8_lossy(&buffer[..length]).trim().to_owned())
+        });
+        assert_eq!(heard.await, expected);
+        // The last signal finds a process that ends, or none.
+        let _ = kill_process(Pid::from_child(&server.child), signal);
+    }
+}
+
+#[tokio::test]
+async fn status_tells_what_is_wrong_and_says_so_by_its_exit_code() {
+    let place = Place::with(&[("resources/gateway.yaml", GATEWAY)]);
+    let server = Server::start(&place, &[]).await;
+    let admin = server.admin.to_string();
+    let well = eventually("the status is good", PATIENCE, async || {
+        let run = place.run(&["status", "--admin", &admin]);
+        anyhow::ensure!(run.code == Some(0), "{run:?}");
+        Ok(run)
+    });
+    assert!(well.await.stdout.contains(", ready, gate open, "));
+    place.write(
+        "resources/bad.yaml",
+        "kind: Gateway\nmetadata: {name: bad}\nspec: {bindPort: 0, httpGateway: {}}\n",
+    );
+    let wrong = eventually("the mistake is told", PATIENCE, async || {
+        let run = place.run(&["status", "--admin", &admin]);
+        anyhow::ensure!(run.code == Some(1), "{run:?}");
+        Ok(run)
+    })
+    .await;
+    assert!(wrong.stdout.contains("bad.yaml:3: error: Gateway gloo-system/bad: bindPort: "), "{wrong:?}");
+    assert!(wrong.stderr.contains("1 error in the configuration"), "{wrong:?}");
+    let machine = place.run(&["status", "--admin", &admin, "-o", "json"]);
+    assert_eq!((machine.code, machine.json()["ready"].as_bool()), (Some(1), Some(true)));
+}
+
+#[test]
+fn status_of_nobody_is_unreachable() {
+    let free = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("bound").to_string();
+    let run = Place::new().run(&["status", "--admin", &free]);
+    assert_eq!((run.code, run.stdout.as_str()), (Some(3), ""), "{run:?}");
+    assert!(run.stderr.contains("hint: start it with `biplane serve`"), "{}", run.stderr);
+}
+
+#[test]
+fn serve_refuses_what_it_cannot_do_and_says_why() {
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = taken.local_addr().expect("bound").to_string();
+    let place = Place::new();
+    let cases: [(&[&str], i32, &str); 4] = [
+        (&["--store", "etcd://127.0.0.1:2379"], 2, "not yet in this version"),
+        (&["--store", "."], 4, &address),
+        (&["--admin", "0.0.0.0:9978"], 2, "not on loopback"),
+        (&["--log", "no=such=filter"], 2, "no log filter"),
+    ];
+    for (flags, code, word) in cases {
+        let xds = if flags.contains(&".") { address.as_str() } else { "127.0.0.1:0" };
+        let arguments: Vec<_> = ["serve", "--xds", xds].iter().chain(flags).copied().collect();
+        let run = place.run_with(&[("BIPLANE_LOG_FORMAT", "json")], &arguments);
+        assert_eq!((run.code, run.stdout.as_str()), (Some(code), ""), "{flags:?}: {run:?}");
+        assert!(run.stderr.contains(word), "{flags:?}: {}", run.stderr);
+    }
+}
+
+#[test]
+fn quickstart_answers_one_request_through_a_real_envoy() {
+    let envoy = envoy::binary();
+    let run = Place::new().run(&["quickstart", "--once", "--envoy", envoy.to_str().expect("text")]);
+    assert_eq!(run.code, Some(0), "{run:?}");
+    let lines: Vec<_> = run.stdout.lines().collect();
+    let [request, status, body] = lines[..] else { panic!("{run:?}") };
+    assert!(request.starts_with("GET http://127.0.0.1:") && request.ends_with("/hello"), "{request}");
+    assert_eq!(status, "200");
+    let body: Value = serde_json::from_str(body).expect("JSON");
+    assert_eq!((&body["upstream"], &body["path"]), (&"demo".into(), &"/hello".into()));
+}
+
+#[test]
+fn quickstart_without_an_envoy_says_what_to_do() {
+    let run = Place::new().run(&["quickstart", "--once", "--envoy", "/nowhere/envoy"]);
+    assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""), "{run:?}");
+    assert!(run.stderr.starts_with("error: cannot run Envoy (/nowhere/envoy): "), "{}", run.stderr);
+    assert!(run.stderr.contains("hint: `cargo xtask quickstart` installs an Envoy"), "{}", run.stderr);
+}
