@@ -22,6 +22,7 @@ pub mod names;
 mod proto;
 pub mod resource;
 pub mod route;
+pub mod rules;
 pub mod secret;
 mod tls;
 pub mod upstream;

@@ -63,23 +63,23 @@ pub fn translate(input: &ListenerInput<'_>, lookup: &dyn Lookup) -> Output {
         name: "envoy.filters.network.http_connection_manager".into(),
         config_type: Some(ConfigType::TypedConfig(encode::any(&manager))),
     };
-    let chains = if input.spec.ssl { tls::chains(input.tls, &filter, lookup) } else { plain(filter) };
-    if chains.filter_chains.is_empty() {
-        return Output { resources: Vec::new(), reports: chains.reports };
+    let content = if input.spec.ssl { tls::chains(input.tls, &filter, lookup) } else { plain(filter) };
+    if content.filter_chains.is_empty() {
+        return Output { resources: Vec::new(), reports: content.reports };
     }
     let routes = EnvoyName::new(EnvoyType::Route, names::route_configuration(&name));
-    let listener = listener(&name, input.spec, chains.filter_chains);
-    let origins = chains.services.into_iter().chain([input.gateway.clone()]);
-    let references = chains.references.into_iter().chain([routes]);
-    let mut resources = chains.secrets;
+    let listener = listener(&name, input.spec, content.filter_chains);
+    let origins = content.services.into_iter().chain([input.gateway.clone()]);
+    let references = content.references.into_iter().chain([routes]);
+    let mut resources = content.secrets;
     resources.push(EnvoyResource::encode(EnvoyType::Listener, name, &listener, references, origins));
     resources.sort_by(|a, b| a.name.cmp(&b.name));
-    Output { resources, reports: chains.reports }
+    Output { resources, reports: content.reports }
 }
 
 /// The filter chains of a listener, and what comes with them.
 #[derive(Default)]
-struct Chains {
+struct Content {
     filter_chains: Vec<FilterChain>,
     references: Vec<EnvoyName>,
     secrets: Vec<EnvoyResource>,
@@ -87,9 +87,9 @@ struct Chains {
     reports: Vec<biplane_core::report::Report>,
 }
 
-fn plain(filter: Filter) -> Chains {
+fn plain(filter: Filter) -> Content {
     let chain = FilterChain { filters: vec![filter], ..FilterChain::default() };
-    Chains { filter_chains: vec![chain], ..Chains::default() }
+    Content { filter_chains: vec![chain], ..Content::default() }
 }
 
 fn listener(name: &str, gateway: &Gateway, filter_chains: Vec<FilterChain>) -> Listener {

@@ -14,7 +14,7 @@ use envoy_types::pb::envoy::config::listener::v3::{Filter, FilterChain, FilterCh
 use envoy_types::pb::envoy::extensions::transport_sockets::tls::v3::DownstreamTlsContext;
 use envoy_types::pb::envoy::extensions::transport_sockets::tls::v3::downstream_tls_context::SessionTicketKeysType;
 
-use super::{Chains, TlsService};
+use super::{Content, TlsService};
 use crate::proto::{boolean, duration};
 use crate::tls::{KeyMaterial, alpn, secret_parts, transport_socket};
 use crate::{Lookup, names, secret};
@@ -26,29 +26,29 @@ const ALPN: &[&str] = &["h2", "http/1.1"];
 const ALL: &str = "*";
 
 /// The chains of `services` (the oldest first), each with `filter` in it.
-pub(super) fn chains(services: &[TlsService<'_>], filter: &Filter, lookup: &dyn Lookup) -> Chains {
+pub(super) fn chains(services: &[TlsService<'_>], filter: &Filter, lookup: &dyn Lookup) -> Content {
     let mut groups: Vec<Group<'_>> = Vec::new();
     let mut owners = BTreeMap::new();
-    let mut chains = Chains::default();
+    let mut content = Content::default();
     for service in services {
-        match material(service, lookup, &mut chains.reports) {
-            Ok(material) => add(service, material, &mut groups, &mut owners, &mut chains.reports),
-            Err(report) => chains.reports.push(*report),
+        match material(service, lookup, &mut content.reports) {
+            Ok(material) => add(service, material, &mut groups, &mut owners, &mut content.reports),
+            Err(report) => content.reports.push(*report),
         }
     }
     for group in groups.iter().filter(|group| !group.names.is_empty()) {
-        chains.filter_chains.extend(group.chains(filter));
-        chains.references.extend(group.material.references());
-        chains.services.extend(group.services.iter().map(|service| (*service).clone()));
+        content.filter_chains.extend(group.chains(filter));
+        content.references.extend(group.material.references());
+        content.services.extend(group.services.iter().map(|service| (*service).clone()));
         let files = group.ssl.ssl_files.as_ref().filter(|_| group.ssl.secret_ref.is_none());
         // The services of a group name the same files; one of them stands for all.
-        chains.secrets.extend(files.into_iter().flat_map(|files| secret::files(files, group.services[0])));
+        content.secrets.extend(files.into_iter().flat_map(|files| secret::files(files, group.services[0])));
     }
     // Groups can share files and differ elsewhere.
-    chains.secrets.sort_by(|a, b| a.name.cmp(&b.name));
-    chains.secrets.dedup_by(|a, b| a.name == b.name);
-    chains.reports.sort();
-    chains
+    content.secrets.sort_by(|a, b| a.name.cmp(&b.name));
+    content.secrets.dedup_by(|a, b| a.name == b.name);
+    content.reports.sort();
+    content
 }
 
 /// Services with equal TLS settings, and the server names that are theirs.

@@ -12,8 +12,8 @@ mod objects;
 use std::fs;
 
 use biplane_core::report::Report;
-use biplane_translator::EnvoyResource;
 use biplane_translator::json::{Sensitive, canonical};
+use biplane_translator::{EnvoyResource, rules};
 use serde_json::{Map, Value, json};
 
 use cases::{Case, all, difference};
@@ -75,6 +75,18 @@ fn equal_objects_give_equal_bytes() {
         let (one, other) = (translated(&case), translated(&case));
         assert!(one == other, "{} differs from one run to the next", case.name());
     }
+}
+
+#[test]
+fn no_case_breaks_a_rule_of_envoys_messages() {
+    let broken = |case: &Case| translated(case).0.iter().flat_map(rules::broken).collect::<Vec<_>>();
+    let failures: Vec<String> = all()
+        .iter()
+        .map(|case| (case.name(), broken(case)))
+        .filter(|(_, broken)| !broken.is_empty())
+        .map(|(name, broken)| format!("{name}: {}", broken.join("; ")))
+        .collect();
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
 /// A case that Envoy refuses would take its neighbours on the same listener down with it.
