@@ -17,12 +17,20 @@
 //! crate of Biplane is known to it.
 #![forbid(unsafe_code)]
 
+mod codec;
 pub mod fleets;
+pub mod metrics;
 pub mod resource;
+pub mod server;
+mod session;
 pub mod snapshot;
 pub mod status;
+pub mod stream;
+pub mod wire;
 
 pub use fleets::Fleets;
+pub use metrics::Metrics;
 pub use resource::{Resource, ResourceName, ResourceType, Version};
+pub use server::{ServeError, ServerOptions, serve};
 pub use snapshot::{Change, Snapshot};
 pub use status::{NodeStatus, Protocol, Rejection, TypeStatus};

@@ -2,7 +2,7 @@
 //! did not change, so keeping one is cheap and publishing costs as much as the change.
 //! Invariant: a snapshot never changes; the journal names every difference between two generations.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -125,7 +125,7 @@ impl Snapshot {
     /// The snapshot after `change`; nothing if the change changes nothing that a client could see.
     pub(crate) fn with(&self, change: Change, now: Instant) -> Self {
         let mut next = self.clone();
-        let mut changed = BTreeMap::new();
+        let mut changed = BTreeSet::new();
         for name in change.removals {
             next.remove(&name, &mut changed);
         }
@@ -137,7 +137,7 @@ impl Snapshot {
         }
         next.configured = true;
         let before = self;
-        let names: Vec<_> = changed.into_keys().filter(|name| before.differs(&next, name)).collect();
+        let names: Vec<_> = changed.into_iter().filter(|name| before.differs(&next, name)).collect();
         if !names.is_empty() {
             next.generation += 1;
             next.published = now;
@@ -154,26 +154,26 @@ impl Snapshot {
         }
     }
 
-    fn remove(&mut self, name: &ResourceName, changed: &mut BTreeMap<ResourceName, ()>) {
+    fn remove(&mut self, name: &ResourceName, changed: &mut BTreeSet<ResourceName>) {
         let present = self.types[name.kind.index()].remove(&name.name).is_some();
         let unknown = self.unknown.remove(name).is_some();
         if present || unknown {
-            changed.insert(name.clone(), ());
+            changed.insert(name.clone());
         }
     }
 
-    fn mark_unknown(&mut self, name: ResourceName, changed: &mut BTreeMap<ResourceName, ()>) {
+    fn mark_unknown(&mut self, name: ResourceName, changed: &mut BTreeSet<ResourceName>) {
         if self.get(name.kind, &name.name).is_none() && self.unknown.insert(name.clone()).is_none() {
-            changed.insert(name, ());
+            changed.insert(name);
         }
     }
 
     /// Takes the resource even if its version is the same: its origins may have changed.
-    fn upsert(&mut self, resource: Arc<Resource>, changed: &mut BTreeMap<ResourceName, ()>) {
+    fn upsert(&mut self, resource: Arc<Resource>, changed: &mut BTreeSet<ResourceName>) {
         let name = resource.name.clone();
         self.unknown.remove(&name);
         self.types[name.kind.index()].insert(name.name.clone(), resource);
-        changed.insert(name, ());
+        changed.insert(name);
     }
 
     fn record(&mut self, names: Vec<ResourceName>) {

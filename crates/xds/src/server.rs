@@ -1,0 +1,221 @@
+//! The gRPC server: accepts connections on loopback and puts a session behind each discovery method.
+//! Until nodes prove who they are, what they claim is believed, so it serves nobody from outside.
+
+use std::convert::Infallible;
+use std::future::{Ready, ready};
+use std::hash::{BuildHasher, RandomState};
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::stream::BoxStream;
+use hyper::body::Incoming;
+use hyper::server::conn::http2;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tonic::body::Body;
+use tonic::server::{Grpc, StreamingService};
+use tonic::{Status, Streaming};
+use tracing::{debug, info, warn};
+
+use crate::codec::DiscoveryCodec;
+use crate::fleets::Fleets;
+use crate::metrics::Metrics;
+use crate::resource::ResourceType;
+use crate::session::{self, Context, Request};
+use crate::stream::Response;
+use crate::wire::{DeltaDiscoveryRequest, DiscoveryRequest, Method};
+
+/// How long to leave the listener alone after it failed: it is out of file descriptors, mostly.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Limits and deadlines of the server.
+#[derive(Clone, Debug)]
+pub struct ServerOptions {
+    /// The longest request that is read.
+    pub max_request_bytes: usize,
+    /// Responses are cut when they get longer than this.
+    pub response_bytes: usize,
+    /// Streams at one time, over all connections.
+    pub max_streams: usize,
+    /// How often a connection is asked whether it is still there.
+    pub keepalive_interval: Duration,
+    /// How long it may take to say so.
+    pub keepalive_timeout: Duration,
+    /// The age at which a stream is ended so that clients spread over replicas, up to a tenth more or less.
+    pub max_stream_age: Option<Duration>,
+    /// How long connections may take to end on shutdown.
+    pub drain: Duration,
+    /// Where to count.
+    pub metrics: Metrics,
+}
+
+impl Default for ServerOptions {
+    fn default() -> Self {
+        Self {
+            max_request_bytes: 4 << 20,
+            response_bytes: 1 << 20,
+            max_streams: 20_000,
+            keepalive_interval: Duration::from_secs(10),
+            keepalive_timeout: Duration::from_secs(5),
+            max_stream_age: None,
+            drain: Duration::from_secs(5),
+            metrics: Metrics::default(),
+        }
+    }
+}
+
+/// Why the server does not serve.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The address can be reached from other hosts.
+    #[error(
+        "refusing to serve xDS on {0}: nodes cannot prove who they are yet, so only loopback is safe; \
+         hint: listen on 127.0.0.1 or [::1] and run Envoy on the same host"
+    )]
+    NotLoopback(SocketAddr),
+    /// The listener has no address.
+    #[error("the xDS listener is unusable")]
+    Listener(#[source] io::Error),
+}
+
+/// Serves until `shutdown`. Then every stream is ended with `UNAVAILABLE`, so that clients reconnect
+/// elsewhere, and connections get a bounded time to say good-bye.
+pub async fn serve(
+    listener: TcpListener,
+    fleets: Fleets,
+    options: ServerOptions,
+    shutdown: CancellationToken,
+) -> Result<(), ServeError> {
+    let address = listener.local_addr().map_err(ServeError::Listener)?;
+    if !address.ip().is_loopback() {
+        return Err(ServeError::NotLoopback(address));
+    }
+    info!(%address, "xDS server listens");
+    let streams = Arc::new(Semaphore::new(options.max_streams));
+    let drain = options.drain;
+    let shared = Arc::new(Shared { fleets, options, streams, shutdown: shutdown.clone() });
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => break,
+            accepted = listener.accept() => match accepted {
+                Ok((stream, remote)) => drop(connections.spawn(connection(stream, remote, shared.clone()))),
+                Err(error) => pause(&error).await,
+            },
+            Some(_) = connections.join_next() => {}
+        }
+    }
+    drop(listener);
+    finish(connections, drain).await;
+    Ok(())
+}
+
+async fn pause(error: &io::Error) {
+    warn!(%error, "cannot accept an xDS connection");
+    tokio::time::sleep(ACCEPT_PAUSE).await;
+}
+
+async fn finish(mut connections: JoinSet<()>, drain: Duration) {
+    let all = async { while connections.join_next().await.is_some() {} };
+    if tokio::time::timeout(drain, all).await.is_err() {
+        warn!(connections = connections.len(), "xDS connections did not end in time and are cut");
+        connections.shutdown().await;
+    }
+}
+
+struct Shared {
+    fleets: Fleets,
+    options: ServerOptions,
+    streams: Arc<Semaphore>,
+    shutdown: CancellationToken,
+}
+
+async fn connection(stream: TcpStream, remote: SocketAddr, shared: Arc<Shared>) {
+    if let Err(error) = stream.set_nodelay(true) {
+        debug!(%remote, %error, "connection ended before it began");
+        return;
+    }
+    let shutdown = shared.shutdown.clone();
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    builder
+        .timer(TokioTimer::new())
+        .keep_alive_interval(shared.options.keepalive_interval)
+        .keep_alive_timeout(shared.options.keepalive_timeout);
+    let service = service_fn(move |request| {
+        let shared = shared.clone();
+        async move { Ok::<_, Infallible>(shared.call(request, remote).await) }
+    });
+    let connection = builder.serve_connection(TokioIo::new(stream), service);
+    let mut connection = std::pin::pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = shutdown.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        debug!(%remote, %error, "connection ended");
+    }
+}
+
+impl Shared {
+    async fn call(&self, request: http::Request<Incoming>, remote: SocketAddr) -> http::Response<Body> {
+        match Method::from_path(request.uri().path()) {
+            Some(Method::Delta(only)) => self.stream::<DeltaDiscoveryRequest>(request, only, remote).await,
+            Some(Method::Sotw(only)) => self.stream::<DiscoveryRequest>(request, only, remote).await,
+            None => Status::unimplemented("Biplane serves the streaming discovery methods only").into_http(),
+        }
+    }
+
+    async fn stream<R: Request>(
+        &self,
+        request: http::Request<Incoming>,
+        only: Option<ResourceType>,
+        remote: SocketAddr,
+    ) -> http::Response<Body> {
+        let Ok(permit) = self.streams.clone().try_acquire_owned() else {
+            warn!(%remote, limit = self.options.max_streams, "too many streams: one more is turned away");
+            return Status::resource_exhausted("too many streams").into_http();
+        };
+        let context = Context {
+            fleets: self.fleets.clone(),
+            metrics: self.options.metrics.clone(),
+            shutdown: self.shutdown.clone(),
+            remote: remote.to_string(),
+            only,
+            response_bytes: self.options.response_bytes,
+            until: self.options.max_stream_age.map(|age| Instant::now() + jittered(age, remote)),
+            _permit: permit,
+        };
+        let codec = DiscoveryCodec::<R>::default();
+        let mut grpc = Grpc::new(codec).max_decoding_message_size(self.options.max_request_bytes);
+        grpc.streaming(Handler(Some(context)), request).await
+    }
+}
+
+/// An age between nine tenths and eleven tenths.
+fn jittered(age: Duration, seed: SocketAddr) -> Duration {
+    let random = RandomState::new().hash_one(seed) % 201;
+    age * 9 / 10 + age * u32::try_from(random).expect("at most 200") / 1000
+}
+
+/// Serves one stream.
+struct Handler(Option<Context>);
+
+impl<R: Request> StreamingService<R> for Handler {
+    type Response = Response;
+    type ResponseStream = BoxStream<'static, Result<Response, Status>>;
+    type Future = Ready<Result<tonic::Response<Self::ResponseStream>, Status>>;
+
+    fn call(&mut self, request: tonic::Request<Streaming<R>>) -> Self::Future {
+        let context = self.0.take().ok_or_else(|| Status::internal("a handler serves one stream"));
+        ready(context.map(|context| tonic::Response::new(session::responses(request.into_inner(), context))))
+    }
+}

@@ -1,0 +1,338 @@
+//! One gRPC stream: feeds requests, snapshots and time to a [`Stream`] and sends what it returns.
+//!
+//! The session is polled by the connection, and only when the client can take more. It holds no queue: a
+//! client that does not read makes nothing pile up, and finds the newest state when it reads again.
+
+use std::future::pending;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+
+use futures::stream::{self, BoxStream, StreamExt};
+use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio_util::sync::CancellationToken;
+use tonic::{Status, Streaming};
+use tracing::{debug, info, warn};
+
+use crate::fleets::{Fleets, NodeEntry};
+use crate::metrics::{Metrics, StreamGuard};
+use crate::resource::ResourceType;
+use crate::snapshot::Snapshot;
+use crate::status::{NodeStatus, Protocol, Rejection, TypeStatus};
+use crate::stream::{Refused, Reply, Response, Stream, StreamOptions};
+use crate::wire::{DeltaDiscoveryRequest, DiscoveryRequest, Message, Node};
+
+/// A request of either protocol.
+pub(crate) trait Request: Message + Default + Send + 'static {
+    const PROTOCOL: Protocol;
+
+    fn take_node(&mut self) -> Option<Node>;
+    fn type_url(&self) -> &str;
+    fn apply(self, stream: &mut Stream, kind: ResourceType, now: Instant) -> Reply;
+}
+
+impl Request for DeltaDiscoveryRequest {
+    const PROTOCOL: Protocol = Protocol::Delta;
+
+    fn take_node(&mut self) -> Option<Node> {
+        self.node.take()
+    }
+
+    fn type_url(&self) -> &str {
+        &self.type_url
+    }
+
+    fn apply(self, stream: &mut Stream, kind: ResourceType, now: Instant) -> Reply {
+        stream.on_delta_request(kind, self, now)
+    }
+}
+
+impl Request for DiscoveryRequest {
+    const PROTOCOL: Protocol = Protocol::Sotw;
+
+    fn take_node(&mut self) -> Option<Node> {
+        self.node.take()
+    }
+
+    fn type_url(&self) -> &str {
+        &self.type_url
+    }
+
+    fn apply(self, stream: &mut Stream, kind: ResourceType, now: Instant) -> Reply {
+        stream.on_sotw_request(kind, self, now)
+    }
+}
+
+/// What a session has of the server.
+pub(crate) struct Context {
+    pub(crate) fleets: Fleets,
+    pub(crate) metrics: Metrics,
+    pub(crate) shutdown: CancellationToken,
+    pub(crate) remote: String,
+    /// The one type of the stream, if it is not for all.
+    pub(crate) only: Option<ResourceType>,
+    pub(crate) response_bytes: usize,
+    /// When the stream is ended so that the client may find another replica.
+    pub(crate) until: Option<Instant>,
+    /// The stream's share of the limit, given back with it.
+    pub(crate) _permit: OwnedSemaphorePermit,
+}
+
+/// The responses to a stream of requests.
+pub(crate) fn responses<R: Request>(
+    requests: Streaming<R>,
+    context: Context,
+) -> BoxStream<'static, Result<Response, Status>> {
+    let session = Session { requests, open: context.fleets.watch_open(), context, connected: None };
+    let next = |session: Option<Session<R>>| async {
+        let mut session = session?;
+        match session.next().await {
+            Ok(response) => response.map(|response| (Ok(response), Some(session))),
+            Err(status) => Some((Err(status), None)),
+        }
+    };
+    stream::unfold(Some(session), next).boxed()
+}
+
+struct Session<R> {
+    requests: Streaming<R>,
+    open: watch::Receiver<bool>,
+    context: Context,
+    connected: Option<Connected>,
+}
+
+/// What is known once the client has said who it is.
+struct Connected {
+    id: String,
+    fleet: String,
+    stream: Stream,
+    snapshots: watch::Receiver<Arc<Snapshot>>,
+    entry: NodeEntry,
+    refusals_listed: bool,
+    /// Both clocks at one moment, to tell the time of day of events.
+    clocks: (Instant, SystemTime),
+    _counted: StreamGuard,
+}
+
+enum Event<R> {
+    Shutdown,
+    Expired,
+    Snapshot,
+    Open,
+    Request(Option<R>),
+    Timer,
+}
+
+impl<R: Request> Session<R> {
+    /// The next response; nothing when the client has ended the stream.
+    async fn next(&mut self) -> Result<Option<Response>, Status> {
+        loop {
+            if let Some(response) = self.next_response() {
+                return Ok(Some(response));
+            }
+            match self.event().await? {
+                Event::Shutdown => return Err(Status::unavailable("the server is shutting down")),
+                Event::Expired => {
+                    return Err(Status::unavailable("the stream has reached its age: connect again"));
+                }
+                Event::Request(None) => return Ok(None),
+                Event::Request(Some(request)) => self.take(request)?,
+                Event::Snapshot => self.advance(),
+                Event::Open => self.open_gate(),
+                Event::Timer => {}
+            }
+        }
+    }
+
+    fn next_response(&mut self) -> Option<Response> {
+        let connected = self.connected.as_mut()?;
+        let response = connected.stream.next_response(Instant::now())?;
+        debug!(node = connected.id, kind = %response.kind, nonce = response.nonce, resources = response.resources,
+            removed = response.removed, bytes = response.len(), "response");
+        self.context.metrics.sent(&response);
+        connected.list();
+        Some(response)
+    }
+
+    async fn event(&mut self) -> Result<Event<R>, Status> {
+        let deadline = self.connected.as_ref().and_then(|connected| connected.stream.next_deadline());
+        let snapshots = self.connected.as_mut().map(|connected| &mut connected.snapshots);
+        let is_open = *self.open.borrow();
+        let waits_for_open = !is_open && snapshots.is_some();
+        let changed = async {
+            // The sender cannot go while there is a receiver; if it did, there is nothing to come.
+            let changed = match snapshots {
+                Some(snapshots) => snapshots.changed().await.is_ok(),
+                None => false,
+            };
+            if !changed {
+                pending::<()>().await;
+            }
+        };
+        tokio::select! {
+            biased;
+            () = self.context.shutdown.cancelled() => Ok(Event::Shutdown),
+            () = at(self.context.until) => Ok(Event::Expired),
+            () = changed => Ok(Event::Snapshot),
+            _ = self.open.changed(), if waits_for_open => Ok(Event::Open),
+            request = self.requests.message() => request.map(Event::Request),
+            () = at(deadline) => Ok(Event::Timer),
+        }
+    }
+
+    fn take(&mut self, mut request: R) -> Result<(), Status> {
+        let node = request.take_node();
+        self.identify(node)?;
+        let connected = self.connected.as_mut().expect("the client was identified");
+        let Some(kind) = kind_of(request.type_url(), self.context.only)? else {
+            debug!(node = connected.id, type_url = request.type_url(), "type not served");
+            return Ok(());
+        };
+        let reply = request.apply(&mut connected.stream, kind, Instant::now());
+        self.context.metrics.replied(kind, &reply);
+        connected.log(kind, &reply);
+        connected.list();
+        Ok(())
+    }
+
+    /// The first request has to tell who asks; later ones may, but not somebody else.
+    fn identify(&mut self, node: Option<Node>) -> Result<(), Status> {
+        match (&self.connected, node) {
+            (None, None) => Err(Status::invalid_argument("the first request of a stream must have a node")),
+            (None, Some(node)) => self.connect(&node),
+            (Some(connected), Some(node)) if !node.id.is_empty() && node.id != connected.id => {
+                Err(Status::invalid_argument("node.id changed within a stream"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn connect(&mut self, node: &Node) -> Result<(), Status> {
+        if node.id.is_empty() {
+            return Err(Status::invalid_argument("node.id is empty"));
+        }
+        let context = &self.context;
+        let fleet = node.fleet();
+        let snapshots = context.fleets.watch(fleet);
+        let options = StreamOptions {
+            protocol: R::PROTOCOL,
+            aggregated: context.only.is_none(),
+            response_bytes: context.response_bytes,
+        };
+        let snapshot = snapshots.borrow().clone();
+        let clocks = (Instant::now(), SystemTime::now());
+        let connected = Connected {
+            id: node.id.clone(),
+            fleet: fleet.to_owned(),
+            stream: Stream::new(options, snapshot, clocks.0),
+            snapshots,
+            entry: context.fleets.enter(status(node, context.remote.clone(), R::PROTOCOL, clocks.1)),
+            refusals_listed: false,
+            clocks,
+            _counted: context.metrics.stream(R::PROTOCOL),
+        };
+        info!(node = node.id, fleet, remote = context.remote, protocol = ?R::PROTOCOL, "node connected");
+        self.connected = Some(connected);
+        if *self.open.borrow() {
+            self.open_gate();
+        }
+        Ok(())
+    }
+
+    fn open_gate(&mut self) {
+        let Some(connected) = &mut self.connected else { return };
+        // A snapshot that was published before the gate opened is not to be missed.
+        connected.advance();
+        connected.stream.open();
+        if !connected.snapshots.borrow().configured() {
+            warn!(
+                node = connected.id,
+                fleet = connected.fleet,
+                "nobody configured this fleet: the node gets nothing"
+            );
+        }
+    }
+
+    fn advance(&mut self) {
+        if let Some(connected) = &mut self.connected {
+            connected.advance();
+        }
+    }
+}
+
+impl Connected {
+    fn advance(&mut self) {
+        let snapshot = self.snapshots.borrow_and_update().clone();
+        self.stream.advance(snapshot);
+    }
+
+    fn log(&self, kind: ResourceType, reply: &Reply) {
+        if let Reply::Refused { error, resources, first } = reply {
+            let first = first.as_ref().map(ToString::to_string);
+            warn!(node = self.id, fleet = self.fleet, %kind, resources, first, error, "response refused");
+        }
+    }
+
+    /// Writes the stream's progress where status pages find it.
+    fn list(&mut self) {
+        let refused = self.stream.refused();
+        let changed = self.refusals_listed || !refused.is_empty();
+        self.refusals_listed = !refused.is_empty();
+        let clocks = self.clocks;
+        let types: Vec<_> = self.stream.progress().collect();
+        self.entry.update(|status| {
+            status.types.clear();
+            status.types.extend(types.into_iter().map(|progress| TypeStatus {
+                kind: progress.kind,
+                subscribed: progress.subscribed,
+                sent: progress.sent,
+                acked: progress.acked,
+                pending: progress.pending,
+                last_ack: progress.last_ack.map(|at| time_of_day(clocks, at)),
+            }));
+            if changed {
+                status.rejected = refused.into_iter().map(|refused| rejection(clocks, refused)).collect();
+            }
+        });
+    }
+}
+
+fn rejection(clocks: (Instant, SystemTime), refused: Refused) -> Rejection {
+    let Refused { resource, version, error, origins, at } = refused;
+    Rejection { resource, version, error, origins, at: time_of_day(clocks, at) }
+}
+
+fn time_of_day((instant, time): (Instant, SystemTime), at: Instant) -> SystemTime {
+    time + at.saturating_duration_since(instant)
+}
+
+fn status(node: &Node, remote: String, protocol: Protocol, connected_since: SystemTime) -> NodeStatus {
+    NodeStatus {
+        id: node.id.clone(),
+        fleet: node.fleet().to_owned(),
+        remote,
+        build_version: node.build_version(),
+        connected_since,
+        protocol,
+        types: Vec::new(),
+        rejected: Vec::new(),
+    }
+}
+
+/// The type that a request is for; nothing for one that is not served.
+fn kind_of(type_url: &str, only: Option<ResourceType>) -> Result<Option<ResourceType>, Status> {
+    match (type_url, only) {
+        ("", Some(only)) => Ok(Some(only)),
+        ("", None) => Err(Status::invalid_argument("an aggregated request must have a type_url")),
+        (url, Some(only)) if url != only.type_url() => {
+            Err(Status::invalid_argument(format!("this stream is for {} only", only.type_url())))
+        }
+        (url, _) => Ok(ResourceType::from_type_url(url)),
+    }
+}
+
+async fn at(time: Option<Instant>) {
+    match time {
+        Some(time) => tokio::time::sleep_until(time.into()).await,
+        None => pending().await,
+    }
+}
