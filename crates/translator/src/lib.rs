@@ -10,7 +10,12 @@
 //!
 //! Every function here is a function of its arguments and of what it asks a [`Lookup`] for. The
 //! caller records those questions as dependencies, which is how one change recomputes only what it
-//! touches. Nothing here keeps state, reads a clock, or does I/O; equal input gives equal bytes.
+//! touches. Nothing here keeps state, reads a clock, or does I/O; equal input gives equal bytes
+//! ([`encode`]). At the edges, and never on the way from a change to the wire, [`json`] shows resources to
+//! people and [`rules`] says what Envoy would refuse.
+//!
+//! A case in a `testdata` folder is YAML as users write it, its golden everything that comes out of it;
+//! a real Envoy is asked whether it takes each of them (`tests/goldens`).
 #![forbid(unsafe_code)]
 
 pub mod descriptors;
