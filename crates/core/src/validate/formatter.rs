@@ -34,13 +34,18 @@ fn command(text: &str) -> Result<&str, Refusal> {
         .unwrap_or(text.len());
     let (name, rest) = text.split_at(letters);
     let (arguments, rest) = arguments(rest);
-    let rest =
-        rest.strip_prefix(':').map_or(rest, |length| length.trim_start_matches(|c: char| c.is_ascii_digit()));
+    let (length, rest) = length(rest);
     let Some(rest) = rest.strip_prefix('%').filter(|_| !name.is_empty()) else {
         refuse("a % starts a command of Envoy's that does not end", "write %% for a percent sign")?;
         return Ok(rest);
     };
     known(name, arguments)?;
+    if length && !WITH_LENGTH.contains(&name) {
+        refuse(
+            format!("%{name}% takes no length"),
+            format!("leave out what stands behind the colon of %{name}%"),
+        )?;
+    }
     Ok(rest)
 }
 
@@ -52,23 +57,108 @@ fn arguments(text: &str) -> (Option<&str>, &str) {
     }
 }
 
+/// `:12`, if it comes next.
+fn length(text: &str) -> (bool, &str) {
+    let Some(digits) = text.strip_prefix(':') else { return (false, text) };
+    let rest = digits.trim_start_matches(|c: char| c.is_ascii_digit());
+    if rest.len() == digits.len() { (false, text) } else { (true, rest) }
+}
+
 fn known(name: &str, arguments: Option<&str>) -> Result<(), Refusal> {
-    let wants_arguments = WITH_ARGUMENTS.binary_search(&name).is_ok();
-    if !wants_arguments && COMMANDS.binary_search(&name).is_err() {
-        let hint = match nearest(name, COMMANDS.iter().chain(WITH_ARGUMENTS).copied()) {
+    if WITH_ARGUMENTS.binary_search(&name).is_ok() {
+        return match arguments {
+            None | Some("") => {
+                refuse(format!("%{name}% needs to be told of what"), format!("write %{name}(...)%"))
+            }
+            Some(arguments) => required(name, arguments),
+        };
+    }
+    if let Some((_, words)) = OPTIONAL.iter().find(|(command, _)| *command == name) {
+        let first = arguments.map(|arguments| arguments.split(':').next().unwrap_or_default());
+        if first.is_none_or(|first| words.is_empty() || words.contains(&first)) {
+            return Ok(());
+        }
+        return refuse(
+            format!("Envoy does not know this argument of %{name}%"),
+            format!("it is one of {}", words.join(", ")),
+        );
+    }
+    if PLAIN.binary_search(&name).is_err() {
+        let hint = match nearest(name, PLAIN.iter().chain(WITH_ARGUMENTS).copied()) {
             Some(known) => format!("did you mean %{known}%?"),
             None => "write %% for a percent sign".to_owned(),
         };
         return refuse(format!("Envoy has no command %{name}%"), hint);
     }
-    if wants_arguments && arguments.is_none_or(str::is_empty) {
-        return refuse(format!("%{name}% needs to be told of what"), format!("write %{name}(...)%"));
-    }
-    if name.starts_with("REQ") && arguments.is_some_and(|arguments| arguments.matches('?').count() > 1) {
-        return refuse(format!("%{name}% takes one alternative at most"), "keep one ?");
+    if arguments.is_some() {
+        return refuse(format!("%{name}% takes no arguments"), format!("write %{name}%"));
     }
     Ok(())
 }
+
+/// Arguments of the commands that need them.
+fn required(name: &str, arguments: &str) -> Result<(), Refusal> {
+    let mut parts = arguments.split(':');
+    match name {
+        "REQ" | "RESP" | "TRAILER" if arguments.matches('?').count() > 1 => {
+            refuse(format!("%{name}% takes one alternative at most"), "keep one ?")
+        }
+        "FILTER_STATE" | "UPSTREAM_FILTER_STATE"
+            if parts.nth(1).is_some_and(|how| !["PLAIN", "TYPED", "FIELD"].contains(&how)) =>
+        {
+            refuse(format!("Envoy does not know this form of %{name}%"), "it is one of PLAIN, TYPED, FIELD")
+        }
+        "COMMON_DURATION" if !(2..=3).contains(&parts.count()) => refuse(
+            format!("%{name}% needs two points in time"),
+            "write %COMMON_DURATION(DS_RX_BEG:DS_TX_END)%",
+        ),
+        // An expression with a mistake would cost the whole listener.
+        "CEL" => {
+            refuse("expressions of CEL cannot be checked before Envoy reads them", "use the other commands")
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Commands that take a length.
+const WITH_LENGTH: [&str; 13] = [
+    "DYNAMIC_METADATA",
+    "ENVIRONMENT",
+    "FILTER_STATE",
+    "PATH",
+    "QUERY_PARAM",
+    "QUERY_PARAMS",
+    "REQ",
+    "REQUEST_HEADER",
+    "RESP",
+    "RESPONSE_HEADER",
+    "RESPONSE_TRAILER",
+    "TRAILER",
+    "UPSTREAM_FILTER_STATE",
+];
+
+/// Commands that may have arguments, with the words that the first of them can be; none: any text.
+const OPTIONAL: [(&str, &[&str]); 19] = [
+    ("DOWNSTREAM_DIRECT_LOCAL_ADDRESS_WITHOUT_PORT", &[]),
+    ("DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT", &[]),
+    ("DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT", &[]),
+    ("DOWNSTREAM_PEER_CERT_V_END", &[]),
+    ("DOWNSTREAM_PEER_CERT_V_START", &[]),
+    ("DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT", &[]),
+    ("EMIT_TIME", &[]),
+    ("EMIT_TIME_LOCAL", &[]),
+    ("GRPC_STATUS", &["CAMEL_STRING", "SNAKE_STRING", "NUMBER"]),
+    ("PATH", &["WQ", "NQ"]),
+    ("QUERY_PARAMS", &["ORIG", "DECODED"]),
+    ("REQUESTED_SERVER_NAME", &["SNI_ONLY", "SNI_FIRST", "HOST_FIRST"]),
+    ("RESPONSE_CODE_DETAILS", &[]),
+    ("START_TIME", &[]),
+    ("START_TIME_LOCAL", &[]),
+    ("UPSTREAM_LOCAL_ADDRESS_WITHOUT_PORT", &[]),
+    ("UPSTREAM_PEER_CERT_V_END", &[]),
+    ("UPSTREAM_PEER_CERT_V_START", &[]),
+    ("UPSTREAM_REMOTE_ADDRESS_WITHOUT_PORT", &[]),
+];
 
 /// Commands that need arguments, sorted. From Envoy 1.40.
 #[rustfmt::skip]
@@ -78,9 +168,9 @@ const WITH_ARGUMENTS: &[&str] = &[
     "UPSTREAM_FILTER_STATE", "UPSTREAM_METADATA",
 ];
 
-/// The other commands, sorted. From Envoy 1.40.
+/// All other commands, and those that may have arguments, sorted. From Envoy 1.40.
 #[rustfmt::skip]
-const COMMANDS: &[&str] = &[
+const PLAIN: &[&str] = &[
     "ACCESS_LOG_TYPE", "BYTES_RECEIVED", "BYTES_RETRANSMITTED", "BYTES_SENT", "CONNECTION_ID",
     "CONNECTION_TERMINATION_DETAILS", "CUSTOM_FLAGS", "DOWNSTREAM_CX_RTT",
     "DOWNSTREAM_DECOMPRESSED_HEADER_BYTES_RECEIVED", "DOWNSTREAM_DECOMPRESSED_HEADER_BYTES_SENT",
@@ -139,6 +229,8 @@ mod tests {
             "%PROTOCOL%",
             "%REQ(X-A?:path):12% %START_TIME(%Y/%m)%",
             "%RESPONSE_CODE%%%",
+            "%GRPC_STATUS(NUMBER)%%PATH(WQ:ORIG)%",
+            "%DYNAMIC_METADATA(a:b)%%FILTER_STATE(a:PLAIN)%%COMMON_DURATION(DS_RX_BEG:DS_TX_END)%",
         ] {
             assert_eq!(check(text), Ok(()), "{text}");
         }
@@ -146,9 +238,25 @@ mod tests {
 
     #[test]
     fn formatter_refuses_what_envoy_refuses() {
-        for text in
-            ["100%", "%", "50% off", "%FOO%", "%REQ%", "%REQ()%", "%REQ(a?b?c)%", "%protocol%", "%PROTOCOL"]
-        {
+        for text in [
+            "100%",
+            "%",
+            "50% off",
+            "%FOO%",
+            "%REQ%",
+            "%REQ()%",
+            "%REQ(a?b?c)%",
+            "%REQ(a",
+            "%REQ(a):%",
+            "%protocol%",
+            "%PROTOCOL",
+            "%PROTOCOL(x)%",
+            "%PROTOCOL:5%",
+            "%GRPC_STATUS(x)%",
+            "%FILTER_STATE(a:FOO)%",
+            "%COMMON_DURATION(a)%",
+            "%CEL(a)%",
+        ] {
             assert!(check(text).is_err(), "{text}");
         }
         assert_eq!(check("%PROTOCOLL%").unwrap_err().hint, "did you mean %PROTOCOL%?");
@@ -156,6 +264,6 @@ mod tests {
 
     #[test]
     fn command_tables_are_sorted() {
-        assert!(COMMANDS.is_sorted() && WITH_ARGUMENTS.is_sorted());
+        assert!(PLAIN.is_sorted() && WITH_ARGUMENTS.is_sorted());
     }
 }

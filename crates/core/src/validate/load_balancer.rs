@@ -35,7 +35,7 @@ pub(super) fn load_balancer(v: &mut Validator<'_, '_>, config: &LoadBalancerConf
 }
 
 fn ring_sizes(v: &mut Validator<'_, '_>, ring: &RingHashConfig, at: &Trail<'_>) {
-    v.within(&at.field("minimumRingSize"), ring.minimum_ring_size, 1, MAX_RING);
+    v.within(&at.field("minimumRingSize"), ring.minimum_ring_size, 0, MAX_RING);
     v.within(&at.field("maximumRingSize"), ring.maximum_ring_size, 1, MAX_RING);
     let least = ring.minimum_ring_size.unwrap_or(DEFAULT_MIN_RING);
     let most = ring.maximum_ring_size.unwrap_or(MAX_RING);

@@ -5,8 +5,8 @@ use crate::path::Trail;
 use crate::resources::tls::{ProtocolVersion, SslConfig, SslFiles, SslParameters, UpstreamSslConfig};
 use crate::suggest::nearest;
 
-/// Cipher suites of TLS 1.2 and below that BoringSSL knows.
-const CIPHERS: [&str; 22] = [
+/// Cipher suites of TLS 1.2 and below that Envoy knows.
+const CIPHERS: [&str; 21] = [
     "ECDHE-ECDSA-AES128-GCM-SHA256",
     "ECDHE-RSA-AES128-GCM-SHA256",
     "ECDHE-ECDSA-AES256-GCM-SHA384",
@@ -28,21 +28,18 @@ const CIPHERS: [&str; 22] = [
     "PSK-AES128-CBC-SHA",
     "PSK-AES256-CBC-SHA",
     "DES-CBC3-SHA",
-    "ALL",
 ];
 
-/// Curves and key exchanges that BoringSSL knows.
-const CURVES: [&str; 9] = [
-    "X25519",
-    "P-224",
-    "P-256",
-    "P-384",
-    "P-521",
-    "prime256v1",
-    "X25519MLKEM768",
-    "X25519Kyber768Draft00",
-    "MLKEM1024",
+/// Words for several suites at once; `+` joins them.
+#[rustfmt::skip]
+const CIPHER_WORDS: [&str; 25] = [
+    "ALL", "HIGH", "FIPS", "kRSA", "kECDHE", "kEECDH", "kPSK", "aRSA", "aECDSA", "aPSK", "ECDHE", "EECDH", "ECDSA", "RSA",
+    "PSK", "AES", "AES128", "AES256", "AESGCM", "CHACHA20", "3DES", "SHA", "SHA1", "TLSv1", "TLSv1.2",
 ];
+
+/// Curves and key exchanges that Envoy knows.
+const CURVES: [&str; 9] =
+    ["X25519", "x25519", "P-256", "P-384", "P-521", "prime256v1", "secp384r1", "secp521r1", "X25519MLKEM768"];
 
 pub(super) fn downstream(v: &mut Validator<'_, '_>, config: &SslConfig, at: &Trail<'_>) {
     let choices = [("secretRef", config.secret_ref.is_some()), ("sslFiles", config.ssl_files.is_some())];
@@ -60,7 +57,9 @@ pub(super) fn downstream(v: &mut Validator<'_, '_>, config: &SslConfig, at: &Tra
         server_name(v, name, &at.field("sniDomains").index(index));
     }
     alpn(v, &config.alpn_protocols, &at.field("alpnProtocols"));
-    alternative_names(v, &config.verify_subject_alt_name, &at.field("verifySubjectAltName"));
+    let root = config.secret_ref.is_some()
+        || config.ssl_files.as_ref().is_some_and(|files| is_set(files.root_ca.as_ref()));
+    alternative_names(v, &config.verify_subject_alt_name, root, &at.field("verifySubjectAltName"));
     if let Some(each) = &config.parameters {
         parameters(v, each, &at.field("parameters"));
     }
@@ -80,7 +79,9 @@ pub(super) fn upstream(v: &mut Validator<'_, '_>, config: &UpstreamSslConfig, at
         v.error(&at.field("sni"), "longer than the 255 bytes that a server name has");
     }
     alpn(v, &config.alpn_protocols, &at.field("alpnProtocols"));
-    alternative_names(v, &config.verify_subject_alt_name, &at.field("verifySubjectAltName"));
+    let root = config.secret_ref.is_some()
+        || config.ssl_files.as_ref().is_some_and(|files| is_set(files.root_ca.as_ref()));
+    alternative_names(v, &config.verify_subject_alt_name, root, &at.field("verifySubjectAltName"));
     if let Some(each) = &config.parameters {
         parameters(v, each, &at.field("parameters"));
     }
@@ -117,11 +118,19 @@ fn alpn(v: &mut Validator<'_, '_>, protocols: &[String], at: &Trail<'_>) {
     }
 }
 
-fn alternative_names(v: &mut Validator<'_, '_>, names: &[String], at: &Trail<'_>) {
+/// Names are worth nothing in a certificate that anybody may have signed; Envoy refuses that.
+fn alternative_names(v: &mut Validator<'_, '_>, names: &[String], root: bool, at: &Trail<'_>) {
     for (index, name) in names.iter().enumerate() {
         if name.is_empty() {
             v.error(&at.index(index), "the name to verify is empty");
         }
+    }
+    if !names.is_empty() && !root {
+        v.missing(
+            at,
+            "names are verified only beside a root certificate",
+            "write rootCa under sslFiles, or use a secret",
+        );
     }
 }
 
@@ -138,13 +147,17 @@ fn parameters(v: &mut Validator<'_, '_>, parameters: &SslParameters, at: &Trail<
     }
     for (index, suite) in parameters.cipher_suites.iter().enumerate() {
         // `[A|B]`: suites of equal preference.
-        for name in suite.trim_matches(['[', ']']).split('|') {
+        for name in suite.trim_matches(['[', ']']).split('|').filter(|name| !are_words(name)) {
             known(v, name, &CIPHERS, &at.field("cipherSuites").index(index));
         }
     }
     for (index, curve) in parameters.ecdh_curves.iter().enumerate() {
         known(v, curve, &CURVES, &at.field("ecdhCurves").index(index));
     }
+}
+
+fn are_words(suites: &str) -> bool {
+    suites.split('+').all(|word| CIPHER_WORDS.contains(&word))
 }
 
 fn known(v: &mut Validator<'_, '_>, name: &str, all: &[&'static str], at: &Trail<'_>) {
