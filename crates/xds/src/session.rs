@@ -137,8 +137,7 @@ impl<R: Request> Session<R> {
                 Event::Request(None) => return Ok(None),
                 Event::Request(Some(request)) => self.take(request)?,
                 Event::Snapshot => self.advance(),
-                Event::Open => self.open_gate(),
-                Event::Timer => {}
+                Event::Open | Event::Timer => {}
             }
         }
     }
@@ -153,11 +152,25 @@ impl<R: Request> Session<R> {
         Some(response)
     }
 
+    /// Nothing is read before the gate is open: what a client brings along from an earlier stream can only
+    /// be compared with a snapshot that is there.
+    async fn gate(&mut self) -> Option<Event<R>> {
+        if *self.open.borrow_and_update() {
+            return None;
+        }
+        tokio::select! {
+            () = self.context.shutdown.cancelled() => Some(Event::Shutdown),
+            () = at(self.context.until) => Some(Event::Expired),
+            _ = self.open.changed() => Some(Event::Open),
+        }
+    }
+
     async fn event(&mut self) -> Result<Event<R>, Status> {
+        if let Some(event) = self.gate().await {
+            return Ok(event);
+        }
         let deadline = self.connected.as_ref().and_then(|connected| connected.stream.next_deadline());
         let snapshots = self.connected.as_mut().map(|connected| &mut connected.snapshots);
-        let is_open = *self.open.borrow();
-        let waits_for_open = !is_open && snapshots.is_some();
         let changed = async {
             // The sender cannot go while there is a receiver; if it did, there is nothing to come.
             let changed = match snapshots {
@@ -173,7 +186,6 @@ impl<R: Request> Session<R> {
             () = self.context.shutdown.cancelled() => Ok(Event::Shutdown),
             () = at(self.context.until) => Ok(Event::Expired),
             () = changed => Ok(Event::Snapshot),
-            _ = self.open.changed(), if waits_for_open => Ok(Event::Open),
             request = self.requests.message() => request.map(Event::Request),
             () = at(deadline) => Ok(Event::Timer),
         }
@@ -232,9 +244,7 @@ impl<R: Request> Session<R> {
         };
         info!(node = node.id, fleet, remote = context.remote, protocol = ?R::PROTOCOL, "node connected");
         self.connected = Some(connected);
-        if *self.open.borrow() {
-            self.open_gate();
-        }
+        self.open_gate();
         Ok(())
     }
 
