@@ -6,6 +6,8 @@
 
 mod check;
 mod gloo_fields;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -188,47 +190,4 @@ fn integer(schema: &Value) -> Shape {
         _ => (i128::from(i64::MIN), i128::from(i64::MAX)),
     };
     Shape::Integer { min, max }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn message(name: &str) -> &'static Message {
-        Shapes::get().messages.iter().find(|message| message.name == name).unwrap()
-    }
-
-    #[test]
-    fn shapes_follow_the_types() {
-        let gateway = message("Gateway");
-        assert!(gateway.strict);
-        assert_eq!(
-            gateway.field("bindPort").unwrap().1,
-            Shape::Integer { min: 0, max: i128::from(u32::MAX) }
-        );
-        assert_eq!(gateway.field("proxyNames").unwrap().1, Shape::List(Box::new(Shape::Text)));
-        assert_eq!(message("TlsSecret").field("privateKey").unwrap().1, Shape::Secret);
-        assert_eq!(message("RouteOptions").field("timeout").unwrap().1, Shape::Duration);
-        assert_eq!(message("FileSink").field("jsonFormat").unwrap().1, Shape::Map(Box::new(Shape::Any)));
-        assert_eq!(message("Subset").field("values").unwrap().1, Shape::Map(Box::new(Shape::Text)));
-        let Shape::Word(words) = &message("LabelExpression").field("operator").unwrap().1 else {
-            panic!("words")
-        };
-        assert!(words.iter().any(|word| word == "DoubleEquals"));
-        assert!(!message("Metadata").strict);
-    }
-
-    /// A second type of one name would come out as `Name2` and miss its table of Gloo's fields.
-    #[test]
-    fn messages_have_names_of_their_own() {
-        let messages = &Shapes::get().messages;
-        for message in messages {
-            let twin = message.name.trim_end_matches(|c: char| c.is_ascii_digit());
-            assert!(
-                twin == message.name || messages.iter().all(|other| other.name != twin),
-                "{}",
-                message.name
-            );
-        }
-    }
 }

@@ -14,6 +14,9 @@ const METHODS: [&str; 8] = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "
 pub(super) fn health_checks(v: &mut Validator<'_, '_>, upstream: &Upstream, at: &Trail<'_>) {
     for (index, check) in upstream.health_checks.iter().enumerate() {
         let at = at.index(index);
+        if index > 0 {
+            v.error_hint(&at, "Envoy takes one health check for an upstream", "keep one of them");
+        }
         health_check(v, check, &at);
         if check.grpc_health_check.is_some() && upstream.use_http2 != Some(true) {
             let hint = "write useHttp2: true in the upstream";

@@ -53,9 +53,7 @@ pub(super) fn downstream(v: &mut Validator<'_, '_>, config: &SslConfig, at: &Tra
             v.missing(&at.field("sslFiles"), "the certificate is missing", "write tlsCert: and tlsKey:");
         }
     }
-    for (index, name) in config.sni_domains.iter().enumerate() {
-        server_name(v, name, &at.field("sniDomains").index(index));
-    }
+    server_names(v, &config.sni_domains, &at.field("sniDomains"));
     alpn(v, &config.alpn_protocols, &at.field("alpnProtocols"));
     let root = config.secret_ref.is_some()
         || config.ssl_files.as_ref().is_some_and(|files| is_set(files.root_ca.as_ref()));
@@ -97,6 +95,17 @@ fn pair(v: &mut Validator<'_, '_>, files: &SslFiles, at: &Trail<'_>) {
         (true, false) => v.missing(at, "tlsCert has no tlsKey beside it", "write both"),
         (false, true) => v.missing(at, "tlsKey has no tlsCert beside it", "write both"),
         _ => {}
+    }
+}
+
+fn server_names(v: &mut Validator<'_, '_>, names: &[String], at: &Trail<'_>) {
+    for (index, name) in names.iter().enumerate() {
+        let at = at.index(index);
+        server_name(v, name, &at);
+        // Envoy compares names without regard to case, and refuses a listener where one comes twice.
+        if names[..index].iter().any(|before| before.eq_ignore_ascii_case(name)) {
+            v.error_hint(&at, format!("{name:?} is listed twice"), "remove one of them");
+        }
     }
 }
 

@@ -17,6 +17,7 @@ fn check(text: &str) {
                 decode(document, &ObjectKey::new(kind, "n", "a"), &Location::file("a", slice.first_line));
             let refused = decoded.reports.iter().any(|report| report.severity == Severity::Error);
             assert_eq!(decoded.object.is_none(), refused, "{:#?}", decoded.reports);
+            assert!(decoded.reports.iter().all(|report| !report.message.contains("although")), "{document}");
         }
     }
 }
