@@ -3,6 +3,7 @@
 mod bootstrap;
 mod config;
 mod generated;
+mod mistakes;
 mod offline;
 mod process;
 mod support;
