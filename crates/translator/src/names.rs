@@ -18,11 +18,12 @@ pub fn route_configuration(listener: &str) -> String {
     format!("{listener}-routes")
 }
 
-/// The virtual host of a virtual service; of several that share domains, their names joined by `+`.
+/// The virtual host of a virtual service, `<namespace>/<name>`; of several that share domains, their names
+/// joined by `//`. No name holds a `/`, so no two virtual hosts get the same name: Envoy refuses all routes
+/// of a listener where two do.
 pub fn virtual_host<'a>(services: impl IntoIterator<Item = &'a ResourceRef>) -> String {
-    let names: Vec<_> =
-        services.into_iter().map(|name| format!("{}_{}", name.namespace, name.name)).collect();
-    names.join("+")
+    let names: Vec<_> = services.into_iter().map(|name| name.to_string()).collect();
+    names.join("//")
 }
 
 /// The certificate and key of a `Secret` object.
