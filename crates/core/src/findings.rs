@@ -43,6 +43,11 @@ impl<'a> Findings<'a> {
         self.reports.last_mut().expect("pushed above")
     }
 
+    /// Whether the last finding said the same about the same place: once is enough.
+    pub(crate) fn just_said(&self, path: &FieldPath, message: &str) -> bool {
+        self.reports.last().is_some_and(|last| last.path == *path && last.message.starts_with(message))
+    }
+
     fn place(&self, line: u32) -> Location {
         self.location.offset(line.saturating_sub(1))
     }

@@ -143,3 +143,14 @@ fn findings_about_a_key_of_a_store_tell_the_line_of_its_value() {
         Some("gloo/a@7: error: Secret n/a: tls.rootCa: no certificate in PEM in it (line 3 of the value)")
     );
 }
+
+#[test]
+fn blanks_that_are_no_spaces_are_named_once() {
+    let text = "kind: Gateway\nmetadata: {name: g}\nspec:\n  bindPort: 80\n  httpGateway: {}\n  \u{a0}\u{a0}ssl: true\n  \u{a0}options: {}\n";
+    assert_eq!(
+        findings(text),
+        [
+            "a.yaml:6: error: Gateway gloo-system/g: the line is indented with another blank than a space (hint: copied text often holds them; type spaces instead)"
+        ]
+    );
+}

@@ -88,7 +88,9 @@ impl Checker<'_, '_> {
         } else {
             ("unknown field, whose name is no word", "compare the indentation with the lines above")
         };
-        self.findings.error(trail.path(), entry.line, message).hint = Some(hint.to_owned());
+        if !self.findings.just_said(&trail.path(), message) {
+            self.findings.error(trail.path(), entry.line, message).hint = Some(hint.to_owned());
+        }
     }
 
     fn field_hint(&self, written: &str, message: &'static Message) -> String {
