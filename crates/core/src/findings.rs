@@ -10,13 +10,15 @@ pub(crate) struct Findings<'a> {
     key: &'a ObjectKey,
     location: &'a Location,
     reports: Vec<Report>,
-    /// What could not be read and was left out: what depends on it is not reported again.
+    /// What was reported as an error and left out: what depends on it is not reported again.
     dropped: Vec<FieldPath>,
+    /// Gloo's fields that were left out with a warning. The object must do without them.
+    unsupported: Vec<FieldPath>,
 }
 
 impl<'a> Findings<'a> {
     pub(crate) const fn new(key: &'a ObjectKey, location: &'a Location) -> Self {
-        Self { key, location, reports: Vec::new(), dropped: Vec::new() }
+        Self { key, location, reports: Vec::new(), dropped: Vec::new(), unsupported: Vec::new() }
     }
 
     pub(crate) const fn key(&self) -> &'a ObjectKey {
@@ -60,7 +62,19 @@ impl<'a> Findings<'a> {
         }
     }
 
-    /// Notes that the field was left out.
+    /// Notes that a field of Gloo's was left out with a warning.
+    pub(crate) fn skip_field(&mut self, trail: &Trail<'_>) {
+        self.unsupported.push(trail.path());
+    }
+
+    /// Whether a field of the mapping at `path` was left out with a warning.
+    pub(crate) fn skipped_in(&self, path: &FieldPath) -> bool {
+        self.unsupported
+            .iter()
+            .any(|skipped| skipped.0.split_last().is_some_and(|(_, above)| above == path.0))
+    }
+
+    /// Notes that the field was reported as an error and left out.
     pub(crate) fn drop_field(&mut self, trail: &Trail<'_>) {
         self.dropped.push(trail.path());
     }

@@ -81,6 +81,8 @@ fn access_logs(v: &mut Validator<'_, '_>, service: &AccessLoggingService, at: &T
     for (index, log) in service.access_log.iter().enumerate() {
         let at = at.index(index);
         match &log.file_sink {
+            // A log to a kind of sink that is not supported is named already; the gateway works without it.
+            None if v.findings.skipped_in(&at.path()) => {}
             None => v.missing(&at, "the access log goes nowhere", "write fileSink: {path: /dev/stdout}"),
             Some(sink) => file_sink(v, sink, &at.field("fileSink")),
         }

@@ -154,3 +154,25 @@ fn blanks_that_are_no_spaces_are_named_once() {
         ]
     );
 }
+
+#[test]
+fn a_field_that_only_gloo_has_does_not_hide_what_is_missing() {
+    let text = "
+kind: RouteTable
+metadata: {name: t}
+spec: {routes: [{options: {faults: {}}}]}
+---
+kind: Upstream
+metadata: {name: u}
+static: {serviceSpec: {rest: {}}}
+---
+kind: Gateway
+metadata: {name: g}
+bindPort: 80
+httpGateway: {}
+options: {accessLoggingService: {accessLog: [{grpcService: {logName: x}}]}}
+";
+    let decoded = decode_all(text);
+    let used: Vec<_> = decoded.iter().map(|decoded| decoded.object.is_some()).collect();
+    assert_eq!(used, [false, false, true], "{decoded:#?}");
+}

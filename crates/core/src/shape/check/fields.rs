@@ -43,7 +43,11 @@ impl Checker<'_, '_> {
         trail: &Trail<'_>,
     ) {
         let field = trail.field(name);
-        self.findings.drop_field(&field);
+        if standing == Standing::Refused {
+            self.findings.drop_field(&field);
+        } else {
+            self.findings.skip_field(&field);
+        }
         let path = field.path();
         match standing {
             Standing::Without => {
