@@ -61,10 +61,10 @@ impl Catalog {
 
     /// The file or directory cannot be read: what is known of it and below stays.
     pub(crate) fn fail(&mut self, path: &Path, fault: Fault) {
-        if let Some(mut entry) = self.detach(path) {
-            let live = std::mem::take(&mut entry.documents);
-            entry.kept.extend(firsts(live));
-            self.attach(path, entry);
+        let live = |file: &&PathBuf| self.files.get(*file).is_some_and(|entry| !entry.documents.is_empty());
+        let hidden: Vec<_> = self.below(path).filter(live).cloned().collect();
+        for file in &hidden {
+            self.keep(file);
         }
         self.set_faults(&Place::Path(path.to_owned()), vec![fault]);
     }
@@ -169,6 +169,14 @@ impl Catalog {
             live.map(|(shown, document)| duplicate(key, Location::file(shown, document.line), &place));
         let duplicates = duplicates.collect();
         (Some(first), duplicates)
+    }
+
+    /// What the file held is not seen any more: whatever is seen elsewhere goes before it.
+    fn keep(&mut self, file: &Path) {
+        let Some(mut entry) = self.detach(file) else { return };
+        let live = std::mem::take(&mut entry.documents);
+        entry.kept.extend(firsts(live));
+        self.attach(file, entry);
     }
 
     fn attach(&mut self, path: &Path, entry: Entry) {

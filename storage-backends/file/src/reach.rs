@@ -2,7 +2,7 @@
 //! them). The two differ wherever a symbolic link is on the way, and one real path may be reached on
 //! several logical ones. Pure.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 
 /// The directories that are read, and what lies between the root and the files behind links.
@@ -17,7 +17,7 @@ pub(crate) struct Reach {
 #[derive(Debug, Default)]
 struct Relation {
     real: BTreeMap<PathBuf, BTreeSet<PathBuf>>,
-    logical: HashMap<PathBuf, BTreeSet<PathBuf>>,
+    logical: BTreeMap<PathBuf, BTreeSet<PathBuf>>,
 }
 
 impl Reach {
@@ -51,6 +51,16 @@ impl Reach {
         self.has_changed |= self.directories.forget_below(logical) | self.links.forget_below(logical);
     }
 
+    /// The link at the logical path leads to nothing now: what was behind it is not read any more, while the
+    /// way to it still is watched.
+    pub(crate) fn cut_off(&mut self, logical: &Path) {
+        let behind: Vec<_> = self.links.below(logical).filter(|path| *path != logical).cloned().collect();
+        for path in &behind {
+            self.links.forget(path);
+        }
+        self.has_changed |= self.directories.forget_below(logical) || !behind.is_empty();
+    }
+
     /// The logical paths below one, in both senses.
     pub(crate) fn below<'a>(&'a self, logical: &'a Path) -> impl Iterator<Item = &'a PathBuf> {
         self.directories.below(logical).chain(self.links.below(logical))
@@ -69,7 +79,7 @@ impl Reach {
 
     /// The logical paths to look at after an event at a real path, sorted.
     pub(crate) fn affected(&self, event: &Path) -> BTreeSet<PathBuf> {
-        let through = self.links.logical(event).chain(self.directories.logical(event)).cloned();
+        let through = self.links.through(event).chain(self.directories.through(event)).cloned();
         let within = event.parent().zip(event.file_name()).into_iter();
         let within =
             within.flat_map(|(parent, name)| self.directories.logical(parent).map(move |at| at.join(name)));
@@ -123,6 +133,12 @@ impl Relation {
     fn logical(&self, real: &Path) -> impl Iterator<Item = &PathBuf> {
         self.logical.get(real).into_iter().flatten()
     }
+
+    /// The logical paths whose way leads through the real one, or to something below it.
+    fn through<'a>(&'a self, real: &'a Path) -> impl Iterator<Item = &'a PathBuf> {
+        let from_here = self.logical.range(real.to_owned()..);
+        from_here.take_while(move |(path, _)| path.starts_with(real)).flat_map(|(_, logical)| logical)
+    }
 }
 
 #[cfg(test)]
@@ -152,6 +168,11 @@ mod tests {
     fn a_swapped_link_affects_everything_behind_it() {
         let affected = reach().affected(Path::new("/root/..data"));
         assert_eq!(affected, paths(&["/root/..data", "/root/a.yaml", "/root/b.yaml"]));
+    }
+
+    #[test]
+    fn a_moved_directory_affects_every_link_that_leads_into_it() {
+        assert!(reach().affected(Path::new("/srv")).contains(Path::new("/root/current")));
     }
 
     #[test]

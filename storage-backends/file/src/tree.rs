@@ -189,7 +189,7 @@ impl Tree {
         let real = match self.follow(logical, at) {
             Ok(real) => real,
             Err(error) => {
-                self.unreachable(logical, at, &error);
+                self.cut_off(logical, at, &error);
                 return Ok(());
             }
         };
@@ -200,10 +200,16 @@ impl Tree {
             }
             Ok(_) => self.enter_file(logical, &real, mode),
             Err(error) => {
-                self.unreachable(logical, at, &error);
+                self.cut_off(logical, at, &error);
                 Ok(())
             }
         }
+    }
+
+    /// There is no way to it any more.
+    fn cut_off(&mut self, logical: &Path, at: &Path, error: &io::Error) {
+        self.reach.cut_off(logical);
+        self.unreachable(logical, at, error);
     }
 
     fn enter_file(&mut self, logical: &Path, real: &Path, mode: Mode) -> Result<(), StoreError> {
@@ -271,13 +277,18 @@ impl Tree {
 
     /// The path and everything below it is known to be gone, or does not count.
     fn forget(&mut self, logical: &Path) {
+        self.unlearn(logical);
+        self.failed.retain(|failed| !failed.starts_with(logical));
+        self.reach.forget(logical);
+        self.catalog.remove(logical);
+    }
+
+    /// What is at or below the path is read anew when it can be.
+    fn unlearn(&mut self, logical: &Path) {
         let files: Vec<_> = below(&self.files, logical).cloned().collect();
         for file in &files {
             self.files.remove(file);
         }
-        self.failed.retain(|failed| !failed.starts_with(logical));
-        self.reach.forget(logical);
-        self.catalog.remove(logical);
     }
 
     /// Whatever is here now, it is no file.

@@ -120,6 +120,16 @@ fn a_document_that_is_there_goes_before_one_that_is_kept() {
 }
 
 #[test]
+fn what_an_unreadable_directory_held_gives_way_to_what_is_seen_elsewhere() {
+    let mut catalog = Told::default();
+    catalog.put("d/one", "x=old y=old");
+    catalog.put("e", "x=new");
+    assert_eq!(catalog.fail("d"), ["x=new"]);
+    assert_eq!(catalog.faults(), 1);
+    assert_eq!(catalog.remove("d"), ["-y"]);
+}
+
+#[test]
 fn a_directory_takes_everything_below_it_along_and_nothing_else() {
     let mut catalog = Told::default();
     catalog.put("d/one", "a=1");

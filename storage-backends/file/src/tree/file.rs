@@ -75,7 +75,7 @@ impl Tree {
     fn fail(&mut self, logical: &Path, kind: FaultKind, message: &str, hint: &str) {
         let fault = Fault::new(kind, Location::file(self.shown(logical), 1), message).hint(hint);
         self.catalog.fail(logical, fault);
-        self.files.remove(logical);
+        self.unlearn(logical);
         self.failed.insert(logical.to_owned());
     }
 }

@@ -97,6 +97,34 @@ async fn what_a_dangling_link_leads_to_is_seen_when_it_comes() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_lies_behind_a_link_that_leads_there_no_more_is_not_read() {
+    let files = Files::new();
+    fs::create_dir_all(files.aside("team/sub")).expect("create");
+    symlink(files.aside("team"), files.at("hop")).expect("link");
+    symlink("hop", files.at("team")).expect("link");
+    let mut follower = files.follow().await;
+    fs::remove_file(files.at("hop")).expect("remove");
+    fs::write(files.aside("team/sub/a.yaml"), service("a", "1")).expect("write");
+    settle(&files, &mut follower).await;
+    assert_eq!(told_of(&follower, "a"), []);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_link_whose_targets_directory_moves_is_looked_at_again() {
+    let files = Files::new();
+    files.save(".versions/one/deep/a.yaml", service("a", "old"));
+    files.save(".versions/two/deep/a.yaml", service("a", "new"));
+    symlink(".versions/one/deep/a.yaml", files.at("a.yaml")).expect("link");
+    symlink(".versions", files.at("versions")).expect("link");
+    let mut follower = files.follow().await;
+    let (one, two) = (files.at(".versions/one"), files.at(".versions/two"));
+    renameat_with(CWD, &one, CWD, &two, RenameFlags::EXCHANGE).expect("exchange");
+    follower.until_note(&key("a"), "new").await;
+    settle(&files, &mut follower).await;
+    assert!(follower.has_note(&key("a"), "new"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn links_that_lead_back_are_not_followed_for_ever() {
     let files = Files::new();
     files.save("sub/a.yaml", service("a", "1"));

@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 
-use biplane_store::{Revision, StoredObject};
+use biplane_store::{Fault, FaultKind, Revision, StoredObject};
 
 use crate::harness::{Files, documents, open, settle};
 
@@ -84,8 +84,15 @@ async fn after_any_edits_the_watch_has_told_what_a_fresh_reader_finds() {
                 |object: &StoredObject| follower.faults.iter().any(|fault| fault.may_hide(&object.location));
             let told = follower.objects.values().filter(|object| !hidden(object)).cloned();
             let found = fresh.items.into_iter().filter(|object| !hidden(object));
+            // So do the faults below it.
+            let cut_off: Vec<_> =
+                follower.faults.iter().filter(|fault| fault.kind == FaultKind::Unreadable).collect();
+            let is_fresh = |fault: &&Fault| !cut_off.iter().any(|cut| cut.may_hide(&fault.location));
+            let told_faults = follower.faults.iter().filter(is_fresh);
+            let faults_are_equal = told_faults.eq(fresh.faults.iter().filter(is_fresh));
             let context = format!("seed {seed}, round {round}, faults {:?}", follower.faults);
             assert_eq!(without_revisions(told), without_revisions(found), "{context}");
+            assert!(faults_are_equal, "{context} and {:?}", fresh.faults);
         }
     }
 }
