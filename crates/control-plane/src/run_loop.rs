@@ -62,7 +62,10 @@ pub(crate) async fn run(
                 None => std::future::pending().await,
             }
         };
+        // Shutdown first: on it the driver goes too, and its going is not to be taken for a fault.
         tokio::select! {
+            biased;
+            () = shutdown.cancelled() => return Ok(()),
             event = events.recv() => {
                 let Some(event) = event else { anyhow::bail!("the store's driver has gone") };
                 pulse.begin();
@@ -72,7 +75,6 @@ pub(crate) async fn run(
                 pulse.begin();
                 engine.lock().on_deadline(Instant::now());
             }
-            () = shutdown.cancelled() => return Ok(()),
         }
         pulse.end();
         let edition = engine.lock().edition();

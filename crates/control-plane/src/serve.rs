@@ -12,7 +12,7 @@ use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::engine::Engine;
 use crate::hold::Holds;
@@ -113,7 +113,10 @@ impl Server {
     }
 
     fn open_snapshots(&self, store: &str) -> anyhow::Result<Option<SnapshotDirectory>> {
-        let Some(path) = &self.settings.state_dir else { return Ok(None) };
+        let Some(path) = &self.settings.state_dir else {
+            warn!("no state directory: after a restart nothing is served until the store has been read");
+            return Ok(None);
+        };
         let key = self.settings.snapshot_key_file.as_deref();
         let directory = SnapshotDirectory::open(path, store, key);
         directory.map(Some).context("the directory for the last good configuration cannot be used")
@@ -130,8 +133,9 @@ async fn listen(what: &str, address: SocketAddr) -> anyhow::Result<TcpListener> 
 
 async fn follow(driver: Driver, shutdown: CancellationToken) -> anyhow::Result<()> {
     tokio::select! {
-        () = driver.run() => anyhow::bail!("the driver of the store ended"),
+        biased;
         () = shutdown.cancelled() => Ok(()),
+        () = driver.run() => anyhow::bail!("the driver of the store ended"),
     }
 }
 

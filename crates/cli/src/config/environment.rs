@@ -13,11 +13,19 @@ const OTHERS: [&str; 4] = ["BIPLANE_CONFIG", "BIPLANE_ENVOY", "BIPLANE_BIN", "BI
 /// The variable that everything built on `tracing` reads; `BIPLANE_LOG` goes before it.
 const RUST_LOG: &str = "RUST_LOG";
 
+/// Where systemd says that a service with `StateDirectory=` may keep its state; several are separated by
+/// colons. `BIPLANE_STATE_DIR` goes before it.
+const STATE_DIRECTORY: &str = "STATE_DIRECTORY";
+
 /// Reads the variables; an empty one counts as not set.
 pub(super) fn read(variables: &BTreeMap<String, String>, problems: &mut Vec<Problem>) -> Layer {
     let mut layer = Layer::new("environment");
     if let Some(filter) = variables.get(RUST_LOG).filter(|filter| !filter.is_empty()) {
         layer.set("log", filter, RUST_LOG);
+    }
+    let state = variables.get(STATE_DIRECTORY).and_then(|directories| directories.split(':').next());
+    if let Some(directory) = state.filter(|directory| !directory.is_empty()) {
+        layer.set("stateDir", directory, STATE_DIRECTORY);
     }
     let ours = variables.iter().filter(|(name, _)| name.starts_with(PREFIX));
     for (name, value) in ours.filter(|(name, value)| !OTHERS.contains(&name.as_str()) && !value.is_empty()) {

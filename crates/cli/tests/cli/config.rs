@@ -35,6 +35,16 @@ fn a_layer_that_says_nothing_about_a_setting_leaves_it() {
 }
 
 #[test]
+fn state_directory_of_the_service_manager_counts_unless_a_setting_names_another() {
+    let place = Place::new();
+    let both = [("STATE_DIRECTORY", "/var/lib/biplane:/var/lib/other"), ("BIPLANE_STATE_DIR", "/srv")];
+    let given = json!({ "value": "/var/lib/biplane", "origin": "STATE_DIRECTORY" });
+    assert_eq!(origins(&place, &both[..1], &[], "stateDir"), given);
+    let set = json!({ "value": "/srv", "origin": "BIPLANE_STATE_DIR" });
+    assert_eq!(origins(&place, &both, &[], "stateDir"), set);
+}
+
+#[test]
 fn rust_log_is_honoured_and_biplane_log_goes_before_it() {
     let place = Place::new();
     let both = [("RUST_LOG", "debug"), ("BIPLANE_LOG", "warn")];

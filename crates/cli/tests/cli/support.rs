@@ -47,7 +47,11 @@ impl Place {
     /// The binary, ready to run here.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_biplane"));
-        command.args(arguments).current_dir(self.directory.path()).env_remove("RUST_LOG");
+        command
+            .args(arguments)
+            .current_dir(self.directory.path())
+            .env_remove("RUST_LOG")
+            .env_remove("STATE_DIRECTORY");
         for (name, _) in
             std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("BIPLANE_"))
         {
