@@ -36,12 +36,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_lock_of_a_worktree_is_where_its_git_file_says() {
+    fn the_lock_of_a_submodule_is_where_its_git_file_says() {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let inside = directory.path().join("etc/resources");
         std::fs::create_dir_all(&inside).expect("create");
-        std::fs::write(directory.path().join(".git"), "gitdir: /repo/.git/worktrees/w\n").expect("write");
-        assert_eq!(lock_file(&inside), Some(PathBuf::from("/repo/.git/worktrees/w/index.lock")));
+        std::fs::write(directory.path().join(".git"), "gitdir: /repo/.git/modules/w\n").expect("write");
+        assert_eq!(lock_file(&inside), Some(PathBuf::from("/repo/.git/modules/w/index.lock")));
     }
 
     #[test]

@@ -151,44 +151,44 @@ mod tests {
 
     fn reach() -> Reach {
         let mut reach = Reach::default();
-        reach.set_directory(Path::new("/root"), Path::new("/root"));
-        reach.set_directory(Path::new("/root/current"), Path::new("/srv/release-1"));
-        reach.add_link(Path::new("/root/current"), Path::new("/root/current"));
-        reach.add_link(Path::new("/root/a.yaml"), Path::new("/root/..data"));
-        reach.add_link(Path::new("/root/b.yaml"), Path::new("/root/..data"));
+        reach.set_directory(Path::new("/tree"), Path::new("/tree"));
+        reach.set_directory(Path::new("/tree/current"), Path::new("/srv/release-1"));
+        reach.add_link(Path::new("/tree/current"), Path::new("/tree/current"));
+        reach.add_link(Path::new("/tree/a.yaml"), Path::new("/tree/..data"));
+        reach.add_link(Path::new("/tree/b.yaml"), Path::new("/tree/..data"));
         reach
     }
 
     #[test]
     fn an_event_in_a_directory_is_seen_on_every_logical_path_to_it() {
-        assert_eq!(reach().affected(Path::new("/srv/release-1/x.yaml")), paths(&["/root/current/x.yaml"]));
+        assert_eq!(reach().affected(Path::new("/srv/release-1/x.yaml")), paths(&["/tree/current/x.yaml"]));
     }
 
     #[test]
     fn a_swapped_link_affects_everything_behind_it() {
-        let affected = reach().affected(Path::new("/root/..data"));
-        assert_eq!(affected, paths(&["/root/..data", "/root/a.yaml", "/root/b.yaml"]));
+        let affected = reach().affected(Path::new("/tree/..data"));
+        assert_eq!(affected, paths(&["/tree/..data", "/tree/a.yaml", "/tree/b.yaml"]));
     }
 
     #[test]
     fn a_moved_directory_affects_every_link_that_leads_into_it() {
-        assert!(reach().affected(Path::new("/srv")).contains(Path::new("/root/current")));
+        assert!(reach().affected(Path::new("/srv")).contains(Path::new("/tree/current")));
     }
 
     #[test]
     fn what_is_forgotten_is_neither_watched_nor_known() {
         let mut reach = reach();
-        reach.forget(Path::new("/root/current"));
-        reach.forget(Path::new("/root/a.yaml"));
-        reach.forget(Path::new("/root/b.yaml"));
-        assert_eq!(reach.watched(), paths(&["/root"]));
+        reach.forget(Path::new("/tree/current"));
+        reach.forget(Path::new("/tree/a.yaml"));
+        reach.forget(Path::new("/tree/b.yaml"));
+        assert_eq!(reach.watched(), paths(&["/tree"]));
         assert_eq!(reach.known().len(), 1);
     }
 
     #[test]
     fn a_link_to_an_ancestor_leads_back() {
         let reach = reach();
-        assert!(reach.leads_back(Path::new("/root/current/loop"), Path::new("/srv/release-1")));
-        assert!(!reach.leads_back(Path::new("/root/other"), Path::new("/srv/release-1")));
+        assert!(reach.leads_back(Path::new("/tree/current/loop"), Path::new("/srv/release-1")));
+        assert!(!reach.leads_back(Path::new("/tree/other"), Path::new("/srv/release-1")));
     }
 }
