@@ -13,6 +13,12 @@ const WINDOW: (u32, u32) = (65_535, 2_147_483_647);
 const MAX_PIPE: usize = 108;
 
 pub(super) fn upstream(v: &mut Validator<'_, '_>, upstream: &Upstream, at: &Trail<'_>) {
+    if v.findings.key().namespace.contains('_') {
+        // Gloo's cluster names join name and namespace by `_`: a_b in c and a in b_c would be one cluster.
+        let message =
+            "an upstream's namespace must not contain _: its cluster could not be told from another's";
+        v.error_hint(at, message, "move the upstream to a namespace without _");
+    }
     v.exactly_one(
         at,
         "the upstream's type",

@@ -176,3 +176,14 @@ options: {accessLoggingService: {accessLog: [{grpcService: {logName: x}}]}}
     let used: Vec<_> = decoded.iter().map(|decoded| decoded.object.is_some()).collect();
     assert_eq!(used, [false, false, true], "{decoded:#?}");
 }
+
+#[test]
+fn upstream_whose_cluster_could_be_taken_for_another_is_refused() {
+    let text = "kind: Upstream\nmetadata: {name: a, namespace: b_c}\nstatic: {hosts: [{addr: 10.0.0.1, port: 80}]}\n";
+    let found = findings(text);
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert!(
+        found[0].starts_with("a.yaml:1: error: Upstream b_c/a: an upstream's namespace must not contain _"),
+        "{found:#?}"
+    );
+}
