@@ -1,1 +1,40 @@
-//! End-to-end tests.
+//! End-to-end tests: Biplane as built, a real Envoy, and requests through it. One module a subject.
+//!
+//! They need the binary (`cargo build`) and Envoy (`cargo xtask tools`); `cargo xtask test` does both.
+#![forbid(unsafe_code)]
+
+mod access_log;
+mod addresses;
+mod answers;
+mod balancing;
+mod certificates;
+mod conflicts;
+mod connect;
+mod cross_origin;
+mod delegation;
+mod deletions;
+mod destinations;
+mod edits;
+mod endpoints;
+mod envoy_restarts;
+mod examples;
+mod fleets;
+mod goldens;
+mod harness;
+mod headers;
+mod health;
+mod hosts;
+mod limits;
+mod matchers;
+mod missing;
+mod mutual_tls;
+mod option_objects;
+mod protocols;
+mod restarts;
+mod retries;
+mod rewrites;
+mod stores;
+mod swaps;
+mod timeouts;
+mod upstream_protocols;
+mod upstream_tls;
