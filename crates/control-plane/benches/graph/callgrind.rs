@@ -1,7 +1,7 @@
 //! Runs this program under valgrind and reads what callgrind has counted.
 //!
-//! Counting is on only inside functions whose names hold [`COUNTED`], and each return from one of them writes
-//! a file of its own: `out.1` for the first, and so on. No file can be mistaken for another's, because
+//! Calling a counted function sets the counters to zero, and its return writes them to a file of its own: `out.1`
+//! for the first, and so on. No file can be mistaken for another's, because
 //! [`measure::run`](crate::measure::run) calls them in a fixed order.
 
 use std::env;
@@ -11,8 +11,8 @@ use std::process::{Command, Stdio};
 
 use crate::world::Change;
 
-/// What the names of counted functions hold.
-const COUNTED: &str = "counted_";
+/// The counted functions, in two spellings: of two options with one spelling callgrind obeys only one.
+const COUNTED: [&str; 2] = ["*counted_*", "graph::measure::counted_*"];
 
 /// Instructions, for one size.
 #[derive(Debug)]
@@ -29,12 +29,11 @@ pub(crate) struct Counts {
 pub(crate) fn count(argument: &str, routes: usize) -> Counts {
     let directory = tempfile::tempdir().expect("the temporary directory is writable");
     let out = directory.path().join("out");
-    let pattern = format!("*{COUNTED}*");
     let mut valgrind = Command::new("valgrind");
     valgrind
-        .args(["--quiet", "--tool=callgrind", "--collect-atstart=no"])
-        .arg(format!("--toggle-collect={pattern}"))
-        .arg(format!("--dump-after={pattern}"))
+        .args(["--quiet", "--tool=callgrind"])
+        .arg(format!("--zero-before={}", COUNTED[0]))
+        .arg(format!("--dump-after={}", COUNTED[1]))
         .arg(format!("--callgrind-out-file={}", out.display()))
         .arg(env::current_exe().expect("a program is a file"))
         .args([argument, &routes.to_string()])
