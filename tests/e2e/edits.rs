@@ -73,6 +73,19 @@ async fn bad_edit_changes_nothing_and_status_says_file_and_line() {
 }
 
 #[tokio::test]
+async fn bad_object_at_the_first_start_costs_only_itself() {
+    let bad = service_at("bad", "bad.example.com", "- { matchers: [{ regex: '(' }], routeAction: {} }");
+    let site = Site::start(&[bad, answering("good")]).await;
+    assert_eq!(site.get("/").await.text(), "good");
+    status::until_report(&site.biplane, "VirtualService gloo-system/bad", "regex").await;
+    let admin = site.biplane.admin().to_string();
+    assert_eq!(biplane_testkit::biplane::run(["status", "--admin", &admin]).code, 1, "something is wrong");
+    site.replace(&[answering("good")]);
+    status::until_clean(&site.biplane).await;
+    assert_eq!(biplane_testkit::biplane::run(["status", "--admin", &admin]).code, 0, "all is well");
+}
+
+#[tokio::test]
 async fn text_that_is_no_yaml_costs_its_file_only_and_removes_nothing() {
     let site = Site::start(&[answering("good")]).await;
     site.replace(&["kind: VirtualService\nmetadata: { name: main\nspec: }\n".to_owned()]);

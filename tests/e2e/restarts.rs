@@ -8,9 +8,9 @@ use anyhow::ensure;
 use biplane_testkit::{Authority, ClientTls, Identity, Request, Upstream, eventually, throughout};
 
 use crate::harness::resources::{
-    documents, gateway, route_answering, secret, service, service_to, tls_gateway, tls_service, upstream,
+    gateway, route_answering, secret, service, service_to, tls_service, upstream,
 };
-use crate::harness::{Bootstrap, CALM, HOST, PATIENCE, Site, Tree, envoy, ports_open, status};
+use crate::harness::{CALM, HOST, PATIENCE, Site, Tree, ports_open, status};
 
 #[tokio::test]
 async fn restart_under_traffic_costs_no_request_and_sends_nothing_again() {
@@ -186,6 +186,19 @@ async fn last_good_configuration_on_disk_is_private_and_its_secrets_sealed() {
 }
 
 #[tokio::test]
+async fn power_cut_and_a_lost_store_leave_the_last_good_configuration() {
+    let mut both = Both::start().await;
+    eventually("an edition on disk", PATIENCE, async || {
+        ensure!(!snapshots(&both.site).is_empty(), "none yet");
+        Ok(())
+    })
+    .await;
+    both.site.biplane.kill();
+    both.restart_all(remove_root).await;
+    both.answer().await.expect("the answers of before");
+}
+
+#[tokio::test]
 async fn damaged_snapshot_on_disk_falls_back_to_the_one_before() {
     let mut both = Both::start().await;
     both.site.biplane.stop().await;
@@ -233,15 +246,4 @@ async fn tls_traffic_survives_a_restart_without_the_store() {
     both.site.in_sync().await;
     load.stop().assert_clean();
     assert_eq!(both.site.counts().await, counts);
-}
-
-#[tokio::test]
-async fn fresh_directory_needs_no_state_directory() {
-    let tree = Tree::with_tls(&[]);
-    tree.files
-        .write("gateway.yaml", &documents(&[tls_gateway(biplane_testkit::free_port()), gateway(tree.port)]));
-    tree.files.write("main.yaml", &service("main", &route_answering("/", "main")));
-    let biplane = tree.biplane().await;
-    let _envoy = envoy(&biplane, &Bootstrap::default(), &tree.directory).await;
-    ports_open(&[tree.port]).await;
 }
