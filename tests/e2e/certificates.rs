@@ -116,6 +116,27 @@ async fn missing_secret_costs_only_its_own_server_name() {
 }
 
 #[tokio::test]
+async fn key_that_does_not_fit_its_certificate_is_reported_and_the_old_pair_is_served() {
+    let authority = Authority::new("Ours");
+    let [first, second] = [0, 1].map(|_| authority.issue(&["a.example.com"]));
+    let site = Tree::with_tls(&[secret("a", &first), by_secret("a", "a.example.com")]).site().await;
+    let mixed = Identity { certificate: second.certificate.clone(), key: first.key.clone() };
+    site.replace(&[secret("a", &mixed), by_secret("a", "a.example.com")]);
+    // By Biplane, or by what Envoy said when it refused it.
+    let is_told = |status: &serde_json::Value| {
+        [&status["reports"], &status["nodes"]]
+            .iter()
+            .any(|part| part.to_string().contains("Secret gloo-system/a"))
+    };
+    status::until(&site.biplane, "a word about the secret", is_told).await;
+    let request = request(&authority, "a.example.com");
+    assert!(shows(&site.ask(&request).await, &first));
+    site.replace(&[secret("a", &second), by_secret("a", "a.example.com")]);
+    site.until(&request, |answer| shows(answer, &second)).await;
+    site.in_sync().await;
+}
+
+#[tokio::test]
 async fn key_material_is_in_no_status_log_or_metric() {
     let authority = Authority::new("Ours");
     let a = authority.issue(&["a.example.com"]);

@@ -38,5 +38,6 @@ mod rewrites;
 mod stores;
 mod swaps;
 mod timeouts;
+mod traffic;
 mod upstream_protocols;
 mod upstream_tls;
