@@ -22,7 +22,7 @@ pub fn route_configuration(listener: &str) -> String {
 /// joined by `//`. No name holds a `/`, so no two virtual hosts get the same name: Envoy refuses all routes
 /// of a listener where two do.
 pub fn virtual_host<'a>(services: impl IntoIterator<Item = &'a ResourceRef>) -> String {
-    let names: Vec<_> = services.into_iter().map(|name| name.to_string()).collect();
+    let names: Vec<_> = services.into_iter().map(ToString::to_string).collect();
     names.join("//")
 }
 
