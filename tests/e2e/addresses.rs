@@ -104,3 +104,11 @@ async fn gateway_that_goes_takes_its_listener_along_and_no_other() {
     biplane_testkit::eventually("no listener", crate::harness::PATIENCE, gone).await;
     load.stop().assert_clean();
 }
+
+#[tokio::test]
+async fn gateway_without_an_address_listens_on_all_of_them() {
+    let tree = Tree::with(&[service("a", &route_answering("/", "a"))]);
+    let fields = format!("bindPort: {}\nhttpGateway: {{}}", tree.port);
+    tree.files.write("gateway.yaml", &crate::harness::resources::object("Gateway", "web", &fields));
+    assert_eq!(tree.site().await.get("/").await.text(), "a");
+}

@@ -69,6 +69,18 @@ async fn upstream_that_comes_back_is_held_no_longer_and_nothing_happened() {
 }
 
 #[tokio::test]
+async fn upstream_that_comes_back_broken_stays_as_it_was() {
+    let one = Upstream::start("one");
+    let site = site(&one, &["--hold-deletions", "1s"]).await;
+    site.files.remove("upstream.yaml");
+    until_held(&site).await;
+    site.files.write("upstream.yaml", &upstream("one", &one).replace("static:", "statik:"));
+    status::until_report(&site.biplane, "Upstream gloo-system/one", "statik").await;
+    status::until(&site.biplane, "nothing held", |status| status::list(status, "held").is_empty()).await;
+    assert_answers(&site, 200).await;
+}
+
+#[tokio::test]
 async fn deletion_is_carried_out_when_its_time_is_up() {
     let one = Upstream::start("one");
     let site = site(&one, &["--hold-deletions", "700ms"]).await;

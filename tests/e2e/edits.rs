@@ -122,6 +122,24 @@ async fn renaming_a_file_changes_nothing_but_the_place_in_reports() {
 }
 
 #[tokio::test]
+async fn object_that_moves_from_file_to_file_costs_no_request() {
+    let one = Upstream::start("one");
+    let site = Site::start(&[upstream("one", &one), service_to("one")]).await;
+    let (counts, publishes) = (site.counts().await, generation(&site).await);
+    let load = site.load();
+    site.files.write("z-copy.yaml", &upstream("one", &one));
+    // Until the first is gone there are two, and the user is told of both.
+    status::until(&site.biplane, "a word about the copy", |status| {
+        status["reports"].to_string().contains("z-copy.yaml")
+    })
+    .await;
+    site.replace(&[service_to("one")]);
+    status::until_clean(&site.biplane).await;
+    load.stop().assert_clean();
+    assert_eq!((site.counts().await, generation(&site).await), (counts, publishes));
+}
+
+#[tokio::test]
 async fn file_with_200_services_is_few_publishes() {
     let one = Upstream::start("one");
     let site = Site::start(&[upstream("one", &one), service_to("one")]).await;

@@ -144,6 +144,30 @@ async fn restart_without_its_store_serves_the_last_good_configuration_tls_includ
 }
 
 #[tokio::test]
+async fn what_was_deleted_while_the_store_was_away_goes_when_it_is_back() {
+    let mut both = Both::start().await;
+    both.restart_all(remove_root).await;
+    both.answer().await.expect("the answers of before");
+    let away = both.site.directory.join("away");
+    fs::remove_file(away.join("plain.yaml")).expect("it was written");
+    fs::rename(&away, both.site.files.root()).expect("on one file system");
+    eventually("no plain listener", PATIENCE, async || {
+        ensure!(Request::get(HOST, "/").send(both.plain).await.is_err(), "it answers");
+        Ok(())
+    })
+    .await;
+    assert_eq!(both.site.ask(&both.request).await.text(), "tls");
+}
+
+#[tokio::test]
+async fn biplane_stops_in_order_while_envoys_are_connected() {
+    let mut both = Both::start().await;
+    both.site.in_sync().await;
+    assert!(both.site.biplane.stop().await.success());
+    both.answer().await.expect("Envoy goes on by itself");
+}
+
+#[tokio::test]
 async fn restart_with_bad_edits_present_serves_their_last_good_versions() {
     let mut both = Both::start().await;
     let break_them = |site: &Site| {
