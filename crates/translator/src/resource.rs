@@ -69,8 +69,8 @@ pub struct EnvoyResource {
     pub name: EnvoyName,
     /// The message in canonical encoding: equal content gives equal bytes in every process.
     pub body: Bytes,
-    /// The resources that it names, sorted: a listener its routes and secrets, a route configuration
-    /// its clusters, a cluster its load assignment and secrets.
+    /// The resources that it names, existing or not, sorted: a listener its routes and secrets, a route
+    /// configuration its clusters, a cluster its load assignment and secrets.
     pub references: Arc<[EnvoyName]>,
     /// The objects to blame when Envoy refuses it.
     pub origins: Arc<[ObjectKey]>,

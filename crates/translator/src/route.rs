@@ -101,7 +101,7 @@ pub struct RouteSet {
     pub routes: Vec<EncodedRoute>,
     /// What the virtual host around them carries.
     pub host: HostOptions,
-    /// The upstreams that the routes name and that exist.
+    /// The upstreams whose clusters the encoded routes name, existing or not.
     pub clusters: BTreeSet<ResourceRef>,
     /// Whether a request header may name any upstream.
     pub cluster_header: bool,

@@ -39,6 +39,13 @@ impl<'a> Scope<'a> {
         self.set.reports.push(report);
     }
 
+    /// Notes that the routes name the cluster of `upstream`.
+    pub(super) fn names(&mut self, upstream: &ResourceRef) {
+        if !self.set.clusters.contains(upstream) {
+            self.set.clusters.insert(upstream.clone());
+        }
+    }
+
     /// Notes that the object of `kind` shaped the routes.
     pub(super) fn uses(&mut self, kind: Kind, name: &ResourceRef) {
         self.set.origins.insert(name.key(kind));

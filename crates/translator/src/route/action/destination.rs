@@ -1,7 +1,11 @@
 //! One upstream as a destination: its cluster, whether it exists, and the subset of its endpoints.
+//!
+//! Invariant: the only way to the name of an upstream's cluster is [`Target::name`], which notes that the
+//! routes name it. So what is noted is what the encoded routes hold, whether the upstream exists or not.
 
 use std::collections::HashMap;
 
+use biplane_core::key::ResourceRef;
 use biplane_core::report::Report;
 use biplane_core::resources::route::{Destination, Subset};
 use envoy_types::pb::envoy::config::core::v3::Metadata;
@@ -15,16 +19,30 @@ use crate::route::scope::Scope;
 /// The namespace of metadata that Envoy's subset load balancer looks at.
 const SUBSET_METADATA: &str = "envoy.lb";
 
-/// A cluster that a route names.
-pub(super) struct Target {
-    /// Its name.
-    pub(super) cluster: String,
+/// An upstream that a route is to name.
+pub(super) struct Target<'a> {
+    upstream: &'a ResourceRef,
     /// Whether it exists.
     pub(super) exists: bool,
 }
 
-/// The cluster of a destination; reports an upstream that does not exist. `None`: it names none.
-pub(super) fn target(scope: &mut Scope<'_>, destination: &Destination, at: At<'_>) -> Option<Target> {
+impl Target<'_> {
+    /// The name of its cluster, for a route.
+    ///
+    /// A missing upstream is noted as well: when it appears, the route's bytes may stay as they are, and what
+    /// they name must be known from the start for its cluster not to be taken away again under the route.
+    pub(super) fn name(&self, scope: &mut Scope<'_>) -> String {
+        scope.names(self.upstream);
+        names::cluster(self.upstream)
+    }
+}
+
+/// The upstream of a destination; reports one that does not exist. `None`: it names none.
+pub(super) fn target<'a>(
+    scope: &mut Scope<'_>,
+    destination: &'a Destination,
+    at: At<'_>,
+) -> Option<Target<'a>> {
     let Some(upstream) = &destination.upstream else {
         scope.report(Report::error(at.object, (at.path)(), "the destination names no upstream"));
         return None;
@@ -33,10 +51,8 @@ pub(super) fn target(scope: &mut Scope<'_>, destination: &Destination, at: At<'_
     if !exists {
         let message = format!("Upstream {upstream} does not exist, requests to it fail");
         scope.report(Report::warning(at.object, (at.path)().field("upstream"), message));
-    } else if !scope.set.clusters.contains(upstream) {
-        scope.set.clusters.insert(upstream.clone());
     }
-    Some(Target { cluster: names::cluster(upstream), exists })
+    Some(Target { upstream, exists })
 }
 
 /// What an endpoint's metadata must hold.

@@ -13,7 +13,7 @@ pub(super) fn translate(scope: &mut Scope<'_>, name: &ResourceRef, at: At<'_>) -
     let Some(group) = scope.lookup.upstream_group(name) else {
         let message = format!("UpstreamGroup {name} does not exist, requests to it fail");
         scope.report(Report::warning(at.object, (at.path)(), message));
-        return Some(invalid::answer(scope, missing(name)));
+        return Some(invalid::answer(scope, |_| missing(name)));
     };
     scope.uses(Kind::UpstreamGroup, name);
     let path = || FieldPath::root().field("destinations");

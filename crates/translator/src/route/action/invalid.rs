@@ -18,14 +18,14 @@ use crate::route::scope::Scope;
 const DEFAULT_CODE: u32 = 404;
 const DEFAULT_BODY: &str = "This route leads nowhere. `biplane status` says why.\n";
 
-/// The answer of a route of which nothing else is left; `cluster` is what it names in vain.
-pub(super) fn answer(scope: &Scope<'_>, cluster: String) -> Action {
+/// The answer of a route of which nothing else is left; `cluster` gives what it names in vain, if it does.
+pub(super) fn answer<'a>(scope: &mut Scope<'a>, cluster: impl FnOnce(&mut Scope<'a>) -> String) -> Action {
     let policy = scope.lookup.invalid_config_policy();
     if policy.replace_invalid_routes {
         return replacement(policy);
     }
     Action::Route(RouteAction {
-        cluster_specifier: Some(ClusterSpecifier::Cluster(cluster)),
+        cluster_specifier: Some(ClusterSpecifier::Cluster(cluster(scope))),
         ..RouteAction::default()
     })
 }

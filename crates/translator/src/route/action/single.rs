@@ -12,10 +12,10 @@ use crate::route::scope::Scope;
 pub(super) fn translate(scope: &mut Scope<'_>, destination: &Destination, at: At<'_>) -> Option<Action> {
     let target = target(scope, destination, at)?;
     if !target.exists {
-        return Some(invalid::answer(scope, target.cluster));
+        return Some(invalid::answer(scope, |scope| target.name(scope)));
     }
     Some(Action::Route(RouteAction {
-        cluster_specifier: Some(ClusterSpecifier::Cluster(target.cluster)),
+        cluster_specifier: Some(ClusterSpecifier::Cluster(target.name(scope))),
         metadata_match: subset(destination.subset.as_ref()),
         ..RouteAction::default()
     }))

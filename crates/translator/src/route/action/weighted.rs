@@ -25,14 +25,15 @@ pub(super) fn translate(
     }
     let targets = targets(scope, destinations, at)?;
     if targets.iter().all(|target| !target.exists) {
-        return Some(invalid::answer(scope, targets.into_iter().next()?.cluster));
+        let first = targets.first()?;
+        return Some(invalid::answer(scope, |scope| first.name(scope)));
     }
     let mut action = RouteAction::default();
     if targets.iter().any(|target| !target.exists) {
         action.cluster_not_found_response_code = invalid::share(scope).into();
     }
-    let clusters =
-        destinations.iter().zip(targets).map(|(destination, target)| share(destination, target.cluster));
+    let shares = destinations.iter().zip(targets);
+    let clusters = shares.map(|(destination, target)| share(destination, target.name(scope)));
     action.cluster_specifier = Some(ClusterSpecifier::WeightedClusters(WeightedCluster {
         clusters: clusters.collect(),
         ..WeightedCluster::default()
@@ -52,7 +53,11 @@ fn check_weights(destinations: &[WeightedDestination]) -> Result<(), &'static st
     }
 }
 
-fn targets(scope: &mut Scope<'_>, destinations: &[WeightedDestination], at: At<'_>) -> Option<Vec<Target>> {
+fn targets<'a>(
+    scope: &mut Scope<'_>,
+    destinations: &'a [WeightedDestination],
+    at: At<'_>,
+) -> Option<Vec<Target<'a>>> {
     let mut targets = Vec::with_capacity(destinations.len());
     for (index, weighted) in destinations.iter().enumerate() {
         let path = || (at.path)().index(index).field("destination");

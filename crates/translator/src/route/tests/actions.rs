@@ -12,7 +12,8 @@ use envoy_types::pb::envoy::config::route::v3::route_action::{
 use envoy_types::pb::envoy::config::route::v3::weighted_cluster::ClusterWeight;
 use serde_json::{Value, json};
 
-use super::super::testing::{Objects, decoded, forwarded, lines, name_of, prefix, reference, said};
+use super::super::RouteSet;
+use super::super::testing::{Objects, decoded, forwarded, lines, prefix, reference, said};
 
 fn weighted(destinations: Value) -> Value {
     json!([{ "matchers": [{ "prefix": "/" }], "routeAction": { "multi": { "destinations": destinations } } }])
@@ -38,10 +39,37 @@ fn replacing(code: u32) -> InvalidConfigPolicy {
     }
 }
 
+/// The upstreams that are referenced, by their names.
+fn referenced(set: &RouteSet) -> Vec<&str> {
+    set.clusters.iter().map(|upstream| upstream.name.as_str()).collect()
+}
+
 #[test]
-fn only_upstreams_that_exist_are_referenced() {
-    let set = Objects::with_upstreams(&["a"]).routes(json!([prefix("/a", "a"), prefix("/b", "b")]));
-    assert_eq!(set.clusters.into_iter().collect::<Vec<_>>(), [name_of("a")]);
+fn upstreams_that_routes_name_are_referenced_existing_or_not() {
+    let routes = json!([prefix("/a", "a"), prefix("/b", "b"), prefix("/a/again", "a")]);
+    assert_eq!(referenced(&Objects::with_upstreams(&["a"]).routes(routes)), ["a", "b"]);
+    let shares = weighted(json!([share("a", 1), share("b", 1)]));
+    assert_eq!(referenced(&Objects::with_upstreams(&["a"]).routes(shares)), ["a", "b"]);
+    let all_missing = weighted(json!([share("b", 1), share("a", 1)]));
+    assert_eq!(referenced(&Objects::default().routes(all_missing)), ["b"]);
+}
+
+#[test]
+fn equal_bytes_have_equal_references_whether_the_upstream_exists() {
+    let routes = [json!([prefix("/", "b")]), weighted(json!([share("a", 9), share("b", 1)]))];
+    for routes in routes {
+        let without = Objects::with_upstreams(&["a"]).routes(routes.clone());
+        let with = Objects::with_upstreams(&["a", "b"]).routes(routes);
+        assert_eq!((&without.routes, &without.clusters), (&with.routes, &with.clusters));
+    }
+}
+
+#[test]
+fn upstream_that_no_bytes_name_is_not_referenced() {
+    let objects = Objects { policy: replacing(404), ..Objects::default() };
+    assert!(objects.routes(json!([prefix("/", "gone")])).clusters.is_empty());
+    let half_written = weighted(json!([share("a", 1), { "destination": {}, "weight": 1 }]));
+    assert!(Objects::with_upstreams(&["a"]).routes(half_written).clusters.is_empty());
 }
 
 #[test]
@@ -88,7 +116,7 @@ fn missing_upstream_costs_only_its_share() {
     let action = forwarded(&routes[0]);
     assert_eq!(clusters(action.cluster_specifier.as_ref().unwrap()), ["a_default 9", "gone_default 1"]);
     assert_eq!(action.cluster_not_found_response_code, i32::from(ClusterNotFoundResponseCode::NotFound));
-    assert_eq!((set.reports.len(), set.clusters.len()), (1, 1));
+    assert_eq!((set.reports.len(), set.clusters.len()), (1, 2));
 }
 
 #[test]
