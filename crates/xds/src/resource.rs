@@ -163,9 +163,9 @@ pub(crate) struct Stamp {
 }
 
 impl Stamp {
-    /// The stamp of what a client got from somebody else.
-    pub(crate) fn foreign() -> Arc<Self> {
-        Arc::new(Self { version: None, references: None })
+    /// The stamp of what a client brought along from an earlier stream.
+    pub(crate) fn foreign(version: &str) -> Arc<Self> {
+        Arc::new(Self { version: Version::parse(version), references: None })
     }
 
     /// Whether a client that holds this may be using `name`.

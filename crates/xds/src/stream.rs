@@ -21,7 +21,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::resource::{ResourceName, ResourceType, Stamp};
+use crate::resource::{ResourceName, ResourceType};
 use crate::snapshot::Snapshot;
 use crate::status::Protocol;
 
@@ -38,7 +38,7 @@ mod waiting;
 pub use encode::Response;
 pub use progress::{Progress, Refused};
 pub use replies::Reply;
-use table::Table;
+use table::{Held, Table};
 use waiting::{Blocker, Waiting};
 
 /// How long a cluster without endpoint discovery may go unconfirmed before routes use it all the same.
@@ -76,6 +76,15 @@ struct Warming {
     after: u64,
 }
 
+/// A cluster that becomes ready by the passing of time.
+#[derive(Debug)]
+struct Grace {
+    until: Instant,
+    cluster: Arc<str>,
+    /// The response that it was sent in; once that is answered, the answer counts.
+    nonce: u64,
+}
+
 /// The state of one client's stream.
 #[derive(Debug)]
 pub struct Stream {
@@ -88,11 +97,11 @@ pub struct Stream {
     waiting: Waiting,
     /// Clusters by the load assignment that makes them ready.
     warming: HashMap<Arc<str>, Vec<Warming>>,
-    /// When clusters are taken for ready without a word from the client; all wait equally long.
-    grace: VecDeque<(Instant, Arc<str>)>,
+    /// When clusters are taken for ready without a word from the client about the response that they came
+    /// in; all wait equally long.
+    grace: VecDeque<Grace>,
     /// When listeners leave without the additions that they would rather travel with.
     listeners_leave_by: Option<Instant>,
-    foreign: Arc<Stamp>,
 }
 
 impl Stream {
@@ -109,7 +118,6 @@ impl Stream {
             warming: HashMap::new(),
             grace: VecDeque::new(),
             listeners_leave_by: None,
-            foreign: Stamp::foreign(),
         }
     }
 
@@ -138,7 +146,7 @@ impl Stream {
         let requests = self.waiting.for_requests().then(|| self.started + REQUEST_GRACE);
         let listeners = self.listeners_leave_by.filter(|_| self.may_send(ResourceType::Listener));
         let answers = self.tables.iter().filter_map(|table| table.answer_by);
-        let grace = self.grace.front().map(|(at, _)| *at);
+        let grace = self.grace.front().map(|grace| grace.until);
         answers.chain(requests).chain(listeners).chain(grace).min()
     }
 
@@ -178,9 +186,9 @@ impl Stream {
     fn owe_differences(&mut self, kind: ResourceType) {
         let snapshot = self.snapshot.clone();
         let table = self.table_mut(kind);
-        let differs = |table: &Table, name: &str| {
-            let version = snapshot.get(kind, name).map(|resource| resource.version);
-            table.held.get(name).and_then(table::Held::version) != version
+        let differs = |table: &Table, name: &str| match (snapshot.get(kind, name), table.held.get(name)) {
+            (Some(resource), held) => held.and_then(Held::version) != Some(resource.version),
+            (None, held) => held.is_some(),
         };
         let mut names: Vec<Arc<str>> = Vec::new();
         if table.subscription.wildcard {
@@ -207,18 +215,21 @@ impl Stream {
         }
     }
 
-    /// The client can send requests to a cluster.
+    /// The client can send requests to a cluster, unless it has refused it meanwhile.
     fn cluster_ready(&mut self, cluster: &Arc<str>) {
         let Some(held) = self.table_mut(ResourceType::Cluster).held.get_mut(cluster) else { return };
-        if !std::mem::replace(&mut held.ready, true) {
+        if !held.taken && held.stamps().next().is_some() && !std::mem::replace(&mut held.ready, true) {
             self.release(&ResourceName { kind: ResourceType::Cluster, name: cluster.clone() });
         }
     }
 
     /// Does what became due.
     fn run_timers(&mut self, now: Instant) {
-        while let Some((_, cluster)) = self.grace.pop_front_if(|(at, _)| *at <= now) {
-            self.cluster_ready(&cluster);
+        while let Some(grace) = self.grace.pop_front_if(|grace| grace.until <= now) {
+            let unanswered = &self.table(ResourceType::Cluster).outstanding;
+            if unanswered.iter().any(|response| response.nonce == grace.nonce) {
+                self.cluster_ready(&grace.cluster);
+            }
         }
         if now >= self.started + REQUEST_GRACE && self.waiting.for_requests() {
             for kind in ResourceType::ALL {

@@ -8,7 +8,7 @@ use std::time::Instant;
 use super::encode::{self, Response};
 use super::table::{Item, Outstanding};
 use super::waiting::Blocker;
-use super::{Stream, WARM_GRACE, Warming};
+use super::{Grace, Stream, WARM_GRACE, Warming};
 use crate::resource::{Resource, ResourceName, ResourceType};
 use crate::snapshot::Lookup;
 use crate::status::Protocol;
@@ -36,15 +36,15 @@ const SOTW_CLUSTER_RESPONSES: usize = 4;
 enum Verdict {
     /// Nothing: the client has what it ought to have.
     Settled,
-    /// Nothing yet: nobody knows what it ought to have. What is due to be said stays due.
+    /// Nothing: what the client brought along turns out to be this.
+    Known(Arc<Resource>),
+    /// Nothing yet: nobody knows what it ought to have, or it cannot be said. What is due stays due.
     Hold,
     Send(Arc<Resource>),
     /// Say that there is none.
     Deny,
     /// It goes away once nothing uses it.
     Leave,
-    /// It is gone, and this protocol has no word for that.
-    Forget,
     Wait(Blocker),
 }
 
@@ -109,6 +109,8 @@ impl Stream {
             (ResourceType::Cluster, Protocol::Sotw) => SOTW_CLUSTER_RESPONSES,
             _ => 1,
         };
+        // A full response repeats what is unanswered: a suspect would never be alone in it.
+        let limit = if self.repeats_all(kind) && !table.suspects.is_empty() { 1 } else { limit };
         table.requested && table.outstanding.len() < limit
     }
 
@@ -117,10 +119,14 @@ impl Stream {
     fn next_group(&mut self, kind: ResourceType, batch: &Batch) -> Option<Vec<Arc<str>>> {
         let full = batch.bytes >= self.options.response_bytes && !self.repeats_all(kind);
         let table = self.table_mut(kind);
-        if !table.suspects.is_empty() {
-            return if batch.is_empty() { table.suspects.pop_front() } else { None };
+        // Leaving listeners go with the group that they are in.
+        let taken = !batch.is_empty() || kind == ResourceType::Listener && !table.leaving.is_empty();
+        match table.suspects.is_empty() {
+            true if full => None,
+            true => table.owed.pop_first().map(|name| vec![name]),
+            false if taken => None,
+            false => table.suspects.pop_front(),
         }
-        if full { None } else { table.owed.pop_first().map(|name| vec![name]) }
     }
 
     fn judge(&mut self, kind: ResourceType, name: Arc<str>, batch: &mut Batch) {
@@ -145,12 +151,15 @@ impl Stream {
                 batch.remove(name);
             }
             Verdict::Leave => drop(table.leaving.insert(name)),
-            Verdict::Forget => {
-                table.held.remove(&name);
+            Verdict::Settled => self.release(&full_name),
+            Verdict::Known(resource) => {
+                let stamp = Some(resource.stamp().clone());
+                let held = table.held.entry(name).or_default();
+                (held.sent, held.accepted) = (stamp.clone(), stamp);
                 self.release(&full_name);
             }
-            Verdict::Settled => self.release(&full_name),
-            Verdict::Hold => {}
+            // Whoever takes something away has to know that it is still in use.
+            Verdict::Hold => self.waiting.wait(full_name.clone(), Blocker::Name(full_name)),
         }
     }
 
@@ -168,6 +177,9 @@ impl Stream {
                 let same = held.is_some_and(|held| held.version() == Some(resource.version));
                 if same && !forced || table.refuses(&name.name, resource.version) {
                     return Verdict::Settled;
+                }
+                if !forced && held.is_some_and(|held| held.brought(resource.version)) {
+                    return Verdict::Known(resource.clone());
                 }
                 self.blocker_of(resource).map_or_else(|| Verdict::Send(resource.clone()), Verdict::Wait)
             }
@@ -194,7 +206,8 @@ impl Stream {
             }
             (_, None) if forced && (!sotw || self.repeats_all(name.kind)) => Verdict::Deny,
             (_, None) => Verdict::Settled,
-            (kind, Some(_)) if sotw && !self.repeats_all(kind) => Verdict::Forget,
+            // It goes when the client stops to ask; this protocol has no word for it.
+            (kind, Some(_)) if sotw && !self.repeats_all(kind) => Verdict::Hold,
             (_, Some(_)) => self.leave(),
         }
     }
@@ -205,7 +218,7 @@ impl Stream {
     }
 
     /// Whether each response repeats every resource, so that absence means removal.
-    fn repeats_all(&self, kind: ResourceType) -> bool {
+    pub(super) fn repeats_all(&self, kind: ResourceType) -> bool {
         self.options.protocol == Protocol::Sotw
             && matches!(kind, ResourceType::Cluster | ResourceType::Listener)
     }
@@ -284,27 +297,36 @@ impl Stream {
     }
 
     /// What a reply to the response is about, removals first: a half that is sent again has to make
-    /// room before it takes it. A response that repeats everything repeats what is unanswered too.
+    /// room before it takes it. A response that repeats everything repeats what is unanswered too,
+    /// which the one before it has gathered.
     fn items(&self, kind: ResourceType, batch: &Batch) -> Vec<Item> {
         let names = batch.resources.iter().map(|resource| &resource.name.name);
         let new: HashSet<&Arc<str>> = names.chain(&batch.removed).collect();
-        let earlier = self.table(kind).outstanding.iter().filter(|_| self.repeats_all(kind));
-        let earlier = earlier.flat_map(|response| &response.items);
+        let earlier = self.table(kind).outstanding.back().filter(|_| self.repeats_all(kind));
+        let earlier = earlier.into_iter().flat_map(|response| &response.items);
         let repeated = earlier.filter(|item| !new.contains(&item.name)).cloned();
-        let removed = batch.removed.iter().map(|name| Item { name: name.clone(), stamp: None });
-        let added = batch
-            .resources
-            .iter()
-            .map(|resource| Item { name: resource.name.name.clone(), stamp: Some(resource.stamp().clone()) });
+        let removed =
+            batch.removed.iter().map(|name| Item { name: name.clone(), stamp: None, resource: None });
+        let added = batch.resources.iter().map(|resource| Item {
+            name: resource.name.name.clone(),
+            stamp: Some(resource.stamp().clone()),
+            resource: self.repeats_all(kind).then(|| resource.clone()),
+        });
         repeated.chain(removed).chain(added).collect()
     }
 
     fn give(&mut self, resource: &Arc<Resource>, now: Instant) {
         let ResourceName { kind, name } = &resource.name;
         let repeats_all = self.repeats_all(*kind);
+        let nonce = self.nonce;
         let table = self.table_mut(*kind);
         let held = table.held.entry(name.clone()).or_default();
         held.sent = Some(resource.stamp().clone());
+        // What was sent away just before is not there any more, whenever the client says so.
+        if std::mem::take(&mut held.taken) {
+            held.accepted = None;
+            table.reborn.insert(name.clone(), nonce);
+        }
         let ready = held.ready;
         if repeats_all {
             table.bodies.entry(name.clone()).or_default().sent = Some(resource.clone());
@@ -332,7 +354,7 @@ impl Stream {
             }
         }
         if !discovers && !ready {
-            self.grace.push_back((now + WARM_GRACE, name.clone()));
+            self.grace.push_back(Grace { until: now + WARM_GRACE, cluster: name.clone(), nonce: after });
         }
     }
 
@@ -346,7 +368,10 @@ impl Stream {
             return;
         }
         let Some(held) = table.held.get_mut(name) else { return };
-        held.sent = None;
+        // Until the client confirms, it may still be using it.
+        let sent = held.sent.take();
+        held.accepted = held.accepted.take().or(sent);
         held.ready = false;
+        held.taken = true;
     }
 }

@@ -54,12 +54,13 @@ impl Stream {
                 self.accept(kind, last, now);
                 Reply::Accepted { after }
             }
-            Some(error) => self.refuse(kind, &last, error.message, now),
+            Some(error) => self.refuse(kind, last, &error.message, now),
         }
     }
 
-    fn accept(&mut self, kind: ResourceType, response: Outstanding, now: Instant) {
+    fn accept(&mut self, kind: ResourceType, mut response: Outstanding, now: Instant) {
         let table = self.table_mut(kind);
+        table.retain_current(&mut response);
         table.last_ack = Some(now);
         table.refused_all = None;
         for item in response.items {
@@ -67,7 +68,7 @@ impl Stream {
             if kind == ResourceType::Endpoint {
                 self.endpoints_confirmed(&item.name, response.nonce);
             }
-            if kind == ResourceType::Cluster && item.stamp.is_some() {
+            if kind == ResourceType::Cluster && self.confirmed(kind, &item) {
                 self.cluster_ready(&item.name);
             }
             self.release(&ResourceName { kind, name: item.name });
@@ -76,16 +77,16 @@ impl Stream {
 
     fn accept_item(&mut self, kind: ResourceType, item: &Item) {
         let table = self.table_mut(kind);
-        if let Some(bodies) = table.bodies.get_mut(&item.name)
-            && bodies.sent_is(item)
-        {
-            bodies.accepted.clone_from(&bodies.sent);
-            if bodies.sent.is_none() {
+        if let Some(bodies) = table.bodies.get_mut(&item.name) {
+            bodies.accepted.clone_from(&item.resource);
+            if bodies.sent.is_none() && bodies.accepted.is_none() {
                 table.bodies.remove(&item.name);
             }
         }
         let Some(held) = table.held.get_mut(&item.name) else { return };
         match &item.stamp {
+            // It was sent away since.
+            Some(_) if held.taken => {}
             Some(stamp) => held.accepted = Some(stamp.clone()),
             // Of an EDS name that is gone nothing was taken away, and what was sent again since is still there.
             None if held.sent.is_none() && kind != ResourceType::Endpoint => {
@@ -110,22 +111,46 @@ impl Stream {
 
     /// A refused response may have been taken in part, or not at all. One resource alone is to blame
     /// for itself; of several, each half is sent again until the guilty one is alone.
-    fn refuse(&mut self, kind: ResourceType, response: &Outstanding, error: String, now: Instant) -> Reply {
-        let resources = response.items.len();
-        let first = response.items.first().map(|item| ResourceName { kind, name: item.name.clone() });
-        for item in &response.items {
+    fn refuse(&mut self, kind: ResourceType, mut response: Outstanding, error: &str, now: Instant) -> Reply {
+        let repeats_all = self.repeats_all(kind);
+        let all = response.items.len();
+        self.table_mut(kind).retain_current(&mut response);
+        let outdated = all - response.items.len();
+        let mut items = response.items;
+        // What was only repeated, and confirmed meanwhile, is not to blame, and is settled.
+        for item in items.extract_if(.., |item| repeats_all && self.confirmed(kind, item)).collect::<Vec<_>>()
+        {
+            self.release(&ResourceName { kind, name: item.name });
+        }
+        let resources = items.len();
+        let first = items.first().map(|item| ResourceName { kind, name: item.name.clone() });
+        let reply = Reply::Refused { error: error.to_owned(), resources, first };
+        if repeats_all && !self.table(kind).outstanding.is_empty() {
+            // A later response repeats all of it: what the client says to that one counts.
+            return reply;
+        }
+        for item in &items {
             self.take_back(kind, item);
         }
-        match &*response.items {
-            [] => self.table_mut(kind).refused_all = Some(refusal(&error, now)),
-            [item] => self.blame(kind, item, &error, now),
+        match &*items {
+            [] if outdated > 0 => {}
+            [] => self.table_mut(kind).refused_all = Some(refusal(error, now)),
+            [item] if outdated == 0 => self.blame(kind, item, error, now),
+            // Something that is no more may have been to blame.
+            [item] => self.table_mut(kind).suspects.push_back(vec![item.name.clone()]),
             items => {
                 let names: Vec<_> = items.iter().map(|item| item.name.clone()).collect();
                 let (one, other) = names.split_at(names.len() / 2);
                 self.table_mut(kind).suspects.extend([one.to_vec(), other.to_vec()]);
             }
         }
-        Reply::Refused { error, resources, first }
+        reply
+    }
+
+    /// Whether an entry is what the client has confirmed last.
+    fn confirmed(&self, kind: ResourceType, item: &Item) -> bool {
+        let held = self.table(kind).held.get(&item.name);
+        item.stamp.is_some() && held.is_some_and(|held| same(held.accepted.as_ref(), item.stamp.as_ref()))
     }
 
     /// The client may or may not hold what it refused.
@@ -139,21 +164,31 @@ impl Stream {
         let Some(held) = table.held.get_mut(&item.name) else { return };
         if same(held.sent.as_ref(), item.stamp.as_ref()) {
             held.sent = None;
+            held.taken = false;
+            // Time or endpoints may have made it look ready; there is no cluster if the first was refused.
+            held.ready = held.accepted.is_some();
         }
     }
 
     fn blame(&mut self, kind: ResourceType, item: &Item, error: &str, now: Instant) {
         let current = self.snapshot.get(kind, &item.name).cloned();
-        let table = self.table_mut(kind);
         let version = item.stamp.as_ref().and_then(|stamp| stamp.version);
-        let current = current.filter(|current| Some(current.version) == version);
-        let origins = current.map_or_else(|| Arc::from([]), |current| current.origins.clone());
+        let repeats_all = self.repeats_all(kind);
+        let table = self.table_mut(kind);
+        if repeats_all && table.last_ack.is_none() {
+            // Whatever the client holds from an earlier stream is still to be replaced by a set that it takes.
+            table.answer_by = Some(now);
+        }
         if item.stamp.is_none() {
             table.held.remove(&item.name);
             table.bodies.remove(&item.name);
         }
-        table.refused.insert(item.name.clone(), Refusal { version, origins, ..refusal(error, now) });
-        // If it has changed since, the change is still to be sent.
+        // If it has changed since, the change is still to be sent, and the refusal is history.
+        if current.as_ref().map(|current| current.version) == version && table.subscription.covers(&item.name)
+        {
+            let origins = current.map_or_else(|| Arc::from([]), |current| current.origins.clone());
+            table.refused.insert(item.name.clone(), Refusal { version, origins, ..refusal(error, now) });
+        }
         table.owe(&item.name);
         self.release(&ResourceName { kind, name: item.name.clone() });
     }

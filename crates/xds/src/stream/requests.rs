@@ -9,7 +9,7 @@ use super::subscription::WILDCARD;
 use super::table::Held;
 use super::waiting::Blocker;
 use super::{Reply, Stream, WARM_GRACE};
-use crate::resource::{ResourceName, ResourceType, Version};
+use crate::resource::{ResourceName, ResourceType, Stamp, Version};
 use crate::wire::{DeltaDiscoveryRequest, DiscoveryRequest};
 
 impl Stream {
@@ -104,15 +104,13 @@ impl Stream {
             let same =
                 current.filter(|current| Version::parse(&version) == Some(current.version) && !cut_off);
             let stamp = same.map(|current| current.stamp().clone());
-            let accepted = Some(stamp.clone().unwrap_or_else(|| self.foreign.clone()));
+            let accepted = Some(stamp.clone().unwrap_or_else(|| Stamp::foreign(&version)));
             let name: Arc<str> = name.into();
             let table = self.table_mut(kind);
             if !table.subscription.covers(&name) {
                 continue;
             }
-            table.held.insert(name.clone(), Held { sent: stamp, accepted, ready: true });
-            // Even if there is no such resource: its name is not in the differences then.
-            table.owe(&name);
+            table.held.insert(name.clone(), Held { sent: stamp, accepted, ready: true, taken: false });
             if cut_off {
                 self.force(kind, &name);
             }

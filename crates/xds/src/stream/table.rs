@@ -18,11 +18,20 @@ pub(super) struct Held {
     pub(super) accepted: Option<Arc<Stamp>>,
     /// Clusters: whether the client could send requests to it, now or with an earlier version.
     pub(super) ready: bool,
+    /// Whether it was sent away and the client has not answered yet.
+    pub(super) taken: bool,
 }
 
 impl Held {
     pub(super) fn version(&self) -> Option<Version> {
         self.sent.as_ref()?.version
+    }
+
+    /// Whether the client brought just this version along, at a time when it was not known here.
+    pub(super) fn brought(&self, version: Version) -> bool {
+        let foreign =
+            self.accepted.as_ref().filter(|stamp| stamp.references.is_none() && self.sent.is_none());
+        foreign.is_some_and(|stamp| stamp.version == Some(version))
     }
 
     /// The versions of it that may be in use.
@@ -36,6 +45,8 @@ impl Held {
 pub(super) struct Item {
     pub(super) name: Arc<str>,
     pub(super) stamp: Option<Arc<Stamp>>,
+    /// The resource, where later responses may have to repeat it.
+    pub(super) resource: Option<Arc<Resource>>,
 }
 
 /// A response that the client has not answered.
@@ -99,6 +110,9 @@ pub(super) struct Table {
     pub(super) refused: BTreeMap<Arc<str>, Refusal>,
     /// A refusal that no resource can be blamed for.
     pub(super) refused_all: Option<Refusal>,
+    /// Names that came back before the client confirmed that they went, each with the response in which
+    /// they did: what the client says to earlier ones is about something that is no more.
+    pub(super) reborn: HashMap<Arc<str>, u64>,
     /// State of the world, where responses are full: what the next one has to repeat.
     pub(super) bodies: BTreeMap<Arc<str>, Bodies>,
     pub(super) last_nonce: Option<u64>,
@@ -121,11 +135,22 @@ impl Table {
         self.forced.remove(name);
         self.refused.remove(name);
         self.bodies.remove(name);
+        self.reborn.remove(name);
     }
 
     /// Whether the client has the resource in some version, as far as we know.
     pub(super) fn holds(&self, name: &str) -> bool {
-        self.held.get(name).is_some_and(|held| held.stamps().next().is_some())
+        self.held.get(name).is_some_and(|held| !held.taken && held.stamps().next().is_some())
+    }
+
+    /// Drops the entries of an answered response that later ones have made meaningless.
+    pub(super) fn retain_current(&mut self, response: &mut Outstanding) {
+        if self.reborn.is_empty() {
+            return;
+        }
+        let (reborn, nonce) = (&mut self.reborn, response.nonce);
+        response.items.retain(|item| reborn.get(&item.name).is_none_or(|since| *since <= nonce));
+        reborn.retain(|_, since| *since > nonce);
     }
 
     /// Whether the client has refused this version.

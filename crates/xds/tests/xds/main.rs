@@ -1,1 +1,7 @@
-//! The server as a client sees it.
+//! The server as clients see it: rule by rule without sockets, at random against a model, and over gRPC.
+
+mod harness;
+mod model;
+mod rules;
+mod socket;
+mod wire;
