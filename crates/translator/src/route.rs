@@ -141,7 +141,7 @@ pub fn domains(service: &VirtualService) -> BTreeSet<String> {
 
 #[cfg(test)]
 #[expect(clippy::needless_pass_by_value, reason = "tests hand over what `json!` makes")]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 #[expect(clippy::needless_pass_by_value, reason = "tests hand over what `json!` makes")]
 mod tests;

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use biplane_core::key::ObjectKey;
+use biplane_core::key::{ObjectKey, ResourceRef};
 use biplane_core::path::FieldPath;
 use biplane_core::report::Report;
 use biplane_core::resources::tls::SslConfig;
@@ -140,12 +140,15 @@ fn material(
     Ok(material)
 }
 
-/// A secret that does not exist is named all the same: the chain works from the moment that it does. Where clients
-/// have to be verified, that holds until then too.
-fn missing(name: &biplane_core::key::ResourceRef, ssl: &SslConfig) -> KeyMaterial {
+/// A secret that does not exist is named all the same: the chain works from the moment that it does.
+///
+/// Whether it has a root is not known, so clients have to be verified unless the service says otherwise. Envoy
+/// may still hold the certificate of a secret that went missing, and would let anybody in by it.
+fn missing(name: &ResourceRef, ssl: &SslConfig) -> KeyMaterial {
+    let is_one_way = ssl.one_way_tls == Some(true);
     KeyMaterial {
         certificate: Some(names::secret_certificate(name)),
-        validation: (!ssl.verify_subject_alt_name.is_empty()).then(|| names::secret_validation(name)),
+        validation: (!is_one_way).then(|| names::secret_validation(name)),
     }
 }
 
@@ -208,3 +211,6 @@ fn lost(service: &ObjectKey, owner: &ObjectKey, path: FieldPath, name: &str) -> 
     Report::error(service, path, message)
         .hint("give both the same TLS settings, or each its own server names")
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,4 @@
-//! Objects in memory, and routes read back, for the tests of this folder.
+//! Objects in memory, for the tests of this crate, and routes read back, for those of this folder.
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,12 +20,13 @@ use crate::lookup::Lookup;
 
 /// Objects by name. Tables carry their labels; every name in `upstreams` exists.
 #[derive(Default)]
-pub(super) struct Objects {
+pub(crate) struct Objects {
     pub(super) upstreams: BTreeSet<ResourceRef>,
     pub(super) tables: BTreeMap<ResourceRef, (BTreeMap<String, String>, Arc<RouteTable>)>,
     pub(super) groups: BTreeMap<ResourceRef, Arc<UpstreamGroup>>,
     pub(super) route_options: BTreeMap<ResourceRef, Arc<RouteOption>>,
     pub(super) host_options: BTreeMap<ResourceRef, Arc<VirtualHostOption>>,
+    pub(super) secrets: BTreeMap<ResourceRef, Arc<Secret>>,
     pub(super) policy: InvalidConfigPolicy,
     /// Whether somebody asked for the policy.
     pub(super) policy_was_asked: Cell<bool>,
@@ -56,6 +57,13 @@ impl Objects {
 
     pub(super) fn group(mut self, name: &str, destinations: Value) -> Self {
         self.groups.insert(name_of(name), Arc::new(parsed(json!({ "destinations": destinations }))));
+        self
+    }
+
+    /// Adds a secret in the namespace `default`; the text of each of its parts is a placeholder.
+    pub(crate) fn secret(mut self, name: &str, parts: &[&str]) -> Self {
+        let tls: serde_json::Map<_, _> = parts.iter().map(|part| ((*part).to_owned(), json!("-"))).collect();
+        self.secrets.insert(name_of(name), Arc::new(parsed(json!({ "tls": tls }))));
         self
     }
 
@@ -108,8 +116,8 @@ impl Lookup for Objects {
         self.host_options.get(name).cloned()
     }
 
-    fn secret(&self, _: &ResourceRef) -> Option<Arc<Secret>> {
-        None
+    fn secret(&self, name: &ResourceRef) -> Option<Arc<Secret>> {
+        self.secrets.get(name).cloned()
     }
 
     fn invalid_config_policy(&self) -> InvalidConfigPolicy {
@@ -118,20 +126,20 @@ impl Lookup for Objects {
     }
 }
 
-pub(super) fn parsed<T: serde::de::DeserializeOwned>(value: Value) -> T {
+pub(crate) fn parsed<T: serde::de::DeserializeOwned>(value: Value) -> T {
     serde_json::from_value(value).expect("tests write valid objects")
 }
 
-pub(super) fn name_of(name: &str) -> ResourceRef {
+pub(crate) fn name_of(name: &str) -> ResourceRef {
     ResourceRef::new("default", name)
 }
 
-pub(super) fn service_key(name: &str) -> ObjectKey {
+pub(crate) fn service_key(name: &str) -> ObjectKey {
     ObjectKey::new(Kind::VirtualService, "default", name)
 }
 
 /// A reference as users write it.
-pub(super) fn reference(name: &str) -> Value {
+pub(crate) fn reference(name: &str) -> Value {
     json!({ "namespace": "default", "name": name })
 }
 

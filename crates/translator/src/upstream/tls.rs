@@ -123,8 +123,8 @@ fn of_secret(
     let path = FieldPath::root().field("sslConfig").field("secretRef");
     let Some(parts) = secret_parts(name, lookup) else {
         report.warning(path, format!("secret {name} does not exist"), "connections fail until it does");
-        // Naming a secret that is not there makes connections fail. What the author wanted to be verified or
-        // shown is not known, so the safe guess is made.
+        // Whether it has a root is not known, so the server has to be verified unless the author says otherwise:
+        // by the root that Envoy may still hold of a secret that went missing, or else no connection comes about.
         let certificate = one_way.then(|| names::secret_certificate(name));
         return KeyMaterial { certificate, validation: Some(names::secret_validation(name)) };
     };
@@ -164,3 +164,6 @@ fn socket(user: &UpstreamSslConfig, material: &KeyMaterial, server_name: Option<
         ..UpstreamTlsContext::default()
     })
 }
+
+#[cfg(test)]
+mod tests;

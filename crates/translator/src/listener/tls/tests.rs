@@ -1,0 +1,55 @@
+//! Who has to show a certificate.
+
+use envoy_types::pb::envoy::config::core::v3::transport_socket::ConfigType;
+use envoy_types::pb::envoy::config::listener::v3::{Filter, FilterChain};
+use envoy_types::pb::envoy::extensions::transport_sockets::tls::v3::DownstreamTlsContext;
+use prost::Message;
+use serde_json::{Value, json};
+
+use super::{Content, SslConfig, TlsService, chains};
+use crate::route::testing::{Objects, parsed, reference, service_key};
+
+/// The chains of a service with these TLS settings.
+fn chains_of(ssl: &Value, objects: &Objects) -> Content {
+    let ssl: SslConfig = parsed(ssl.clone());
+    let service = service_key("vs");
+    chains(&[TlsService { service: &service, ssl: &ssl }], &Filter::default(), objects)
+}
+
+fn context(chain: &FilterChain) -> DownstreamTlsContext {
+    let socket = chain.transport_socket.as_ref().expect("a chain of TLS");
+    let Some(ConfigType::TypedConfig(config)) = &socket.config_type else { panic!("{socket:?}") };
+    DownstreamTlsContext::decode(config.value.as_slice()).expect("an encoded context")
+}
+
+/// Whether clients have to show a certificate, and by which Envoy secrets the chain works.
+fn demands(content: &Content) -> (bool, Vec<&str>) {
+    let [chain] = content.filter_chains.as_slice() else { panic!("one service has one chain") };
+    let required = context(chain).require_client_certificate.is_some_and(|required| required.value);
+    (required, content.references.iter().map(|name| &*name.name).collect())
+}
+
+const BOTH: [&str; 2] = ["default/s/certificate", "default/s/validation"];
+
+#[test]
+fn secret_that_goes_missing_lets_nobody_in_without_a_certificate() {
+    let ssl = json!({ "secretRef": reference("s") });
+    let there = Objects::default().secret("s", &["certChain", "privateKey", "rootCa"]);
+    assert_eq!(demands(&chains_of(&ssl, &there)), (true, BOTH.to_vec()));
+    assert_eq!(demands(&chains_of(&ssl, &Objects::default())), (true, BOTH.to_vec()));
+}
+
+#[test]
+fn secret_without_a_root_asks_clients_for_nothing() {
+    let ssl = json!({ "secretRef": reference("s") });
+    let there = Objects::default().secret("s", &["certChain", "privateKey"]);
+    assert_eq!(demands(&chains_of(&ssl, &there)), (false, BOTH[..1].to_vec()));
+}
+
+#[test]
+fn one_way_tls_asks_clients_for_nothing_also_while_the_secret_is_missing() {
+    let ssl = json!({ "secretRef": reference("s"), "oneWayTls": true });
+    let there = Objects::default().secret("s", &["certChain", "privateKey", "rootCa"]);
+    assert_eq!(demands(&chains_of(&ssl, &there)), (false, BOTH[..1].to_vec()));
+    assert_eq!(demands(&chains_of(&ssl, &Objects::default())), (false, BOTH[..1].to_vec()));
+}

@@ -1,0 +1,40 @@
+//! Whether the server is verified.
+
+use serde_json::{Value, json};
+
+use crate::resource::{EnvoyName, EnvoyType};
+use crate::route::testing::{Objects, name_of, parsed, reference};
+use crate::upstream::translate;
+
+/// The Envoy secrets that the cluster of an upstream with these TLS settings works by.
+fn secrets(ssl: &Value, objects: &Objects) -> Vec<String> {
+    let hosts = json!({ "hosts": [{ "addr": "127.0.0.1", "port": 8443 }] });
+    let upstream = parsed(json!({ "static": hosts, "sslConfig": ssl }));
+    let resources = translate(&name_of("u"), &upstream, objects).resources;
+    let cluster = resources.iter().find(|resource| resource.name.kind == EnvoyType::Cluster);
+    let is_secret = |name: &&EnvoyName| name.kind == EnvoyType::Secret;
+    let references = cluster.expect("an upstream has a cluster").references.iter().filter(is_secret);
+    references.map(|name| name.name.to_string()).collect()
+}
+
+#[test]
+fn secret_that_goes_missing_leaves_the_server_verified() {
+    let ssl = json!({ "secretRef": reference("s") });
+    let there = Objects::default().secret("s", &["rootCa"]);
+    assert_eq!(secrets(&ssl, &there), ["default/s/validation"]);
+    assert_eq!(secrets(&ssl, &Objects::default()), ["default/s/validation"]);
+}
+
+#[test]
+fn names_to_verify_are_kept_while_the_secret_is_missing() {
+    let ssl = json!({ "secretRef": reference("s"), "verifySubjectAltName": ["api.example.com"] });
+    assert_eq!(secrets(&ssl, &Objects::default()), ["default/s/validation"]);
+}
+
+#[test]
+fn one_way_tls_verifies_no_server_also_while_the_secret_is_missing() {
+    let ssl = json!({ "secretRef": reference("s"), "oneWayTls": true });
+    let there = Objects::default().secret("s", &["certChain", "privateKey", "rootCa"]);
+    assert_eq!(secrets(&ssl, &there), ["default/s/certificate"]);
+    assert_eq!(secrets(&ssl, &Objects::default()), ["default/s/certificate"]);
+}
