@@ -18,7 +18,8 @@ use tracing::{info, warn};
 
 use crate::graph::{Edit, Graph};
 use crate::hold::Holds;
-use crate::ingest::{Edits, Ingest};
+use crate::ingest::{Edits, Ingest, locate};
+use crate::report_count::Count;
 
 /// Whether first answers to Envoys go out, and on what grounds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,6 +91,9 @@ impl Engine {
     fn on_listing(&mut self, listing: Listing, now: Instant) {
         self.freshen(listing.revision.to_string(), now);
         let objects = listing.items.len();
+        if !self.holds.is_empty() {
+            listing.items.iter().for_each(|item| self.holds.cancel(&item.key));
+        }
         let edits = self.ingest.listing(listing);
         self.transact(edits, now);
         if self.gate != Gate::Open {
@@ -100,6 +104,9 @@ impl Engine {
 
     fn on_changes(&mut self, changes: Changes, now: Instant) {
         self.freshen(changes.revision.to_string(), now);
+        for change in &changes.changes {
+            self.holds.cancel(change.key());
+        }
         let edits = self.ingest.changes(changes);
         self.transact(edits, now);
     }
@@ -131,9 +138,6 @@ impl Engine {
     /// Puts first, then the deletions of what nothing names any more; each may free others.
     fn transact(&mut self, edits: Edits, now: Instant) {
         let mut puts = edits.puts;
-        for edit in &puts {
-            self.holds.cancel(edit.key());
-        }
         let (waiting, gone): (Vec<_>, Vec<_>) =
             edits.deletions.into_iter().partition(|key| Holds::applies(key.kind));
         puts.extend(gone.into_iter().map(Edit::Delete));
@@ -143,7 +147,7 @@ impl Engine {
         let mut published = BTreeMap::new();
         self.apply(&puts, &mut published);
         loop {
-            let free = self.holds.release(now, |key| self.graph.referrers(key));
+            let free = self.holds.release(now, |key| self.graph.is_named(key));
             if free.is_empty() {
                 break;
             }
@@ -195,13 +199,17 @@ impl Engine {
         &self.holds
     }
 
-    /// All findings with their places, sorted.
-    pub fn reports(&self) -> Vec<Report> {
-        let translation = self.graph.reports().into_iter().map(|report| self.ingest.locate(report));
-        let mut reports: Vec<_> = self.ingest.reports().into_iter().chain(translation).collect();
-        reports.sort_unstable();
-        reports.dedup();
-        reports
+    /// All findings, those of the translation without their places, and the objects to find these in:
+    /// [`Findings::located`] does that without the engine.
+    pub fn findings(&self) -> Findings {
+        let mut reports = self.ingest.reports();
+        reports.extend(self.graph.reports());
+        Findings { reports, good: self.ingest.good().clone() }
+    }
+
+    /// How many findings there are.
+    pub fn count_reports(&self) -> Count {
+        self.ingest.count_reports().plus(self.graph.count_reports())
     }
 
     /// The good objects and a number that changes with them, for the snapshot on disk.
@@ -212,6 +220,22 @@ impl Engine {
     /// The number that changes with the good objects.
     pub const fn edition(&self) -> u64 {
         self.edition
+    }
+}
+
+/// Findings, not all of them with a place yet.
+pub struct Findings {
+    reports: Vec<Report>,
+    good: imbl::OrdMap<ObjectKey, StoredObject>,
+}
+
+impl Findings {
+    /// All findings with their places, sorted, each once.
+    pub fn located(mut self) -> Vec<Report> {
+        locate(&mut self.reports, &self.good);
+        self.reports.sort_unstable();
+        self.reports.dedup();
+        self.reports
     }
 }
 

@@ -33,6 +33,7 @@ use biplane_translator::{EnvoyResource, EnvoyType, Output, listener, names, rout
 use biplane_xds::Change;
 
 use crate::convert;
+use crate::report_count::Count;
 use dependencies::{Dependencies, Dependency, Node};
 use fleet::{Address, Fleet};
 use gateway::GatewayNode;
@@ -83,7 +84,10 @@ impl Graph {
         self.compute_services(&mut touched);
         self.compute_gateways(&mut touched);
         let changes = self.fleets.iter_mut();
-        changes.filter_map(|(name, fleet)| Some((name.clone(), fleet.take_change()?))).collect()
+        let changes =
+            changes.filter_map(|(name, fleet)| Some((name.clone(), fleet.take_change()?))).collect();
+        self.fleets.retain(|_, fleet| !fleet.is_drained());
+        changes
     }
 
     /// All findings of the translation, sorted.
@@ -95,6 +99,12 @@ impl Graph {
         reports
     }
 
+    /// How many findings of the translation there are.
+    pub fn count_reports(&self) -> Count {
+        let conflicts: usize = self.fleets.values().map(Fleet::losers).sum();
+        self.reports.count().plus(Count { errors: conflicts, warnings: conflicts })
+    }
+
     /// How many objects there are of each kind.
     pub fn counts(&self) -> BTreeMap<Kind, usize> {
         self.tables.counts()
@@ -102,16 +112,17 @@ impl Graph {
 
     /// The names of all fleets that some gateway belongs to.
     pub fn fleet_names(&self) -> Vec<String> {
-        self.fleets.iter().filter(|(_, fleet)| !fleet.is_empty()).map(|(name, _)| name.clone()).collect()
+        self.fleets.keys().cloned().collect()
     }
 
     /// The objects whose translation names `key`: deleting it would break them.
     pub fn referrers(&self, key: &ObjectKey) -> BTreeSet<ObjectKey> {
-        let asked = match key.kind {
-            Kind::Upstream => Dependency::UpstreamExists(key.reference()),
-            _ => Dependency::Object(key.clone()),
-        };
-        self.dependencies.askers(&asked).map(Node::object).collect()
+        self.dependencies.askers(&asked(key)).map(Node::object).collect()
+    }
+
+    /// Whether any translation names `key`.
+    pub fn is_named(&self, key: &ObjectKey) -> bool {
+        self.dependencies.askers(&asked(key)).next().is_some()
     }
 
     /// Whether nothing is left of any object: for tests of leaks in the indexes.
@@ -121,7 +132,7 @@ impl Graph {
             && self.gateways.is_empty()
             && self.shared.is_empty()
             && self.reports.all().is_empty()
-            && self.fleets.values().all(Fleet::is_drained)
+            && self.fleets.is_empty()
     }
 
     fn mark(&self, key: &ObjectKey, effect: &Effect, touched: &mut Touched) {
@@ -145,7 +156,11 @@ impl Graph {
                 self.wake_selectors(&name, effect, touched);
             }
             Kind::Secret => {
-                self.wake(&Dependency::Object(key.clone()), touched);
+                // Listeners and clusters name the parts of a secret and never hold them: a rotation
+                // that has the same parts is no business of theirs.
+                if effect.existence || effect.parts {
+                    self.wake(&Dependency::Object(key.clone()), touched);
+                }
                 touched.secrets.insert(name);
             }
             Kind::UpstreamGroup | Kind::RouteOption | Kind::VirtualHostOption => {
@@ -266,12 +281,12 @@ impl Graph {
 
     /// Takes a gateway's own fields over and lets it select its services anew.
     fn respecify(&mut self, name: &ResourceRef) {
-        if let Some(before) = self.gateways.get(name) {
-            let (address, age, spec) = (before.address(), before.age.clone(), before.spec.clone());
-            self.withdraw(name, &address, &age, &spec.fleets());
-        }
+        let before = self.gateways.get(name).map(Standing::of);
         let Some(entry) = self.tables.gateways.get(name) else {
             self.gateways.remove(name);
+            if let Some(before) = &before {
+                self.withdraw(name, before);
+            }
             self.forget_gateway(name);
             return;
         };
@@ -280,17 +295,27 @@ impl Graph {
             self.services.iter().for_each(|(name, service)| gateway.offer(name, Some(service)));
         }
         gateway.find_missing(|name| self.services.contains_key(name));
-        let (address, age, spec) = (gateway.address(), gateway.age.clone(), gateway.spec.clone());
-        for fleet in spec.fleets() {
-            let moved = self.fleets.entry(fleet.to_owned()).or_default().claim(&address, &age, true);
+        let now = Standing::of(gateway);
+        if before.as_ref() != Some(&now) {
+            if let Some(before) = &before {
+                self.withdraw(name, before);
+            }
+            self.claim(name, &now);
+        }
+    }
+
+    fn claim(&mut self, name: &ResourceRef, standing: &Standing) {
+        for fleet in &standing.fleets {
+            let moved =
+                self.fleets.entry(fleet.clone()).or_default().claim(&standing.address, &standing.age, true);
             self.hand_over(fleet, moved, name);
         }
     }
 
-    fn withdraw(&mut self, name: &ResourceRef, address: &Address, age: &Age, fleets: &[&str]) {
-        for fleet in fleets {
-            let node = self.fleets.entry((*fleet).to_owned()).or_default();
-            let moved = node.claim(address, age, false);
+    fn withdraw(&mut self, name: &ResourceRef, standing: &Standing) {
+        for fleet in &standing.fleets {
+            let node = self.fleets.entry(fleet.clone()).or_default();
+            let moved = node.claim(&standing.address, &standing.age, false);
             node.set_roots(name, None, &self.shared);
             self.hand_over(fleet, moved, name);
         }
@@ -397,19 +422,41 @@ impl Graph {
         let bytes = gateway.hosts.values().map(bytes::Bytes::len).sum();
         let key = name.key(Kind::Gateway);
         let owner = (&key, &*gateway.spec);
-        let joined =
-            route::route_configuration(&listener, owner, gateway.hosts.values(), bytes, named.clusters);
-        gateway.roots.routes = Some(convert::with_references(joined, named.references));
+        // The references are at hand as the xDS server takes them.
+        let joined = route::route_configuration(&listener, owner, gateway.hosts.values(), bytes, [].into());
+        gateway.roots.routes = Some(convert::with_references(joined, named));
     }
 
     fn bring_in(&mut self, name: &ResourceRef, gateway: &GatewayNode) {
-        for fleet_name in gateway.spec.fleets() {
-            let fleet = self.fleets.get_mut(fleet_name).expect("claimed when the gateway was specified");
+        for fleet_name in Standing::of(gateway).fleets {
+            let fleet = self.fleets.get_mut(&fleet_name).expect("claimed when the gateway was specified");
             let owner = fleet.owner(&gateway.address()).expect("this gateway claims it at least");
-            let taken = (*owner != gateway.age).then(|| owner.key().clone());
-            let roots = taken.is_none().then(|| gateway.roots.clone());
+            let roots = (*owner == gateway.age).then(|| gateway.roots.clone());
             fleet.set_roots(name, roots, &self.shared);
         }
+    }
+}
+
+/// Where a gateway stands among the others: while this stays, so does everything it brings in.
+#[derive(Debug, PartialEq)]
+struct Standing {
+    address: Address,
+    age: Age,
+    fleets: BTreeSet<String>,
+}
+
+impl Standing {
+    fn of(gateway: &GatewayNode) -> Self {
+        let fleets = gateway.spec.fleets().into_iter().map(ToOwned::to_owned).collect();
+        Self { address: gateway.address(), age: gateway.age.clone(), fleets }
+    }
+}
+
+/// The question that whoever names an object has asked.
+fn asked(key: &ObjectKey) -> Dependency {
+    match key.kind {
+        Kind::Upstream => Dependency::UpstreamExists(key.reference()),
+        _ => Dependency::Object(key.clone()),
     }
 }
 

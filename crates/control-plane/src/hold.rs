@@ -3,7 +3,7 @@
 //!
 //! Invariant: a held object is in the graph; it leaves when nothing names it or its time is up.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use biplane_core::key::{Kind, ObjectKey};
@@ -41,23 +41,20 @@ impl Holds {
         self.held.entry(key).or_insert(Held { since: now, until: now + self.limit });
     }
 
-    /// The object is there again.
+    /// The store shows the object again, be it as it was, changed or bad.
     pub fn cancel(&mut self, key: &ObjectKey) {
         self.held.remove(key);
     }
 
+    /// Whether nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.held.is_empty()
+    }
+
     /// Takes out those that may go now: nothing names them, or their time is up.
-    pub fn release(
-        &mut self,
-        now: Instant,
-        referrers: impl Fn(&ObjectKey) -> BTreeSet<ObjectKey>,
-    ) -> Vec<ObjectKey> {
-        let free = |(key, held): (&ObjectKey, &Held)| {
-            (held.until <= now || referrers(key).is_empty()).then(|| key.clone())
-        };
-        let free: Vec<_> = self.held.iter().filter_map(free).collect();
-        self.held.retain(|key, _| !free.contains(key));
-        free
+    pub fn release(&mut self, now: Instant, is_named: impl Fn(&ObjectKey) -> bool) -> Vec<ObjectKey> {
+        let free = self.held.extract_if(.., |key, held| held.until <= now || !is_named(key));
+        free.map(|(key, _)| key).collect()
     }
 
     /// When the next one's time is up.
@@ -84,9 +81,8 @@ mod tests {
         let mut holds = Holds::new(Duration::from_secs(30));
         let now = Instant::now();
         holds.add(upstream("a"), now);
-        let named = |_: &ObjectKey| BTreeSet::from([ObjectKey::new(Kind::VirtualService, "default", "v")]);
-        assert_eq!(holds.release(now, named), []);
-        assert_eq!(holds.release(now, |_| BTreeSet::new()), [upstream("a")]);
+        assert_eq!(holds.release(now, |_| true), []);
+        assert_eq!(holds.release(now, |_| false), [upstream("a")]);
         assert_eq!(holds.deadline(), None);
     }
 
@@ -95,8 +91,7 @@ mod tests {
         let mut holds = Holds::new(Duration::from_secs(30));
         let now = Instant::now();
         holds.add(upstream("a"), now);
-        let named = |_: &ObjectKey| BTreeSet::from([ObjectKey::new(Kind::VirtualService, "default", "v")]);
         assert_eq!(holds.deadline(), Some(now + Duration::from_secs(30)));
-        assert_eq!(holds.release(now + Duration::from_secs(30), named), [upstream("a")]);
+        assert_eq!(holds.release(now + Duration::from_secs(30), |_| true), [upstream("a")]);
     }
 }

@@ -8,9 +8,10 @@
 
 mod secret;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use biplane_core::decode::{Decoded, decode};
+use biplane_core::document::Lines;
 use biplane_core::key::ObjectKey;
 use biplane_core::location::Location;
 use biplane_core::path::FieldPath;
@@ -20,6 +21,8 @@ use biplane_store::{Change, Changes, Fault, Listing, StoredObject};
 use imbl::OrdMap;
 
 use crate::graph::Edit;
+use crate::hold::Holds;
+use crate::report_count::Count;
 
 /// What a store event asks of the graph.
 #[derive(Debug, Default)]
@@ -41,6 +44,9 @@ pub struct Ingest {
     faults: Vec<Fault>,
     /// Objects of the snapshot on disk, until the store has been read for the first time.
     fallback: BTreeMap<ObjectKey, StoredObject>,
+    /// Good objects that the store has not shown since it can be read, because a fault may hide them.
+    /// The store does not know them, so it will never say that they are gone.
+    assumed: BTreeSet<ObjectKey>,
 }
 
 impl Ingest {
@@ -63,27 +69,39 @@ impl Ingest {
         let present: BTreeSet<_> = listing.items.iter().map(|item| item.key.clone()).collect();
         self.faults = listing.faults;
         let mut puts: Vec<_> = listing.items.into_iter().filter_map(|item| self.take(item)).collect();
-        puts.extend(self.recover_hidden(&present));
-        self.fallback.clear();
-        let gone = self.known().filter(|key| !present.contains(key) && !self.is_hidden(key)).collect();
+        puts.extend(self.recall(&present));
+        let absent: Vec<_> = self.known().filter(|key| !present.contains(key)).collect();
+        let (hidden, gone): (Vec<_>, Vec<_>) = absent.into_iter().partition(|key| self.is_hidden(key));
+        self.assumed = hidden.into_iter().collect();
         Edits { puts, deletions: self.drop_refused(gone) }
     }
 
     /// This has changed since the last event.
     pub fn changes(&mut self, changes: Changes) -> Edits {
-        if let Some(faults) = changes.faults {
-            self.faults = faults;
-        }
         let mut edits = Edits::default();
         let mut gone = Vec::new();
         for change in changes.changes {
+            self.assumed.remove(change.key());
             match change {
                 Change::Put(object) => edits.puts.extend(self.take(object)),
                 Change::Deleted(key) => gone.push(key),
             }
         }
+        if let Some(faults) = changes.faults {
+            self.faults = faults;
+            gone.extend(self.uncovered());
+        }
         edits.deletions = self.drop_refused(gone);
         edits
+    }
+
+    /// Takes out the assumed objects that no fault hides any more: the store was read there, and lacks them.
+    fn uncovered(&mut self) -> Vec<ObjectKey> {
+        let assumed = std::mem::take(&mut self.assumed);
+        let (hidden, gone): (BTreeSet<_>, BTreeSet<_>) =
+            assumed.into_iter().partition(|key| self.is_hidden(key));
+        self.assumed = hidden;
+        gone.into_iter().collect()
     }
 
     /// The graph has been told to delete this object.
@@ -97,24 +115,16 @@ impl Ingest {
         &self.good
     }
 
-    /// Whether the object's last good version is known.
-    pub fn is_good(&self, key: &ObjectKey) -> bool {
-        self.good.contains_key(key)
-    }
-
     /// All findings, those of the store's reading included.
     pub fn reports(&self) -> Vec<Report> {
         let faults = self.faults.iter().map(fault_report);
         self.reports.values().flatten().cloned().chain(faults).collect()
     }
 
-    /// The same finding with its place, which the translator does not know.
-    pub fn locate(&self, mut report: Report) -> Report {
-        if report.location.is_none() {
-            let object = report.object.as_ref().and_then(|key| self.good.get(key));
-            report.location = object.map(|object| place(object, &report.path));
-        }
-        report
+    /// How many errors and warnings there are.
+    pub fn count_reports(&self) -> Count {
+        let faults = Count { errors: self.faults.len(), warnings: 0 };
+        self.reports.values().flatten().fold(faults, Count::with)
     }
 
     /// Looks at one version of an object; gives the edit if it is a good one and new.
@@ -159,19 +169,29 @@ impl Ingest {
             return None;
         }
         let object = self.fallback.remove(key)?;
+        self.adopt(object)
+    }
+
+    /// Takes a version over from the last run; what there is to say about it was said then.
+    fn adopt(&mut self, object: StoredObject) -> Option<Edit> {
         let decoded = examine(&object).object?;
         let created = object.created;
-        self.good.insert(key.clone(), object);
+        self.good.insert(object.key.clone(), object);
         Some(Edit::Put(Box::new(decoded), created))
     }
 
-    /// Objects of the last run that the listing lacks, but that one of its faults may hide.
-    fn recover_hidden(&mut self, present: &BTreeSet<ObjectKey>) -> Vec<Edit> {
-        let hidden = |object: &&StoredObject| {
-            !present.contains(&object.key) && self.faults.iter().any(|fault| fault.may_hide(&object.location))
+    /// Objects of the last run that the first listing lacks: those that one of its faults may hide, and
+    /// those that others may name. The latter were deleted while nobody looked, and go by the same
+    /// rules as if somebody had.
+    fn recall(&mut self, present: &BTreeSet<ObjectKey>) -> Vec<Edit> {
+        let fallback = std::mem::take(&mut self.fallback);
+        let wanted = |object: &StoredObject| {
+            !present.contains(&object.key)
+                && (Holds::applies(object.key.kind)
+                    || self.faults.iter().any(|fault| fault.may_hide(&object.location)))
         };
-        let keys: Vec<_> = self.fallback.values().filter(hidden).map(|object| object.key.clone()).collect();
-        keys.iter().filter_map(|key| self.fall_back(key)).collect()
+        let recalled: Vec<_> = fallback.into_values().filter(wanted).collect();
+        recalled.into_iter().filter_map(|object| self.adopt(object)).collect()
     }
 
     fn is_hidden(&self, key: &ObjectKey) -> bool {
@@ -235,9 +255,24 @@ fn refuse(object: &StoredObject, why: &str) -> Decoded {
 
 /// Where a field of an object stands.
 fn place(object: &StoredObject, path: &FieldPath) -> Location {
-    let text = std::str::from_utf8(&object.value).unwrap_or_default();
-    let line = biplane_core::document::locate(text, path).unwrap_or(1);
+    let lines = std::str::from_utf8(&object.value).ok().and_then(Lines::of);
+    let line = lines.map_or(1, |lines| lines.line(path));
     object.location.offset(line - 1)
+}
+
+/// Gives the findings of the translator, which knows no places, the places of their fields. Each
+/// object's text is read once, however many findings there are about it.
+pub fn locate(reports: &mut [Report], good: &OrdMap<ObjectKey, StoredObject>) {
+    let mut lines: HashMap<ObjectKey, Option<(Location, Lines<'_>)>> = HashMap::new();
+    for report in reports.iter_mut().filter(|report| report.location.is_none()) {
+        let Some(key) = report.object.clone() else { continue };
+        let known = lines.entry(key).or_insert_with_key(|key| {
+            let object = good.get(key)?;
+            Some((object.location.clone(), Lines::of(std::str::from_utf8(&object.value).ok()?)?))
+        });
+        report.location =
+            known.as_ref().map(|(location, lines)| location.offset(lines.line(&report.path) - 1));
+    }
 }
 
 fn fault_report(fault: &Fault) -> Report {

@@ -18,6 +18,7 @@ pub mod hold;
 pub mod ingest;
 mod metrics;
 pub mod offline;
+pub mod report_count;
 mod run_loop;
 mod serve;
 mod settings;

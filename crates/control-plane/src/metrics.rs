@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use biplane_core::report::Severity;
 use biplane_store::StoreMetrics;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _, MetricEncoder};
@@ -30,15 +29,21 @@ impl Collector for EngineCollector {
 
 impl EngineCollector {
     fn encode_engine(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
-        let (gate, failing, stale, held, objects, reports) = {
+        let (gate, failing, stale, held, objects, count) = {
             let engine = self.engine.lock();
             let store = engine.store();
             let stale =
                 store.fresh.filter(|_| store.error.is_some()).map_or(0, |fresh| fresh.elapsed().as_secs());
             let held = engine.holds().iter().count();
-            (engine.gate(), store.error.is_some(), stale, held, engine.graph().counts(), engine.reports())
+            (
+                engine.gate(),
+                store.error.is_some(),
+                stale,
+                held,
+                engine.graph().counts(),
+                engine.count_reports(),
+            )
         };
-        let errors = reports.iter().filter(|report| report.severity == Severity::Error).count();
         gauge(encoder, "biplane_gate_open", "1 while Envoys get answers", i64::from(gate != Gate::Waiting))?;
         gauge(
             encoder,
@@ -59,12 +64,12 @@ impl EngineCollector {
             "Deletions that wait for what names the object",
             whole(held as u64),
         )?;
-        gauge(encoder, "biplane_config_errors", "Errors in the configuration", whole(errors as u64))?;
+        gauge(encoder, "biplane_config_errors", "Errors in the configuration", whole(count.errors as u64))?;
         gauge(
             encoder,
             "biplane_config_warnings",
             "Warnings about the configuration",
-            whole((reports.len() - errors) as u64),
+            whole(count.warnings as u64),
         )?;
         let mut family =
             encoder.encode_descriptor("biplane_objects", "Objects in use", None, MetricType::Gauge)?;

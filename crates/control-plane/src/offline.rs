@@ -9,7 +9,7 @@ use biplane_translator::{EnvoyName, EnvoyResource, EnvoyType};
 use biplane_xds::{Resource, ResourceType};
 
 use crate::graph::{Edit, Graph};
-use crate::ingest::Ingest;
+use crate::ingest::{Ingest, locate};
 
 /// Everything that a store holds, decoded.
 #[derive(Debug, Default)]
@@ -58,7 +58,9 @@ pub fn translate(loaded: &Loaded) -> Translation {
         change.upserts.iter().map(|resource| envoy_resource(resource)).collect()
     };
     let fleets = changes.into_iter().map(|(name, change)| (name, fleet(change))).collect();
-    let reports = graph.reports().into_iter().map(|report| loaded.ingest.locate(report)).collect();
+    let mut reports = graph.reports();
+    locate(&mut reports, loaded.ingest.good());
+    reports.sort_unstable();
     Translation { fleets, reports }
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use biplane_store::SourceEvent;
 use tokio::sync::{mpsc, watch};
+use tokio::task::block_in_place;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
@@ -46,7 +47,8 @@ impl Pulse {
     }
 }
 
-/// Runs until shutdown.
+/// Runs until shutdown. A transaction may take long (all objects at the start): it gives its worker of the
+/// runtime, which must have several, to the others for that time.
 pub(crate) async fn run(
     engine: SharedEngine,
     mut events: mpsc::Receiver<SourceEvent>,
@@ -69,11 +71,11 @@ pub(crate) async fn run(
             event = events.recv() => {
                 let Some(event) = event else { anyhow::bail!("the store's driver has gone") };
                 pulse.begin();
-                engine.lock().on_event(event, Instant::now());
+                block_in_place(|| engine.lock().on_event(event, Instant::now()));
             }
             () = due => {
                 pulse.begin();
-                engine.lock().on_deadline(Instant::now());
+                block_in_place(|| engine.lock().on_deadline(Instant::now()));
             }
         }
         pulse.end();

@@ -90,6 +90,7 @@ impl Server {
         registry.register_collector(Box::new(collector(&engine, driver.metrics())));
         let source = StatusSource {
             engine: engine.clone(),
+            fleets: fleets.clone(),
             pulse: pulse.clone(),
             registry,
             store: store_name,

@@ -12,19 +12,20 @@ use biplane_admin_api::status::{
     SourceStatus, TypeStatus,
 };
 use biplane_core::scalars::Timestamp;
-use biplane_xds::ResourceType;
+use biplane_xds::{Fleets, ResourceType};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
+use tokio::task::block_in_place;
 use tokio::time::Instant;
 
-use crate::engine::{Engine, Gate};
+use crate::engine::{Engine, Findings, Gate};
 use crate::run_loop::Pulse;
 use crate::shared::SharedEngine;
 
 /// Answers the admin server.
-#[derive(Debug)]
 pub(crate) struct StatusSource {
     pub(crate) engine: SharedEngine,
+    pub(crate) fleets: Fleets,
     pub(crate) pulse: Pulse,
     pub(crate) registry: Registry,
     pub(crate) store: Arc<str>,
@@ -33,26 +34,17 @@ pub(crate) struct StatusSource {
 
 impl Source for StatusSource {
     fn status(&self) -> Status {
-        let engine = self.engine.lock();
-        Status {
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            started_at: timestamp(self.started),
-            ready: engine.gate() != Gate::Waiting,
-            gate: gate(&engine, &self.store),
-            sources: vec![source(&engine, &self.store)],
-            fleets: fleets(&engine),
-            nodes: engine.fleets().nodes().into_iter().map(node).collect(),
-            reports: engine.reports().iter().map(Into::into).collect(),
-            held: held(&engine),
-            objects: objects(&engine),
-        }
+        // The lock is waited for and much is read: not on a worker that serves Envoys.
+        block_in_place(|| {
+            let (mut status, findings) = self.read();
+            status.reports = findings.located().iter().map(Into::into).collect();
+            status
+        })
     }
 
     fn ready(&self) -> Result<(), String> {
-        match self.engine.lock().gate() {
-            Gate::Waiting => Err(format!("waiting for {}", self.store)),
-            Gate::Restored | Gate::Open => Ok(()),
-        }
+        // Asked of the gate itself, which no transaction holds up.
+        if self.fleets.is_open() { Ok(()) } else { Err(format!("waiting for {}", self.store)) }
     }
 
     fn live(&self) -> Result<(), String> {
@@ -64,8 +56,28 @@ impl Source for StatusSource {
 
     fn metrics(&self) -> String {
         let mut text = String::new();
-        encode(&mut text, &self.registry).expect("writing to a string");
+        block_in_place(|| encode(&mut text, &self.registry)).expect("writing to a string");
         text
+    }
+}
+
+impl StatusSource {
+    /// Everything but the findings, which are put in their places without the engine.
+    fn read(&self) -> (Status, Findings) {
+        let engine = self.engine.lock();
+        let status = Status {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            started_at: timestamp(self.started),
+            ready: engine.gate() != Gate::Waiting,
+            gate: gate(&engine, &self.store),
+            sources: vec![source(&engine, &self.store)],
+            fleets: fleets(&engine),
+            nodes: engine.fleets().nodes().into_iter().map(node).collect(),
+            reports: Vec::new(),
+            held: held(&engine),
+            objects: objects(&engine),
+        };
+        (status, engine.findings())
     }
 }
 
@@ -118,7 +130,7 @@ fn fleets(engine: &Engine) -> Vec<FleetStatus> {
             name,
         }
     };
-    engine.fleets().fleet_names().into_iter().map(fleet).collect()
+    engine.graph().fleet_names().into_iter().map(fleet).collect()
 }
 
 fn node(node: biplane_xds::NodeStatus) -> NodeStatus {

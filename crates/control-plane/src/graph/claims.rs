@@ -4,7 +4,10 @@
 //! form one group, and each group becomes one Envoy virtual host; in the usual case a group is one
 //! service with all its domains. Moving one domain touches the two groups it moves between.
 //!
-//! Invariant: every claimed domain is in exactly one group, that of its claimants, and no group is empty.
+//! Groups are formed when they are asked for, so that a domain which many services come to share in
+//! one transaction is looked at once.
+//!
+//! Invariant: but for `moved` ones, every claimed domain is in exactly one group, that of its claimants, and no group is empty.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -20,6 +23,9 @@ pub(crate) type Claimants = Arc<[ResourceRef]>;
 pub(crate) struct Claims {
     claimed: HashMap<ResourceRef, (Age, BTreeSet<String>)>,
     claimants: HashMap<String, BTreeSet<Age>>,
+    /// Domains whose claimants have changed since the groups were formed.
+    moved: BTreeSet<String>,
+    group_of: HashMap<String, Claimants>,
     groups: BTreeMap<Claimants, BTreeSet<String>>,
     groups_of: HashMap<ResourceRef, BTreeSet<Claimants>>,
     touched: BTreeSet<Claimants>,
@@ -34,10 +40,10 @@ impl Claims {
             return;
         }
         for (age, domain) in each(before.as_ref()) {
-            self.regroup(domain, |ages| ages.remove(age));
+            self.claim(domain, |ages| ages.remove(age));
         }
         for (age, domain) in each(claim.as_ref()) {
-            self.regroup(domain, |ages| ages.insert(age.clone()));
+            self.claim(domain, |ages| ages.insert(age.clone()));
         }
         self.claimed.extend(claim.map(|claim| (service.clone(), claim)));
     }
@@ -49,22 +55,41 @@ impl Claims {
 
     /// The groups touched since the last call, with the domains that each holds now; none: it is gone.
     pub(crate) fn take_touched(&mut self) -> Vec<(Claimants, Option<&BTreeSet<String>>)> {
+        for domain in std::mem::take(&mut self.moved) {
+            self.regroup(domain);
+        }
         let touched = std::mem::take(&mut self.touched);
         touched.into_iter().map(|group| (group.clone(), self.groups.get(&group))).collect()
     }
 
     /// Whether any group has been touched.
     pub(crate) fn is_touched(&self) -> bool {
-        !self.touched.is_empty()
+        !self.touched.is_empty() || !self.moved.is_empty()
     }
 
-    fn regroup(&mut self, domain: &str, change: impl FnOnce(&mut BTreeSet<Age>) -> bool) {
-        let mut ages = self.claimants.remove(domain).unwrap_or_default();
-        self.leave(domain, &claimants(&ages));
-        change(&mut ages);
-        self.join(domain, claimants(&ages));
-        if !ages.is_empty() {
-            self.claimants.insert(domain.to_owned(), ages);
+    fn claim(&mut self, domain: &str, change: impl FnOnce(&mut BTreeSet<Age>) -> bool) {
+        let ages = self.claimants.entry(domain.to_owned()).or_default();
+        change(ages);
+        if ages.is_empty() {
+            self.claimants.remove(domain);
+        }
+        self.moved.insert(domain.to_owned());
+    }
+
+    fn regroup(&mut self, domain: String) {
+        let group: Option<Claimants> = self.claimants.get(&domain).map(claimants);
+        let before = match &group {
+            Some(group) => self.group_of.insert(domain.clone(), group.clone()),
+            None => self.group_of.remove(&domain),
+        };
+        if before == group {
+            return;
+        }
+        if let Some(before) = before {
+            self.leave(&domain, &before);
+        }
+        if let Some(group) = group {
+            self.join(domain, group);
         }
     }
 
@@ -86,14 +111,11 @@ impl Claims {
         }
     }
 
-    fn join(&mut self, domain: &str, group: Claimants) {
-        if group.is_empty() {
-            return;
-        }
+    fn join(&mut self, domain: String, group: Claimants) {
         for service in group.iter() {
             self.groups_of.entry(service.clone()).or_default().insert(group.clone());
         }
-        self.groups.entry(group.clone()).or_default().insert(domain.to_owned());
+        self.groups.entry(group.clone()).or_default().insert(domain);
         self.touched.insert(group);
     }
 }
@@ -135,8 +157,10 @@ mod tests {
         let mut claims = Claims::default();
         claims.set(&name("b"), Some(claim("b", &["y", "z"])));
         claims.set(&name("a"), Some(claim("a", &["x", "y"])));
+        claims.take_touched();
         let expected = [(vec!["a"], vec!["x"]), (vec!["a", "b"], vec!["y"]), (vec!["b"], vec!["z"])];
         let strings = |texts: Vec<&str>| texts.into_iter().map(ToOwned::to_owned).collect::<Vec<_>>();
+        claims.take_touched();
         assert_eq!(groups(&claims), expected.map(|(group, domains)| (strings(group), strings(domains))));
     }
 
@@ -146,9 +170,12 @@ mod tests {
         claims.set(&name("a"), Some(claim("a", &["x"])));
         claims.set(&name("b"), Some(claim("b", &["x"])));
         claims.set(&name("b"), None);
+        claims.take_touched();
         assert_eq!(groups(&claims), [(vec!["a".to_owned()], vec!["x".to_owned()])]);
         claims.set(&name("a"), None);
+        claims.take_touched();
         assert!(claims.claimed.is_empty() && claims.claimants.is_empty() && claims.groups_of.is_empty());
+        assert!(claims.group_of.is_empty());
     }
 
     #[test]

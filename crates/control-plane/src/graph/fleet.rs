@@ -66,9 +66,9 @@ impl Fleet {
         self.claims.iter().filter(|(_, ages)| ages.len() > 1)
     }
 
-    /// Whether no gateway is left.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.claims.is_empty()
+    /// How many gateways did not get the address that they want.
+    pub(crate) fn losers(&self) -> usize {
+        self.rivals().map(|(_, ages)| ages.len() - 1).sum()
     }
 
     /// Whether nothing is left in it, counts included.

@@ -12,16 +12,15 @@ use biplane_core::key::ResourceRef;
 use biplane_core::resources::Gateway;
 use biplane_core::resources::gateway::HttpGateway;
 use biplane_core::resources::tls::SslConfig;
+use biplane_translator::names;
 use biplane_translator::route::RouteSet;
-use biplane_translator::{EnvoyName, EnvoyType, names};
-use biplane_xds::ResourceName;
+use biplane_xds::{ResourceName, ResourceType};
 use bytes::Bytes;
 
 use super::claims::Claims;
 use super::fleet::{Address, Roots};
 use super::service::Service;
 use super::tables::Entry;
-use crate::convert;
 
 /// A gateway and all that it serves.
 #[derive(Debug)]
@@ -41,17 +40,11 @@ pub(crate) struct GatewayNode {
     specified: bool,
     served: HashMap<ResourceRef, Arc<RouteSet>>,
     tls_ages: HashMap<ResourceRef, Age>,
-    clusters: BTreeMap<ResourceRef, usize>,
-    named: Option<Named>,
+    /// The clusters that routes name, and how many services' routes do.
+    clusters: BTreeMap<ResourceName, usize>,
+    named: Option<Arc<[ResourceName]>>,
     cluster_headers: usize,
     connects: usize,
-}
-
-/// The clusters that the routes name, in the two forms that are needed.
-#[derive(Clone, Debug)]
-pub(crate) struct Named {
-    pub(crate) clusters: Arc<[EnvoyName]>,
-    pub(crate) references: Arc<[ResourceName]>,
 }
 
 impl GatewayNode {
@@ -163,8 +156,8 @@ impl GatewayNode {
         if routes.cluster_header {
             self.named = None;
         }
-        for cluster in &routes.clusters {
-            let count = self.clusters.entry(cluster.clone()).or_default();
+        for upstream in &routes.clusters {
+            let count = self.clusters.entry(cluster(upstream)).or_default();
             *count += 1;
             if *count == 1 {
                 self.named = None;
@@ -178,11 +171,12 @@ impl GatewayNode {
         if routes.cluster_header {
             self.named = None;
         }
-        for cluster in &routes.clusters {
-            let count = self.clusters.get_mut(cluster).expect("counted when it was added");
+        for upstream in &routes.clusters {
+            let cluster = cluster(upstream);
+            let count = self.clusters.get_mut(&cluster).expect("counted when it was added");
             *count -= 1;
             if *count == 0 {
-                self.clusters.remove(cluster);
+                self.clusters.remove(&cluster);
                 self.named = None;
             }
         }
@@ -203,22 +197,24 @@ impl GatewayNode {
         self.named = None;
     }
 
-    /// The clusters that the routes name; `all` are the upstreams, asked for only when every one counts.
-    /// The second value: whether they differ from those of the last call.
-    pub(crate) fn named(&mut self, all: impl FnOnce() -> Vec<ResourceRef>) -> (Named, bool) {
+    /// The clusters that the routes name, sorted; `all` are the upstreams, asked for only when every one
+    /// counts. The second value: whether they differ from those of the last call.
+    pub(crate) fn named(&mut self, all: impl FnOnce() -> Vec<ResourceRef>) -> (Arc<[ResourceName]>, bool) {
         if let Some(named) = &self.named {
             return (named.clone(), false);
         }
-        let upstreams =
-            if self.wants_all_clusters() { all() } else { self.clusters.keys().cloned().collect() };
-        let cluster = |upstream: &ResourceRef| EnvoyName::new(EnvoyType::Cluster, names::cluster(upstream));
-        let mut clusters: Vec<_> = upstreams.iter().map(cluster).collect();
-        clusters.sort_unstable();
-        let clusters: Arc<[EnvoyName]> = clusters.into();
-        let named = Named { references: convert::names(&clusters), clusters };
+        let mut named: BTreeSet<_> = self.clusters.keys().cloned().collect();
+        if self.wants_all_clusters() {
+            named.extend(all().iter().map(cluster));
+        }
+        let named: Arc<[ResourceName]> = named.into_iter().collect();
         self.named = Some(named.clone());
         (named, true)
     }
+}
+
+fn cluster(upstream: &ResourceRef) -> ResourceName {
+    ResourceName::new(ResourceType::Cluster, names::cluster(upstream))
 }
 
 /// The fields that decide which services a gateway serves.

@@ -11,6 +11,7 @@ use biplane_core::report::Report;
 use super::claims::Claimants;
 use super::dependencies::Node;
 use super::fleet::Address;
+use crate::report_count::Count;
 
 /// What findings come from.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -43,6 +44,11 @@ impl Reports {
             Topic::Node(node) => *node != Node::Listener(name.clone()),
             Topic::Host(gateway, _) | Topic::MissingServices(gateway) => gateway != name,
         });
+    }
+
+    /// How many findings there are.
+    pub(crate) fn count(&self) -> Count {
+        self.0.values().flatten().fold(Count::default(), Count::with)
     }
 
     /// All findings, sorted, each once.

@@ -61,6 +61,8 @@ pub(crate) struct Effect {
     pub(crate) existence: bool,
     /// Its fields, labels or age differ.
     pub(crate) content: bool,
+    /// A secret: which parts it has differs.
+    pub(crate) parts: bool,
     /// The labels before and after, for selectors.
     pub(crate) labels: [Option<Arc<Metadata>>; 2],
 }
@@ -86,7 +88,10 @@ impl Tables {
             Spec::UpstreamGroup(spec) => put(&mut self.groups, name, spec, metadata, age),
             Spec::RouteOption(spec) => put(&mut self.route_options, name, spec, metadata, age),
             Spec::VirtualHostOption(spec) => put(&mut self.host_options, name, spec, metadata, age),
-            Spec::Secret(spec) => put(&mut self.secrets, name, spec, metadata, age),
+            Spec::Secret(spec) => {
+                let parts = self.secrets.get(&name).is_none_or(|before| parts(&before.spec) != parts(spec));
+                Effect { parts, ..put(&mut self.secrets, name, spec, metadata, age) }
+            }
             Spec::Settings(spec) => put_ordered(&mut self.settings, name, spec, metadata, age),
         }
     }
@@ -147,14 +152,23 @@ fn changed<T: PartialEq>(before: Option<Entry<T>>, after: &Entry<T>) -> Effect {
     let content = before.as_ref() != Some(after);
     Effect {
         existence: before.is_none(),
+        parts: false,
         content,
         labels: [before.map(|e| e.metadata), Some(after.metadata.clone())],
     }
 }
 
+/// Which parts of a secret have any text. What they say is nobody's business but the secret's own.
+fn parts(secret: &Secret) -> [bool; 4] {
+    let Some(tls) = &secret.tls else { return [false; 4] };
+    let some = |text: &Option<String>| text.as_ref().is_some_and(|text| !text.is_empty());
+    let private = tls.private_key.as_ref().is_some_and(|key| !key.is_empty());
+    [some(&tls.cert_chain), private, some(&tls.root_ca), some(&tls.ocsp_staple)]
+}
+
 fn gone<T>(before: Option<Entry<T>>) -> Effect {
     let there = before.is_some();
-    Effect { existence: there, content: there, labels: [before.map(|e| e.metadata), None] }
+    Effect { existence: there, parts: there, content: there, labels: [before.map(|e| e.metadata), None] }
 }
 
 /// Not derived: that would ask for `T: Clone`, and the fields are shared.

@@ -6,7 +6,10 @@ use biplane_control_plane::engine::{Engine, Gate};
 use biplane_control_plane::hold::Holds;
 use biplane_core::key::{Kind, ObjectKey};
 use biplane_core::location::Location;
-use biplane_store::{Change, Changes, Identity, Listing, Revision, SourceEvent, StoreError, StoredObject};
+use biplane_core::report::Report;
+use biplane_store::{
+    Change, Changes, Fault, FaultKind, Identity, Listing, Revision, SourceEvent, StoreError, StoredObject,
+};
 use biplane_xds::{Fleets, ResourceType};
 use bytes::Bytes;
 use tokio::time::Instant;
@@ -56,6 +59,10 @@ fn engine(fallback: Vec<StoredObject>) -> (Engine, Fleets) {
     (Engine::new(fleets.clone(), Holds::new(HOLD), fallback), fleets)
 }
 
+fn reports(engine: &Engine) -> Vec<Report> {
+    engine.findings().located()
+}
+
 fn clusters(fleets: &Fleets) -> usize {
     fleets.snapshot("gateway-proxy").map_or(0, |snapshot| snapshot.count(ResourceType::Cluster))
 }
@@ -97,7 +104,7 @@ async fn object_that_is_bad_at_start_is_taken_from_the_last_run() {
     items[1] = object(Kind::Upstream, "u", "static: {hosts: [{adr: 127.0.0.1}]}\n");
     engine.on_event(complete(items), Instant::now());
     assert_eq!(clusters(&fleets), 1);
-    assert!(engine.reports().iter().any(|report| report.message.contains("adr")), "{:?}", engine.reports());
+    assert!(reports(&engine).iter().any(|report| report.message.contains("adr")), "{:?}", reports(&engine));
 }
 
 #[tokio::test(start_paused = true)]
@@ -108,10 +115,10 @@ async fn bad_edit_costs_only_itself_and_its_predecessor_stays() {
     let bad = object(Kind::VirtualService, "v", "virtualHost: {routs: []}\n");
     engine.on_event(changes(vec![Change::Put(bad)]), Instant::now());
     assert_eq!(fleets.snapshot("gateway-proxy").unwrap().generation(), before);
-    assert_eq!(engine.reports().len(), 1);
+    assert_eq!(reports(&engine).len(), 1);
     let mended = world().pop().unwrap();
     engine.on_event(changes(vec![Change::Put(mended)]), Instant::now());
-    assert_eq!(engine.reports(), []);
+    assert_eq!(reports(&engine), []);
 }
 
 #[tokio::test(start_paused = true)]
@@ -151,4 +158,52 @@ async fn rename_in_one_batch_is_not_held() {
     ];
     engine.on_event(changes(renamed), Instant::now());
     assert_eq!((clusters(&fleets), engine.deadline()), (1, None));
+}
+
+#[tokio::test(start_paused = true)]
+async fn object_that_comes_back_while_its_deletion_waits_stays() {
+    for back in [UPSTREAM, "static: {hosts: [{adr: 127.0.0.1}]}\n"] {
+        let (mut engine, fleets) = engine(Vec::new());
+        engine.on_event(complete(world()), Instant::now());
+        let gone = ObjectKey::new(Kind::Upstream, "default", "u");
+        engine.on_event(changes(vec![Change::Deleted(gone)]), Instant::now());
+        let deadline = engine.deadline().expect("a deletion waits");
+        engine.on_event(changes(vec![Change::Put(object(Kind::Upstream, "u", back))]), Instant::now());
+        assert_eq!(engine.deadline(), None);
+        engine.on_deadline(deadline);
+        assert_eq!(clusters(&fleets), 1, "{back}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn object_that_a_fault_hid_at_start_goes_when_its_file_is_mended_without_it() {
+    let (mut engine, fleets) = engine(world());
+    let hidden = Fault::new(FaultKind::Unidentified, Location::file("g.yaml", 1), "not valid YAML");
+    let items = world().into_iter().skip(1).collect();
+    let SourceEvent::Complete(mut listing) = complete(items) else { unreachable!("made complete") };
+    listing.faults = vec![hidden];
+    engine.on_event(SourceEvent::Complete(listing), Instant::now());
+    assert_eq!(clusters(&fleets), 1);
+    let mended = Changes { revision: Revision(2), changes: Vec::new(), faults: Some(Vec::new()) };
+    engine.on_event(SourceEvent::Changes(mended), Instant::now());
+    assert_eq!(clusters(&fleets), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn deletion_that_was_made_while_nobody_looked_waits_too() {
+    let (mut engine, fleets) = engine(world());
+    let items = world().into_iter().filter(|object| object.key.kind != Kind::Upstream).collect();
+    engine.on_event(complete(items), Instant::now());
+    assert_eq!((clusters(&fleets), engine.deadline()), (1, Some(Instant::now() + HOLD)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_findings_about_one_object_are_all_placed() {
+    let routes = "{routeAction: {single: {upstream: {name: nowhere}}}}, ".repeat(50);
+    let (mut engine, _) = engine(Vec::new());
+    let service = object(Kind::VirtualService, "v", &format!("virtualHost:\n  routes: [{routes}]\n"));
+    engine.on_event(complete(vec![object(Kind::Gateway, "g", GATEWAY), service]), Instant::now());
+    let found = reports(&engine);
+    assert_eq!((found.len(), engine.count_reports().warnings), (50, 50));
+    assert!(found.iter().all(|report| report.location == Some(Location::file("v.yaml", 3))), "{found:#?}");
 }

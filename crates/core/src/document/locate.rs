@@ -1,19 +1,43 @@
 //! From a field's path back to its line: for findings that are made long after decoding, by parts
 //! that hold no text.
 
+use std::fmt;
+
 use crate::path::FieldPath;
-use crate::yaml::{Value, parse};
+use crate::yaml::{Node, Value, parse};
 
 /// The line, from 1, of the field at `path` in one document; where the document does not go that
 /// deep, that of the last field on the way. `None`: the text is not a document.
 pub fn locate(slice: &str, path: &FieldPath) -> Option<u32> {
-    let root = parse(slice).ok()?;
-    let wrapped = match &root.value {
-        Value::Map(map) if !path.0.is_empty() => map.get("spec"),
-        _ => None,
-    };
-    let (fields, line) = wrapped.map_or((&root, root.line), |entry| (&entry.value, entry.line));
-    Some(fields.line_of(path).unwrap_or(line))
+    Some(Lines::of(slice)?.line(path))
+}
+
+/// The lines of one document, read once for any number of paths.
+pub struct Lines<'a>(Node<'a>);
+
+impl<'a> Lines<'a> {
+    /// The lines of a document; `None`: the text is not one.
+    pub fn of(slice: &'a str) -> Option<Self> {
+        parse(slice).ok().map(Self)
+    }
+
+    /// The line, from 1, of the field at `path`, or of the last field on the way there.
+    pub fn line(&self, path: &FieldPath) -> u32 {
+        let root = &self.0;
+        let wrapped = match &root.value {
+            Value::Map(map) if !path.0.is_empty() => map.get("spec"),
+            _ => None,
+        };
+        let (fields, line) = wrapped.map_or((root, root.line), |entry| (&entry.value, entry.line));
+        fields.line_of(path).unwrap_or(line)
+    }
+}
+
+/// The text may be secret.
+impl fmt::Debug for Lines<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Lines")
+    }
 }
 
 #[cfg(test)]
