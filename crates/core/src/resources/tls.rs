@@ -7,7 +7,7 @@ use crate::key::ResourceRef;
 use crate::scalars::Duration;
 
 /// TLS towards clients.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct SslConfig {
     /// A `Secret` that holds certificate and key. Exactly one of `secretRef` and `sslFiles`.
@@ -53,7 +53,7 @@ pub struct UpstreamSslConfig {
 }
 
 /// Key material as files on the machine that runs Envoy.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct SslFiles {
     /// Path of the certificate chain.
@@ -67,7 +67,7 @@ pub struct SslFiles {
 }
 
 /// Versions, ciphers and curves.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct SslParameters {
     /// The lowest version.

@@ -4,7 +4,7 @@
 //! belongs to one chain only: Envoy refuses a listener in which two chains claim the same, and with it the
 //! good ones. So the older virtual service keeps it. A service without names takes all that nobody names.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, HashMap};
 
 use biplane_core::key::{ObjectKey, ResourceRef};
 use biplane_core::path::FieldPath;
@@ -27,16 +27,15 @@ const ALL: &str = "*";
 
 /// The chains of `services` (the oldest first), each with `filter` in it.
 pub(super) fn chains(services: &[TlsService<'_>], filter: &Filter, lookup: &dyn Lookup) -> Content {
-    let mut groups: Vec<Group<'_>> = Vec::new();
-    let mut owners = BTreeMap::new();
+    let mut groups = Groups::default();
     let mut content = Content::default();
     for service in services {
         match material(service, lookup, &mut content.reports) {
-            Ok(material) => add(service, material, &mut groups, &mut owners, &mut content.reports),
+            Ok(material) => groups.add(service, material, &mut content.reports),
             Err(report) => content.reports.push(*report),
         }
     }
-    for group in groups.iter().filter(|group| !group.names.is_empty()) {
+    for group in &groups.all {
         content.filter_chains.extend(group.chains(filter));
         content.references.extend(group.material.references());
         content.services.extend(group.services.iter().map(|service| (*service).clone()));
@@ -51,10 +50,23 @@ pub(super) fn chains(services: &[TlsService<'_>], filter: &Filter, lookup: &dyn 
     content
 }
 
+/// The services by their TLS settings.
+///
+/// Nothing here is searched from one end to the other: thousands of services may have a certificate each.
+#[derive(Default)]
+struct Groups<'a> {
+    /// In the order of their oldest services; each has a name at least.
+    all: Vec<Group<'a>>,
+    /// The group of each of the settings, which have no server names here.
+    by_settings: HashMap<SslConfig, usize>,
+    /// The group that has a server name, and the service that brought it in.
+    owners: HashMap<String, (usize, &'a ObjectKey)>,
+}
+
 /// Services with equal TLS settings, and the server names that are theirs.
 struct Group<'a> {
-    /// The settings, without server names.
-    ssl: SslConfig,
+    /// The settings of the first of the services. Server names apart, they are those of all.
+    ssl: &'a SslConfig,
     material: KeyMaterial,
     services: Vec<&'a ObjectKey>,
     names: BTreeSet<String>,
@@ -77,7 +89,7 @@ impl Group<'_> {
             filter_chain_match: (!server_names.is_empty())
                 .then(|| FilterChainMatch { server_names, ..FilterChainMatch::default() }),
             filters: vec![filter.clone()],
-            transport_socket: Some(transport_socket(&context(&self.ssl, &self.material))),
+            transport_socket: Some(transport_socket(&context(self.ssl, &self.material))),
             transport_socket_connect_timeout: self.ssl.transport_socket_connect_timeout.map(duration),
             ..FilterChain::default()
         }
@@ -152,33 +164,36 @@ fn missing(name: &ResourceRef, ssl: &SslConfig) -> KeyMaterial {
     }
 }
 
-/// Puts `service` into the group of its settings, with the names that no older one has in another group.
-fn add<'a>(
-    service: &TlsService<'a>,
-    material: KeyMaterial,
-    groups: &mut Vec<Group<'a>>,
-    owners: &mut BTreeMap<String, (usize, &'a ObjectKey)>,
-    reports: &mut Vec<Report>,
-) {
-    let ssl = SslConfig { sni_domains: Vec::new(), ..service.ssl.clone() };
-    let index = groups.iter().position(|group| group.ssl == ssl).unwrap_or(groups.len());
-    let mut won = BTreeSet::new();
-    for (path, name) in server_names(service, reports) {
-        let (group, owner) = *owners.entry(name.clone()).or_insert((index, service.service));
-        if group == index {
-            won.insert(name);
-        } else {
-            reports.push(lost(service.service, owner, path, &name));
+impl<'a> Groups<'a> {
+    /// Puts `service` into the group of its settings, with the names that no older one has in another group.
+    fn add(&mut self, service: &TlsService<'a>, material: KeyMaterial, reports: &mut Vec<Report>) {
+        let settings = SslConfig { sni_domains: Vec::new(), ..service.ssl.clone() };
+        let index = self.by_settings.get(&settings).copied().unwrap_or(self.all.len());
+        let names = self.won(index, service, reports);
+        if names.is_empty() {
+            return;
         }
+        if index == self.all.len() {
+            self.by_settings.insert(settings, index);
+            self.all.push(Group { ssl: service.ssl, material, services: Vec::new(), names: BTreeSet::new() });
+        }
+        self.all[index].services.push(service.service);
+        self.all[index].names.extend(names);
     }
-    if won.is_empty() {
-        return;
+
+    /// The names of `service` that are free or its group's already; reports the others.
+    fn won(&mut self, index: usize, service: &TlsService<'a>, reports: &mut Vec<Report>) -> Vec<String> {
+        let mut won = Vec::new();
+        for (path, name) in server_names(service, reports) {
+            let (group, owner) = *self.owners.entry(name.clone()).or_insert((index, service.service));
+            if group == index {
+                won.push(name);
+            } else {
+                reports.push(lost(service.service, owner, path, &name));
+            }
+        }
+        won
     }
-    if index == groups.len() {
-        groups.push(Group { ssl, material, services: Vec::new(), names: BTreeSet::new() });
-    }
-    groups[index].services.push(service.service);
-    groups[index].names.extend(won);
 }
 
 /// The names that a service asks for, each with its place; without any, all.

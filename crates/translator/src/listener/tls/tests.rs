@@ -1,5 +1,6 @@
-//! Who has to show a certificate.
+//! Who has to show a certificate, and which services share a chain.
 
+use biplane_core::key::ObjectKey;
 use envoy_types::pb::envoy::config::core::v3::transport_socket::ConfigType;
 use envoy_types::pb::envoy::config::listener::v3::{Filter, FilterChain};
 use envoy_types::pb::envoy::extensions::transport_sockets::tls::v3::DownstreamTlsContext;
@@ -52,4 +53,34 @@ fn one_way_tls_asks_clients_for_nothing_also_while_the_secret_is_missing() {
     let there = Objects::default().secret("s", &["certChain", "privateKey", "rootCa"]);
     assert_eq!(demands(&chains_of(&ssl, &there)), (false, BOTH[..1].to_vec()));
     assert_eq!(demands(&chains_of(&ssl, &Objects::default())), (false, BOTH[..1].to_vec()));
+}
+
+/// The services of these TLS settings, the oldest first.
+fn services(all: &[Value]) -> Vec<(ObjectKey, SslConfig)> {
+    let service = |(index, ssl): (usize, &Value)| (service_key(&format!("vs-{index}")), parsed(ssl.clone()));
+    all.iter().enumerate().map(service).collect()
+}
+
+/// The server names of each chain.
+fn server_names_of(all: &[(ObjectKey, SslConfig)]) -> Vec<Vec<String>> {
+    let inputs: Vec<_> = all.iter().map(|(service, ssl)| TlsService { service, ssl }).collect();
+    let content = chains(&inputs, &Filter::default(), &Objects::default());
+    let names = |chain: FilterChain| chain.filter_chain_match.unwrap_or_default().server_names;
+    content.filter_chains.into_iter().map(names).collect()
+}
+
+#[test]
+fn services_whose_settings_differ_only_in_server_names_share_a_chain() {
+    let of = |secret: &str, name: &str| json!({ "secretRef": reference(secret), "sniDomains": [name] });
+    let all = services(&[of("a", "a1"), of("b", "b1"), of("a", "a2"), of("b", "b2"), of("a", "b1")]);
+    assert_eq!(server_names_of(&all), [["a1", "a2"], ["b1", "b2"]]);
+}
+
+/// Compared each with each, they would be fifty million comparisons.
+#[test]
+fn every_one_of_many_settings_gets_its_chain_without_a_search() {
+    let names = || (0..10_000).map(|index| format!("host-{index}"));
+    let of = |name: String| json!({ "secretRef": reference(&name), "sniDomains": [name] });
+    let all = services(&names().map(of).collect::<Vec<_>>());
+    assert!(server_names_of(&all).into_iter().flatten().eq(names()));
 }
