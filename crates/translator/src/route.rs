@@ -101,16 +101,14 @@ pub struct RouteSet {
     pub routes: Vec<EncodedRoute>,
     /// What the virtual host around them carries.
     pub host: HostOptions,
-    /// The upstreams whose clusters the encoded routes name, existing or not.
-    pub clusters: BTreeSet<ResourceRef>,
+    /// The upstreams whose clusters the encoded routes name, existing or not; sorted, each once.
+    pub clusters: Box<[ResourceRef]>,
     /// Whether a request header may name any upstream.
     pub cluster_header: bool,
     /// Whether a matcher is for CONNECT requests: the listener must let them in.
     pub connect: bool,
     /// Findings about the virtual service and what it uses, sorted.
     pub reports: Vec<Report>,
-    /// The objects that the routes came from.
-    pub origins: BTreeSet<ObjectKey>,
 }
 
 /// The routes of the virtual service `service` at `key`, delegation and options resolved.

@@ -18,7 +18,7 @@ pub struct RouteTable {
     pub weight: Option<i32>,
 }
 
-/// Matchers, one action, options.
+/// Matchers, one action, options. What most routes lack is boxed: there may be a hundred thousand of them.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Route {
@@ -31,13 +31,13 @@ pub struct Route {
     /// Sends the request to upstreams. Exactly one of the four actions.
     pub route_action: Option<RouteAction>,
     /// Sends the client elsewhere.
-    pub redirect_action: Option<RedirectAction>,
+    pub redirect_action: Option<Box<RedirectAction>>,
     /// Answers at once.
     pub direct_response_action: Option<DirectResponseAction>,
     /// Hands over to route tables.
-    pub delegate_action: Option<DelegateAction>,
+    pub delegate_action: Option<Box<DelegateAction>>,
     /// Options of this route; the fields of a parent route and of `optionsConfigRefs` fill what they leave open.
-    pub options: Option<RouteOptions>,
+    pub options: Option<Box<RouteOptions>>,
     /// A name, shown in statistics and logs.
     pub name: Option<String>,
     /// `RouteOption` objects to take further options from.
@@ -299,5 +299,16 @@ impl LabelExpression {
             }
             LabelOperator::LessThan => matches!((number(label), number(first)), (Some(a), Some(b)) if a < b),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Route;
+
+    /// What a route is made of inline, each route has to carry, whether it is written or not.
+    #[test]
+    fn route_without_options_is_small() {
+        assert!(size_of::<Route>() <= 384, "{} bytes", size_of::<Route>());
     }
 }

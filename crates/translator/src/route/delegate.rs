@@ -83,11 +83,10 @@ impl Walk<'_, '_> {
 
     /// The options of a route: its own, those it refers to, those of its parent.
     fn options(&mut self, place: Place<'_>, route: &Route, parent: Option<&Parent<'_>>) -> RouteOptions {
-        let mut options = route.options.clone().unwrap_or_default();
+        let mut options = route.options.as_deref().cloned().unwrap_or_default();
         let references = route.options_config_refs.iter().flat_map(|refs| &refs.delegate_options);
         for (index, name) in references.enumerate() {
             if let Some(object) = self.scope.lookup.route_option(name) {
-                self.scope.uses(Kind::RouteOption, name);
                 merge::route(&mut options, object.options.clone().unwrap_or_default());
             } else {
                 let refs = place.path().field("optionsConfigRefs").field("delegateOptions");
@@ -189,7 +188,6 @@ impl Walk<'_, '_> {
                 format!("route tables delegate more than {MAX_DEPTH} deep, what is below is not used");
             return self.report_both(name, &message, "delegate from higher up");
         }
-        self.scope.uses(Kind::RouteTable, name);
         self.chain.push(name.clone());
         self.visit(&Arc::new(name.key(Kind::RouteTable)), &table.routes, Some(parent));
         self.chain.pop();

@@ -4,7 +4,7 @@
 //! share one. Attempt counts exist on virtual hosts only: there they hold for all services that share
 //! it as soon as one wants them.
 
-use biplane_core::key::{Kind, ResourceRef};
+use biplane_core::key::ResourceRef;
 use biplane_core::options::{RouteOptions, VirtualHostOptions};
 use biplane_core::path::FieldPath;
 use biplane_core::report::Report;
@@ -89,7 +89,6 @@ pub(super) fn resolve(scope: &mut Scope<'_>, host: &VirtualHost) -> VirtualHostO
     let mut options = host.options.clone().unwrap_or_default();
     let references = host.options_config_refs.iter().flat_map(|refs| &refs.delegate_options);
     for (index, name) in references.enumerate() {
-        scope.uses(Kind::VirtualHostOption, name);
         match scope.lookup.virtual_host_option(name) {
             Some(object) => merge::virtual_host(&mut options, object.options.clone().unwrap_or_default()),
             None => scope.report(missing(scope, name, index)),

@@ -1,8 +1,9 @@
 //! What one translation carries along: whom it may ask, and what it gathers besides the routes.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use biplane_core::key::{Kind, ObjectKey, ResourceRef};
+use biplane_core::key::{ObjectKey, ResourceRef};
 use biplane_core::path::FieldPath;
 use biplane_core::report::Report;
 
@@ -17,13 +18,14 @@ pub(super) struct Scope<'a> {
     pub(super) lookup: &'a dyn Lookup,
     /// What has been gathered.
     pub(super) set: RouteSet,
+    /// The upstreams whose clusters the routes name.
+    clusters: BTreeSet<ResourceRef>,
 }
 
 impl<'a> Scope<'a> {
     pub(super) fn new(service: &ObjectKey, lookup: &'a dyn Lookup) -> Self {
-        let mut set = RouteSet::default();
-        set.origins.insert(service.clone());
-        Self { service: Arc::new(service.clone()), lookup, set }
+        let service = Arc::new(service.clone());
+        Self { service, lookup, set: RouteSet::default(), clusters: BTreeSet::new() }
     }
 
     /// Everything that was gathered, with the routes. A table that is reached twice says everything
@@ -31,6 +33,7 @@ impl<'a> Scope<'a> {
     pub(super) fn finish(mut self, routes: Vec<EncodedRoute>) -> RouteSet {
         self.set.reports.sort();
         self.set.reports.dedup();
+        self.set.clusters = self.clusters.into_iter().collect();
         self.set.routes = routes;
         self.set
     }
@@ -41,14 +44,9 @@ impl<'a> Scope<'a> {
 
     /// Notes that the routes name the cluster of `upstream`.
     pub(super) fn names(&mut self, upstream: &ResourceRef) {
-        if !self.set.clusters.contains(upstream) {
-            self.set.clusters.insert(upstream.clone());
+        if !self.clusters.contains(upstream) {
+            self.clusters.insert(upstream.clone());
         }
-    }
-
-    /// Notes that the object of `kind` shaped the routes.
-    pub(super) fn uses(&mut self, kind: Kind, name: &ResourceRef) {
-        self.set.origins.insert(name.key(kind));
     }
 }
 

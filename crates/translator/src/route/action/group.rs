@@ -15,7 +15,6 @@ pub(super) fn translate(scope: &mut Scope<'_>, name: &ResourceRef, at: At<'_>) -
         scope.report(Report::warning(at.object, (at.path)(), message));
         return Some(invalid::answer(scope, |_| missing(name)));
     };
-    scope.uses(Kind::UpstreamGroup, name);
     let path = || FieldPath::root().field("destinations");
     let object = name.key(Kind::UpstreamGroup);
     weighted::translate(scope, &group.destinations, At { object: &object, path: &path })
