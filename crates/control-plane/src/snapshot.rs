@@ -1,20 +1,22 @@
 //! The last good objects on disk: what a restart serves while the store cannot be read, and what
 //! stands in for objects that are bad at that moment.
 //!
-//! A file is one header line (format, digest and count) and one JSON line an object. It is written to
-//! a temporary name, synced, renamed, and the directory synced; three editions are kept. A file that
-//! does not verify is passed over for the one before. Values of secrets are sealed ([`seal`]).
+//! Three editions are kept; one that does not verify is passed over for the one before. An edition is
+//! written to a temporary name, synced, renamed, and the directory synced ([`durable`]). Values of
+//! secrets are sealed ([`seal`]).
 //!
 //! Invariant: whatever interrupts a write, the newest file that verifies is a complete edition.
 
+mod durable;
 mod files;
 mod format;
 mod seal;
 mod writer;
 
 pub use files::SnapshotDirectory;
-pub use seal::SealingKey;
 pub use writer::write_editions;
+
+use std::path::Path;
 
 /// Why a snapshot could not be written or read.
 #[derive(Debug, thiserror::Error)]
@@ -49,5 +51,9 @@ impl SnapshotError {
     fn io(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
         let what = what.into();
         |source| Self::Io { what, source }
+    }
+
+    fn key(path: &Path, why: &'static str) -> Self {
+        Self::Key { path: path.display().to_string(), why }
     }
 }

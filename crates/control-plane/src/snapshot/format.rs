@@ -1,30 +1,49 @@
-//! The text of one edition: `biplane-snapshot 1 <sha-256> <count> <store>` and one JSON line an object.
-//! The store is named so that an edition is never served for another one.
+//! The text of one edition, written and verified line by line, so that memory holds one line of it.
+//!
+//! ```text
+//! biplane-snapshot 2                    the format; all else may change with it
+//! {"store":..,"seal":..}                whose objects these are, and the edition's own key, sealed
+//! {"key":..,"place":..,"value":..}      one line an object
+//! end <count> <sha-256>                 of all lines above
+//! ```
+//!
+//! The store is named so that an edition is never served for another one. The edition's own key seals
+//! its secrets, and it opens with the sealing key of the state directory only: this is how editions
+//! under another key are told from damaged ones, and it keeps random nonces far from their limit.
+//!
+//! Invariant: an edition is read as a whole or not at all.
 
-use std::fmt::Write as _;
+use std::borrow::Cow;
+use std::io::{self, BufRead, Write};
 
-use aws_lc_rs::digest::{SHA256, digest};
+use aws_lc_rs::digest::{Context, SHA256};
 use biplane_core::key::{Kind, ObjectKey};
 use biplane_core::location::Location;
 use biplane_store::{Revision, StoredObject};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use tracing::warn;
 
 use super::seal::SealingKey;
 
-const MAGIC: &str = "biplane-snapshot";
-/// Raised when an older reader could not read the file.
-const FORMAT: u32 = 1;
+/// The first line. The number is raised when an older reader could not read the file.
+const MAGIC: &[u8] = b"biplane-snapshot 2\n";
+/// No object's line begins with it: those are JSON.
+const END: &str = "end ";
 
 #[derive(Serialize, Deserialize)]
-struct Line {
+struct Header<'a> {
+    store: Cow<'a, str>,
+    seal: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Line<'a> {
     key: ObjectKey,
     place: Place,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     created: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    value: Option<String>,
+    value: Option<Cow<'a, str>>,
     /// Nonce, ciphertext and tag in hexadecimal digits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     sealed: Option<String>,
@@ -37,69 +56,148 @@ enum Place {
     Key { store: String, key: String, revision: u64 },
 }
 
-/// The text of an edition. An object that cannot be sealed is left out and said so: nothing secret
-/// is ever written in the clear.
+/// Why an edition cannot be read.
+#[derive(Debug)]
+pub(super) enum Fault {
+    Io(io::Error),
+    Invalid(&'static str),
+}
+
+impl From<io::Error> for Fault {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+/// Writes an edition. Nothing is left out of it and nothing secret is in the clear: what cannot be
+/// sealed fails the whole.
 pub(super) fn write<'a>(
+    out: &mut dyn Write,
     objects: impl Iterator<Item = &'a StoredObject>,
     store: &str,
     key: &SealingKey,
-) -> String {
-    let mut body = String::new();
+) -> io::Result<()> {
+    let unsealed = || io::Error::other("a value could not be sealed");
+    let (own, seal) = key.wrap_new_key(store).ok_or_else(unsealed)?;
+    let mut body = Body { out, digest: Context::new(&SHA256) };
+    body.write(MAGIC)?;
+    body.write_json(&Header { store: store.into(), seal: hex(&seal) })?;
     let mut count = 0;
     for object in objects {
-        let Some(line) = line(object, key) else {
-            warn!(object = %object.key, "not kept in the snapshot on disk");
-            continue;
-        };
-        body.push_str(&serde_json::to_string(&line).expect("plain data becomes JSON"));
-        body.push('\n');
+        body.write_json(&line(object, &own).ok_or_else(unsealed)?)?;
         count += 1;
     }
-    format!("{MAGIC} {FORMAT} {} {count} {store}\n{body}", hex(digest(&SHA256, body.as_bytes()).as_ref()))
+    let end = end(count, body.digest);
+    body.out.write_all(end.as_bytes())
 }
 
-fn line(object: &StoredObject, key: &SealingKey) -> Option<Line> {
-    let (value, sealed) = if object.key.kind == Kind::Secret {
-        (None, Some(hex(&key.seal(&object.key.to_string(), &object.value)?)))
-    } else {
-        (Some(String::from_utf8(object.value.to_vec()).ok()?), None)
+/// What the digest covers.
+struct Body<'a> {
+    out: &'a mut dyn Write,
+    digest: Context,
+}
+
+impl Body<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.digest.update(bytes);
+        self.out.write_all(bytes)
+    }
+
+    fn write_json(&mut self, value: &impl Serialize) -> io::Result<()> {
+        let mut line = serde_json::to_vec(value)?;
+        line.push(b'\n');
+        self.write(&line)
+    }
+}
+
+fn end(count: usize, digest: Context) -> String {
+    format!("{END}{count} {}\n", hex(digest.finish().as_ref()))
+}
+
+fn line<'a>(object: &'a StoredObject, own: &SealingKey) -> Option<Line<'a>> {
+    let clear = if object.key.kind == Kind::Secret { None } else { str::from_utf8(&object.value).ok() };
+    let sealed = match clear {
+        Some(_) => None,
+        None => Some(hex(&own.seal(&object.key.to_string(), &object.value)?)),
     };
     Some(Line {
         key: object.key.clone(),
         place: place(&object.location),
         created: object.created,
-        value,
+        value: clear.map(Cow::Borrowed),
         sealed,
     })
 }
 
-/// The objects of an edition. One that cannot be opened costs only itself.
-pub(super) fn read(text: &str, store: &str, key: &SealingKey) -> Result<Vec<StoredObject>, &'static str> {
-    let (header, body) = text.split_once('\n').ok_or("it has no header")?;
-    let fields: Vec<_> = header.splitn(5, ' ').collect();
-    let [MAGIC, format, sum, count, of] = fields.as_slice() else {
-        return Err("it is not a snapshot of Biplane");
-    };
-    if *of != store {
-        return Err("it was taken of another store");
+/// The objects of an edition, all of them.
+pub(super) fn read(input: impl BufRead, store: &str, key: &SealingKey) -> Result<Vec<StoredObject>, Fault> {
+    let mut lines = Lines::new(input);
+    let own = open(&mut lines, store, key)?;
+    let mut objects = Vec::new();
+    loop {
+        lines.advance()?;
+        if lines.line.starts_with(END.as_bytes()) {
+            return if lines.end_here(objects.len())? { Ok(objects) } else { Err(Fault::Invalid(ALTERED)) };
+        }
+        let line = serde_json::from_slice(&lines.line).map_err(|_| Fault::Invalid(ALTERED))?;
+        objects.push(stored(line, &own).ok_or(Fault::Invalid("a value in it does not open"))?);
     }
-    if *format != FORMAT.to_string() {
-        return Err("its format is of another version of Biplane");
-    }
-    if *sum != hex(digest(&SHA256, body.as_bytes()).as_ref()) || *count != body.lines().count().to_string() {
-        return Err("its digest does not match: it was cut short or altered");
-    }
-    let lines: Result<Vec<Line>, _> = body.lines().map(serde_json::from_str).collect();
-    let lines = lines.map_err(|_| "a line is malformed")?;
-    Ok(lines.into_iter().filter_map(|line| stored(line, key)).collect())
 }
 
-fn stored(line: Line, key: &SealingKey) -> Option<StoredObject> {
-    let name = line.key.to_string();
-    let opened = || key.open(&name, &unhex(line.sealed.as_deref()?)?);
-    let Some(value) = line.value.map(String::into_bytes).or_else(opened) else {
-        warn!(object = name, "cannot be opened with this sealing key, and is not restored");
-        return None;
+/// Whether the edition is of this store and its secrets open with this key; its objects may still be
+/// damaged.
+pub(super) fn opens(input: impl BufRead, store: &str, key: &SealingKey) -> bool {
+    open(&mut Lines::new(input), store, key).is_ok()
+}
+
+/// Reads the first two lines; gives the edition's own key.
+fn open(lines: &mut Lines<impl BufRead>, store: &str, key: &SealingKey) -> Result<SealingKey, Fault> {
+    lines.advance()?;
+    if lines.line != MAGIC {
+        return Err(Fault::Invalid("it is not a snapshot, or one of another version of Biplane"));
+    }
+    lines.advance()?;
+    let header: Header<'_> = serde_json::from_slice(&lines.line).map_err(|_| Fault::Invalid(ALTERED))?;
+    if header.store != store {
+        return Err(Fault::Invalid("it was taken of another store"));
+    }
+    let seal = unhex(&header.seal).ok_or(Fault::Invalid(ALTERED))?;
+    key.unwrap_key(store, &seal).ok_or(Fault::Invalid("it is sealed with another key"))
+}
+
+const ALTERED: &str = "it was cut short or altered";
+
+/// One line at a time, and the digest of those before it.
+struct Lines<R> {
+    input: R,
+    digest: Context,
+    line: Vec<u8>,
+}
+
+impl<R: BufRead> Lines<R> {
+    fn new(input: R) -> Self {
+        Self { input, digest: Context::new(&SHA256), line: Vec::new() }
+    }
+
+    /// Reads the next line. There always is one: the last is told by its content.
+    fn advance(&mut self) -> Result<(), Fault> {
+        self.digest.update(&self.line);
+        self.line.clear();
+        self.input.read_until(b'\n', &mut self.line)?;
+        if self.line.ends_with(b"\n") { Ok(()) } else { Err(Fault::Invalid(ALTERED)) }
+    }
+
+    /// Whether this line ends an edition of `count` objects, and the file with it.
+    fn end_here(mut self, count: usize) -> io::Result<bool> {
+        Ok(self.line == end(count, self.digest).as_bytes() && self.input.fill_buf()?.is_empty())
+    }
+}
+
+fn stored(line: Line<'_>, own: &SealingKey) -> Option<StoredObject> {
+    let value = match (line.value, line.sealed) {
+        (Some(value), None) => value.into_owned().into_bytes(),
+        (None, Some(sealed)) => own.open(&line.key.to_string(), &unhex(&sealed)?)?,
+        _ => return None,
     };
     let location = match line.place {
         Place::File { path, line } => Location::file(path, line),
@@ -126,10 +224,8 @@ fn place(location: &Location) -> Place {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        write!(text, "{byte:02x}").expect("writing to a string");
-        text
-    })
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits.filter_map(|digit| char::from_digit(u32::from(digit), 16)).collect()
 }
 
 fn unhex(text: &str) -> Option<Vec<u8>> {
@@ -137,4 +233,90 @@ fn unhex(text: &str) -> Option<Vec<u8>> {
         text.chars().map(|c| c.to_digit(16).and_then(|d| u8::try_from(d).ok())).collect();
     let digits = digits?;
     (digits.len() % 2 == 0).then(|| digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STORE: &str = "file:///a b";
+
+    fn object(kind: Kind, name: &str, value: &[u8]) -> StoredObject {
+        StoredObject {
+            key: ObjectKey::new(kind, "default", name),
+            value: Bytes::copy_from_slice(value),
+            location: Location::file("a.yaml", 3),
+            revision: Revision::default(),
+            created: Some(7),
+        }
+    }
+
+    fn written(objects: &[StoredObject], key: &SealingKey) -> String {
+        let mut out = Vec::new();
+        write(&mut out, objects.iter(), STORE, key).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    /// The same lines with the trailer that belongs to them.
+    fn signed(text: &str) -> String {
+        let (body, _) = text.rsplit_once(END).unwrap();
+        let mut digest = Context::new(&SHA256);
+        digest.update(body.as_bytes());
+        format!("{body}{}", end(body.lines().count() - 2, digest))
+    }
+
+    #[test]
+    fn every_object_is_kept_whatever_its_bytes() {
+        let key = SealingKey::random().unwrap();
+        let mut objects = [
+            object(Kind::Secret, "s", b"tls: {}"),
+            object(Kind::Upstream, "u", "static: {}\n# \u{fc}".as_bytes()),
+            object(Kind::Upstream, "not-text", &[0xff, 0xfe]),
+        ];
+        objects[1].location = Location::Key { store: "consul://a".into(), key: "k".into(), revision: 4 };
+        assert_eq!(read(written(&objects, &key).as_bytes(), STORE, &key).unwrap(), objects);
+        assert_eq!(read(written(&[], &key).as_bytes(), STORE, &key).unwrap(), []);
+    }
+
+    #[test]
+    fn sealed_value_that_does_not_open_makes_the_edition_invalid() {
+        let key = SealingKey::random().unwrap();
+        let text =
+            written(&[object(Kind::Secret, "s", b"tls: {}"), object(Kind::Upstream, "u", b"{}")], &key);
+        assert_eq!(signed(&text), text);
+        let moved = signed(&text.replacen("\"s\"", "\"t\"", 1));
+        assert_ne!(moved, text);
+        let result = read(moved.as_bytes(), STORE, &key);
+        assert!(matches!(result, Err(Fault::Invalid("a value in it does not open"))), "{result:?}");
+    }
+
+    #[test]
+    fn edition_opens_for_its_own_store_and_key_only() {
+        let (key, other) = (SealingKey::random().unwrap(), SealingKey::random().unwrap());
+        let text = written(&[], &key);
+        assert!(opens(text.as_bytes(), STORE, &key));
+        assert!(!opens(text.as_bytes(), STORE, &other));
+        assert!(!opens(text.as_bytes(), "file:///b", &key));
+        assert!(read(text.as_bytes(), STORE, &other).is_err());
+    }
+
+    #[test]
+    fn edition_goes_out_object_by_object() {
+        struct Full(usize);
+        impl Write for Full {
+            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+                self.0 = self.0.checked_sub(bytes.len()).ok_or(io::ErrorKind::StorageFull)?;
+                Ok(bytes.len())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let object = object(Kind::Upstream, "u", &[b'x'; 1000]);
+        let mut taken = 0;
+        let objects = std::iter::repeat_n(&object, 1000).inspect(|_| taken += 1);
+        let result = write(&mut Full(10_000), objects, STORE, &SealingKey::random().unwrap());
+        assert_eq!(result.unwrap_err().kind(), io::ErrorKind::StorageFull);
+        assert!(taken <= 10, "{taken} objects were read ahead of the disk");
+    }
 }

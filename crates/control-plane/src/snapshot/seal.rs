@@ -2,20 +2,19 @@
 //! that a snapshot without the key shows nothing and a value cannot be moved to another object.
 
 use std::fmt;
-use std::fs::OpenOptions;
-use std::io::{ErrorKind, Read as _, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::fs::File;
+use std::io::{ErrorKind, Read as _};
 use std::path::Path;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
-use zeroize::{Zeroize as _, Zeroizing};
+use zeroize::Zeroizing;
 
-use super::SnapshotError;
+use super::{SnapshotError, durable};
 
 const KEY_LENGTH: usize = 32;
 
-/// The key that secret values are sealed with.
-pub struct SealingKey(RandomizedNonceKey);
+/// A key that values are sealed with: that of the state directory, or that of one edition.
+pub(super) struct SealingKey(RandomizedNonceKey);
 
 impl fmt::Debug for SealingKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -24,47 +23,47 @@ impl fmt::Debug for SealingKey {
 }
 
 impl SealingKey {
-    /// Reads the key from a file of exactly 32 bytes; makes one, readable by its owner only, where
-    /// there is none.
-    pub fn load_or_create(path: &Path) -> Result<Self, SnapshotError> {
-        match std::fs::File::open(path) {
-            Ok(mut file) => Self::read(path, &mut file),
-            Err(error) if error.kind() == ErrorKind::NotFound => Self::create(path),
-            Err(error) => Err(SnapshotError::io(format!("reading sealing key {}", path.display()))(error)),
-        }
-    }
-
-    fn read(path: &Path, file: &mut std::fs::File) -> Result<Self, SnapshotError> {
-        let invalid = |why| SnapshotError::Key { path: path.display().to_string(), why };
+    /// Reads the key from a file of exactly 32 bytes; none where there is no file.
+    pub(super) fn load(path: &Path) -> Result<Option<Self>, SnapshotError> {
+        let failed = || SnapshotError::io(format!("reading sealing key {}", path.display()));
+        let file = match File::open(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            opened => opened.map_err(failed())?,
+        };
         let mut bytes = Zeroizing::new(Vec::with_capacity(KEY_LENGTH + 1));
-        file.take(KEY_LENGTH as u64 + 1)
-            .read_to_end(&mut bytes)
-            .map_err(SnapshotError::io(format!("reading sealing key {}", path.display())))?;
-        if bytes.len() != KEY_LENGTH {
-            return Err(invalid("it must hold exactly 32 bytes"));
-        }
-        Self::new(&bytes).ok_or_else(|| invalid("it is unusable"))
+        file.take(KEY_LENGTH as u64 + 1).read_to_end(&mut bytes).map_err(failed())?;
+        let key = Self::new(&bytes);
+        key.map(Some).ok_or_else(|| SnapshotError::key(path, "it must hold exactly 32 bytes"))
     }
 
-    fn create(path: &Path) -> Result<Self, SnapshotError> {
-        let failed = || format!("creating sealing key {}", path.display());
-        let mut bytes = [0_u8; KEY_LENGTH];
-        aws_lc_rs::rand::fill(&mut bytes).map_err(|_| SnapshotError::Key {
-            path: path.display().to_string(),
-            why: "the system gives no randomness",
-        })?;
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true).mode(0o600);
-        let mut file = options.open(path).map_err(SnapshotError::io(failed()))?;
-        let written = file.write_all(&bytes).and_then(|()| file.sync_all());
-        let key = Self::new(&bytes);
-        bytes.zeroize();
-        written.map_err(SnapshotError::io(failed()))?;
-        key.ok_or_else(|| SnapshotError::Key { path: path.display().to_string(), why: "it is unusable" })
+    /// Makes a key and keeps it in a file that is readable by its owner only.
+    pub(super) fn create(path: &Path) -> Result<Self, SnapshotError> {
+        let made = random_bytes().and_then(|bytes| Some((Self::new(&*bytes)?, bytes)));
+        let (key, bytes) = made.ok_or_else(|| SnapshotError::key(path, "the system gives no randomness"))?;
+        let temporary = path.with_extension("key.tmp");
+        durable::write(path, &temporary, |out| out.write_all(&*bytes))?;
+        Ok(key)
+    }
+
+    /// A key that is in no file.
+    #[cfg(test)]
+    pub(super) fn random() -> Option<Self> {
+        Self::new(&*random_bytes()?)
     }
 
     fn new(bytes: &[u8]) -> Option<Self> {
         RandomizedNonceKey::new(&AES_256_GCM, bytes).ok().map(Self)
+    }
+
+    /// A new key for one edition, and its bytes sealed with this one.
+    pub(super) fn wrap_new_key(&self, store: &str) -> Option<(Self, Vec<u8>)> {
+        let bytes = random_bytes()?;
+        Some((Self::new(&*bytes)?, self.seal(store, &*bytes)?))
+    }
+
+    /// The key that [`Self::wrap_new_key`] sealed for the same store.
+    pub(super) fn unwrap_key(&self, store: &str, sealed: &[u8]) -> Option<Self> {
+        Self::new(&Zeroizing::new(self.open(store, sealed)?))
     }
 
     /// Seals a value for an object.
@@ -87,16 +86,22 @@ impl SealingKey {
     }
 }
 
+fn random_bytes() -> Option<Zeroizing<[u8; KEY_LENGTH]>> {
+    let mut bytes = Zeroizing::new([0; KEY_LENGTH]);
+    aws_lc_rs::rand::fill(&mut *bytes).ok()?;
+    Some(bytes)
+}
+
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
 
     #[test]
     fn sealed_value_opens_for_its_own_object_only() {
-        let directory = tempfile::tempdir().unwrap();
-        let key = SealingKey::load_or_create(&directory.path().join("key")).unwrap();
+        let key = SealingKey::random().unwrap();
         let sealed = key.seal("Secret a/b", b"canary").unwrap();
         assert!(!sealed.windows(6).any(|window| window == b"canary"));
         assert_eq!(key.open("Secret a/b", &sealed).unwrap(), b"canary");
@@ -104,19 +109,23 @@ mod tests {
     }
 
     #[test]
-    fn key_is_made_once_and_readable_by_its_owner_only() {
+    fn key_that_was_made_is_the_key_that_is_read_and_its_owner_s_only() {
         let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("key");
-        let sealed = SealingKey::load_or_create(&path).unwrap().seal("o", b"v").unwrap();
-        assert_eq!(SealingKey::load_or_create(&path).unwrap().open("o", &sealed).unwrap(), b"v");
-        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        let path = directory.path().join("snapshot.key");
+        let sealed = SealingKey::create(&path).unwrap().seal("o", b"v").unwrap();
+        assert_eq!(SealingKey::load(&path).unwrap().unwrap().open("o", &sealed).unwrap(), b"v");
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        let names: Vec<_> = directory.path().read_dir().unwrap().map(|entry| entry.unwrap().path()).collect();
+        assert_eq!(names, [path]);
     }
 
     #[test]
     fn key_of_another_length_is_refused() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("key");
-        std::fs::write(&path, "short").unwrap();
-        assert!(matches!(SealingKey::load_or_create(&path), Err(SnapshotError::Key { .. })));
+        for length in [0, 31, 33] {
+            fs::write(&path, vec![1; length]).unwrap();
+            assert!(matches!(SealingKey::load(&path), Err(SnapshotError::Key { .. })), "{length}");
+        }
     }
 }
