@@ -3,7 +3,8 @@
 //!
 //! Three editions are kept; one that does not verify is passed over for the one before. An edition is
 //! written to a temporary name, synced, renamed, and the directory synced ([`durable`]). Values of
-//! secrets are sealed ([`seal`]).
+//! secrets are sealed ([`seal`]): a restart that lacks the key restores nothing, rather than listeners
+//! without their secrets, and neither makes another key nor drops what only the lost one opens.
 //!
 //! Invariant: whatever interrupts a write, the newest file that verifies is a complete edition.
 

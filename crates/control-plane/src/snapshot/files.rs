@@ -1,5 +1,12 @@
 //! The directory that holds the editions: `snapshot-<number>`, the highest the newest, and the sealing
 //! key `snapshot.key` unless it is kept elsewhere.
+//!
+//! Nothing is held open or in memory: the directory and the key are found again for each reading and
+//! each writing, so that a disk which comes back late is used from then on.
+//!
+//! Invariants: a key is made only where no edition exists that another key may have sealed. Only
+//! editions of this store that this key opens count as ours and are rotated; the others stay until a
+//! person removes them.
 
 use std::fs::{self, DirBuilder, File};
 use std::io::{BufReader, ErrorKind};
@@ -26,12 +33,13 @@ pub struct SnapshotDirectory {
 }
 
 impl SnapshotDirectory {
-    /// Opens the directory for editions of `store`, made where it is missing, with the sealing key in
-    /// `key_file`; default: a file `snapshot.key` in the directory.
+    /// The directory for editions of `store`, with the sealing key in `key_file`; default: a file
+    /// `snapshot.key` in the directory. Changes nothing on disk: the directory and the default key are
+    /// made by the first write. An error says that editions could be neither read nor written, and is
+    /// no reason not to serve.
     pub fn open(path: &Path, store: &str, key_file: Option<&Path>) -> Result<Self, SnapshotError> {
         let key_file = key_file.map(Path::to_owned);
         let directory = Self { path: path.to_owned(), store: store.to_owned(), key_file };
-        directory.make()?;
         directory.key()?;
         Ok(directory)
     }
@@ -45,7 +53,7 @@ impl SnapshotDirectory {
     }
 
     fn newest(&self) -> Result<Vec<StoredObject>, SnapshotError> {
-        let key = self.key()?;
+        let Some(key) = self.key()? else { return Ok(Vec::new()) };
         for (_, path) in self.editions()?.into_iter().rev() {
             match self.read(&path, &key) {
                 Ok(objects) => return Ok(objects),
@@ -65,15 +73,16 @@ impl SnapshotDirectory {
         })
     }
 
-    /// Writes a new edition and drops the oldest.
+    /// Writes a new edition and drops the oldest of ours.
     pub fn write<'a>(&self, objects: impl Iterator<Item = &'a StoredObject>) -> Result<(), SnapshotError> {
-        let key = self.key()?;
+        self.make()?;
+        let key = self.key().and_then(|key| key.map_or_else(|| SealingKey::create(&self.own_key()), Ok))?;
         let editions = self.editions()?;
         let number = editions.last().map_or(1, |(number, _)| number + 1);
         let path = self.path.join(format!("{PREFIX}{number:010}"));
         let temporary = self.path.join("snapshot.tmp");
         durable::write(&path, &temporary, |out| format::write(out, objects, &self.store, &key))?;
-        rotate(editions);
+        self.rotate(editions, &key);
         Ok(())
     }
 
@@ -82,14 +91,38 @@ impl SnapshotDirectory {
         made.map_err(SnapshotError::io(format!("creating {}", self.path.display())))
     }
 
+    /// Makes room for the edition that was just written behind `editions`. One that cannot be removed
+    /// is tried again after the next write.
+    fn rotate(&self, editions: Vec<(u64, PathBuf)>, key: &SealingKey) {
+        let mut ours: Vec<_> =
+            editions.into_iter().map(|(_, path)| path).filter(|path| self.is_ours(path, key)).collect();
+        ours.truncate((ours.len() + 1).saturating_sub(KEPT));
+        for old in ours {
+            if let Err(error) = fs::remove_file(&old) {
+                warn!(%error, path = %old.display(), "an old snapshot stays");
+            }
+        }
+    }
+
+    fn is_ours(&self, path: &Path, key: &SealingKey) -> bool {
+        File::open(path).is_ok_and(|file| format::opens(BufReader::new(file), &self.store, key))
+    }
+
     fn own_key(&self) -> PathBuf {
         self.path.join("snapshot.key")
     }
 
-    /// The sealing key, made where there is none.
-    fn key(&self) -> Result<SealingKey, SnapshotError> {
-        let path = self.key_file.clone().unwrap_or_else(|| self.own_key());
-        SealingKey::load(&path)?.map_or_else(|| SealingKey::create(&path), Ok)
+    /// The sealing key; none where the first write has yet to make it.
+    fn key(&self) -> Result<Option<SealingKey>, SnapshotError> {
+        if let Some(path) = &self.key_file {
+            let missing = || SnapshotError::key(path, "there is no such file");
+            return SealingKey::load(path)?.ok_or_else(missing).map(Some);
+        }
+        let key = SealingKey::load(&self.own_key())?;
+        if key.is_none() && !self.editions()?.is_empty() {
+            return Err(SnapshotError::key(&self.own_key(), LOST));
+        }
+        Ok(key)
     }
 
     /// All editions, the oldest first; none where there is no directory yet.
@@ -109,16 +142,8 @@ impl SnapshotDirectory {
     }
 }
 
-/// Makes room for the edition that was just written behind `editions`. One that cannot be removed is
-/// tried again after the next write.
-fn rotate(mut editions: Vec<(u64, PathBuf)>) {
-    editions.truncate((editions.len() + 1).saturating_sub(KEPT));
-    for (_, old) in editions {
-        if let Err(error) = fs::remove_file(&old) {
-            warn!(%error, path = %old.display(), "an old snapshot stays");
-        }
-    }
-}
+const LOST: &str = "it is missing, but snapshots sealed with it are there; \
+     hint: put it back, or move the snapshot-* files away to start with a new key";
 
 fn number(name: &std::ffi::OsStr) -> Option<u64> {
     name.to_str()?.strip_prefix(PREFIX)?.parse().ok()

@@ -1,4 +1,4 @@
-//! What a restart finds after a write was interrupted or a file was damaged.
+//! What a restart finds after a write was interrupted, a file was damaged, or a key was lost.
 
 use std::os::unix::fs::PermissionsExt as _;
 
@@ -46,6 +46,12 @@ fn two_editions() -> (tempfile::TempDir, SnapshotDirectory, PathBuf) {
 
 fn numbers(snapshots: &SnapshotDirectory) -> Vec<u64> {
     snapshots.editions().unwrap().into_iter().map(|(number, _)| number).collect()
+}
+
+fn key_file(directory: &tempfile::TempDir, name: &str, byte: u8) -> PathBuf {
+    let path = directory.path().join(name);
+    fs::write(&path, [byte; 32]).unwrap();
+    path
 }
 
 #[test]
@@ -99,18 +105,26 @@ fn edition_with_any_flipped_bit_falls_back_to_the_one_before() {
 }
 
 #[test]
-fn edition_of_a_future_format_is_passed_over() {
+fn edition_of_a_future_format_is_passed_over_and_stays() {
     let (_directory, snapshots, newest) = two_editions();
     let future = fs::read_to_string(&newest).unwrap().replace("snapshot 2", "snapshot 9");
     fs::write(&newest, &future).unwrap();
     assert_eq!(snapshots.load(), old());
+    for _ in 0..4 {
+        snapshots.write(old().iter()).unwrap();
+    }
+    assert_eq!(fs::read_to_string(&newest).unwrap(), future);
 }
 
 #[test]
-fn edition_of_another_store_is_not_served() {
+fn edition_of_another_store_is_not_served_and_stays() {
     let (_directory, snapshots, _) = two_editions();
     let other = SnapshotDirectory::open(&snapshots.path, "file:///b", None).unwrap();
     assert_eq!(other.load(), []);
+    for _ in 0..4 {
+        other.write(old().iter()).unwrap();
+    }
+    assert_eq!(snapshots.load(), new());
 }
 
 #[test]
@@ -131,10 +145,71 @@ fn process_killed_anywhere_in_a_write_leaves_the_last_edition() {
 fn process_killed_anywhere_in_making_the_key_starts_again() {
     for length in 0..=32 {
         let (_directory, snapshots) = opened();
-        fs::remove_file(snapshots.own_key()).unwrap();
+        fs::create_dir(&snapshots.path).unwrap();
         fs::write(snapshots.path.join("snapshot.key.tmp"), &[1; 32][..length]).unwrap();
         let again = SnapshotDirectory::open(&snapshots.path, STORE, None).unwrap();
         again.write(new().iter()).unwrap();
         assert_eq!(snapshots.load(), new(), "killed after {length} bytes");
     }
+}
+
+#[test]
+fn opening_makes_nothing_and_the_first_write_everything() {
+    let (_directory, snapshots) = opened();
+    assert_eq!(snapshots.load(), []);
+    assert!(!snapshots.path.exists());
+    snapshots.write(new().iter()).unwrap();
+    assert_eq!(snapshots.load(), new());
+}
+
+#[test]
+fn file_in_place_of_the_directory_is_an_error_and_stays() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("state");
+    fs::write(&path, "mine").unwrap();
+    assert!(matches!(SnapshotDirectory::open(&path, STORE, None), Err(SnapshotError::Io { .. })));
+    assert_eq!(fs::read(&path).unwrap(), b"mine");
+}
+
+#[test]
+fn lost_key_is_an_error_and_no_other_is_made() {
+    let (_directory, snapshots, newest) = two_editions();
+    let key = fs::read(snapshots.own_key()).unwrap();
+    fs::remove_file(snapshots.own_key()).unwrap();
+    let error = SnapshotDirectory::open(&snapshots.path, STORE, None).unwrap_err();
+    assert!(error.to_string().contains("hint: put it back"), "{error}");
+    assert!(matches!(snapshots.write(old().iter()), Err(SnapshotError::Key { .. })), "also while running");
+    assert_eq!(snapshots.load(), []);
+    assert!(!snapshots.own_key().exists());
+    assert!(newest.exists());
+
+    fs::write(snapshots.own_key(), key).unwrap();
+    assert_eq!(snapshots.load(), new());
+}
+
+#[test]
+fn missing_explicit_key_is_an_error_and_none_is_made() {
+    let directory = tempfile::tempdir().unwrap();
+    let (state, key) = (directory.path().join("state"), directory.path().join("key"));
+    let error = SnapshotDirectory::open(&state, STORE, Some(&key)).unwrap_err();
+    assert!(matches!(error, SnapshotError::Key { .. }), "{error}");
+    assert!(!key.exists() && !state.exists());
+}
+
+#[test]
+fn editions_of_another_key_are_not_served_and_stay() {
+    let directory = tempfile::tempdir().unwrap();
+    let state = directory.path().join("state");
+    let (first, second) = (key_file(&directory, "first", 1), key_file(&directory, "second", 2));
+    let first = SnapshotDirectory::open(&state, STORE, Some(&first)).unwrap();
+    first.write(old().iter()).unwrap();
+    first.write(new().iter()).unwrap();
+
+    let second = SnapshotDirectory::open(&state, STORE, Some(&second)).unwrap();
+    assert_eq!(second.load(), [], "no objects without their secrets");
+    for _ in 0..4 {
+        second.write(old().iter()).unwrap();
+    }
+    assert_eq!(numbers(&second), [1, 2, 4, 5, 6]);
+    assert_eq!((first.load(), second.load()), (new().to_vec(), old().to_vec()));
 }
