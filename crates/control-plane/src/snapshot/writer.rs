@@ -1,53 +1,199 @@
 //! Writes editions off the path: after a change, at most every few seconds, and once more at the end.
+//!
+//! Invariant: while the newest edition is not on disk, an attempt to write it is at most [`PERIOD`] away.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use biplane_core::key::ObjectKey;
+use biplane_store::StoredObject;
+use imbl::OrdMap;
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
-use tracing::error;
+use tracing::{error, info};
 
 use super::SnapshotDirectory;
 use crate::shared::SharedEngine;
 
-/// The least time between two editions (design.md section 6, I2).
+/// The least time between two editions (design.md section 6, I2), and between two attempts at one.
 const PERIOD: Duration = Duration::from_secs(5);
 
-/// Follows `editions` until shutdown. A disk that fails is reported and tried again with the next
-/// change: serving never depends on it.
+/// Follows `editions` until shutdown. A disk that fails is reported and tried again, whether or not
+/// anything changes meanwhile: serving never depends on it.
 pub async fn write_editions(
     directory: Arc<SnapshotDirectory>,
     engine: SharedEngine,
-    mut editions: watch::Receiver<u64>,
+    editions: watch::Receiver<u64>,
     shutdown: CancellationToken,
 ) {
-    let mut written = 0;
-    while !shutdown.is_cancelled() {
-        tokio::select! {
-            changed = editions.changed() => if changed.is_err() { break },
-            () = shutdown.cancelled() => break,
-        }
-        write(&directory, &engine, &mut written).await;
-        tokio::select! {
-            () = sleep(PERIOD) => {},
-            () = shutdown.cancelled() => {},
-        }
-    }
-    write(&directory, &engine, &mut written).await;
+    let good = move || engine.lock().good();
+    let writer = Writer { directory, good, written: 0, failure: None };
+    writer.follow(editions, shutdown).await;
 }
 
-async fn write(directory: &Arc<SnapshotDirectory>, engine: &SharedEngine, written: &mut u64) {
-    let (edition, objects) = engine.lock().good();
-    if edition == *written {
-        return;
+/// `good` gives the objects to write and the number of their edition.
+struct Writer<G> {
+    directory: Arc<SnapshotDirectory>,
+    good: G,
+    written: u64,
+    /// What was last said about a failure, so that a full disk is not reported every few seconds.
+    failure: Option<String>,
+}
+
+impl<G: Fn() -> (u64, OrdMap<ObjectKey, StoredObject>)> Writer<G> {
+    async fn follow(mut self, mut editions: watch::Receiver<u64>, shutdown: CancellationToken) {
+        while self.due(&mut editions, &shutdown).await {
+            self.write().await;
+            tokio::select! {
+                () = sleep(PERIOD) => {},
+                () = shutdown.cancelled() => {},
+            }
+        }
+        self.write().await;
     }
-    let directory = directory.clone();
-    let result = spawn_blocking(move || directory.write(objects.values())).await;
-    match result {
-        Ok(Ok(())) => *written = edition,
-        Ok(Err(error)) => error!(%error, "the last good configuration could not be kept on disk"),
-        Err(error) => error!(%error, "the writer of the snapshot stopped"),
+
+    /// Waits for an edition that is not on disk; false when there will be none.
+    async fn due(&self, editions: &mut watch::Receiver<u64>, shutdown: &CancellationToken) -> bool {
+        tokio::select! {
+            biased;
+            () = shutdown.cancelled() => false,
+            newer = editions.wait_for(|edition| *edition > self.written) => newer.is_ok(),
+        }
+    }
+
+    async fn write(&mut self) {
+        let (edition, objects) = (self.good)();
+        if edition == self.written {
+            return;
+        }
+        let directory = self.directory.clone();
+        match spawn_blocking(move || directory.write(objects.values())).await {
+            Ok(Ok(())) => self.succeeded(edition),
+            Ok(Err(error)) => self.failed(error.to_string()),
+            Err(error) => self.failed(format!("the writer stopped: {error}")),
+        }
+    }
+
+    fn succeeded(&mut self, edition: u64) {
+        self.written = edition;
+        if self.failure.take().is_some() {
+            info!("the last good configuration is kept on disk again");
+        }
+    }
+
+    fn failed(&mut self, failure: String) {
+        if self.failure.as_ref() != Some(&failure) {
+            error!(error = failure, "the last good configuration cannot be kept on disk; trying on");
+            self.failure = Some(failure);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use biplane_core::key::Kind;
+    use biplane_core::location::Location;
+    use biplane_store::Revision;
+    use bytes::Bytes;
+    use tokio::task::JoinHandle;
+
+    use super::*;
+
+    /// A running writer of one object, the edition that is current, and the attempts made so far.
+    struct Running {
+        directory: Arc<SnapshotDirectory>,
+        editions: watch::Sender<u64>,
+        attempts: Arc<AtomicU64>,
+        shutdown: CancellationToken,
+        task: JoinHandle<()>,
+    }
+
+    impl Running {
+        fn start(state: &Path) -> Self {
+            let directory = Arc::new(SnapshotDirectory::open(state, "file:///a", None).unwrap());
+            let (editions, edition) = watch::channel(0);
+            let attempts = Arc::new(AtomicU64::new(0));
+            let (current, counter) = (edition.clone(), attempts.clone());
+            let good = move || {
+                counter.fetch_add(1, Ordering::Relaxed);
+                (*current.borrow(), objects())
+            };
+            let writer = Writer { directory: directory.clone(), good, written: 0, failure: None };
+            let shutdown = CancellationToken::new();
+            let task = tokio::spawn(writer.follow(edition, shutdown.clone()));
+            Self { directory, editions, attempts, shutdown, task }
+        }
+
+        fn attempts(&self) -> u64 {
+            self.attempts.load(Ordering::Relaxed)
+        }
+    }
+
+    fn objects() -> OrdMap<ObjectKey, StoredObject> {
+        let key = ObjectKey::new(Kind::Upstream, "default", "u");
+        let object = StoredObject {
+            key: key.clone(),
+            value: Bytes::from_static(b"{}"),
+            location: Location::file("a.yaml", 1),
+            revision: Revision::default(),
+            created: None,
+        };
+        OrdMap::unit(key, object)
+    }
+
+    /// Paused time: moves on as soon as everything waits for it.
+    async fn periods(count: u32) {
+        sleep(PERIOD * count + PERIOD / 2).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn failed_write_is_tried_again_every_period_although_nothing_changes() {
+        let parent = tempfile::tempdir().unwrap();
+        let state = parent.path().join("state");
+        let running = Running::start(&state);
+        fs::write(&state, "a file where the directory should be").unwrap();
+        running.editions.send_replace(1);
+        periods(3).await;
+        assert_eq!(running.attempts(), 4, "at once, then once a period");
+
+        fs::remove_file(&state).unwrap();
+        periods(1).await;
+        assert_eq!(running.directory.load(), objects().values().cloned().collect::<Vec<_>>());
+        let attempts = running.attempts();
+        periods(10).await;
+        assert_eq!(running.attempts(), attempts, "what is on disk is not written again");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn changes_within_one_period_are_one_edition() {
+        let parent = tempfile::tempdir().unwrap();
+        let running = Running::start(&parent.path().join("state"));
+        running.editions.send_replace(1);
+        sleep(PERIOD / 2).await;
+        for edition in 2..10 {
+            running.editions.send_replace(edition);
+        }
+        periods(3).await;
+        assert_eq!(running.attempts(), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn last_change_is_on_disk_after_shutdown() {
+        let parent = tempfile::tempdir().unwrap();
+        let state = parent.path().join("state");
+        let running = Running::start(&state);
+        running.editions.send_replace(1);
+        sleep(PERIOD / 2).await;
+        fs::remove_dir_all(&state).unwrap();
+        running.editions.send_replace(2);
+        running.shutdown.cancel();
+        running.task.await.unwrap();
+        assert_eq!(running.directory.load().len(), 1);
     }
 }
