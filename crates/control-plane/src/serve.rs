@@ -12,7 +12,7 @@ use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::engine::Engine;
 use crate::hold::Holds;
@@ -75,7 +75,7 @@ impl Server {
     /// Runs until `shutdown`, or until something breaks that only a new process can mend.
     pub async fn run(self, shutdown: CancellationToken) -> anyhow::Result<()> {
         let store_name: Arc<str> = self.store.describe().name.into();
-        let snapshots = self.open_snapshots(&store_name)?;
+        let snapshots = self.open_snapshots(&store_name);
         let fallback = snapshots.as_ref().map(SnapshotDirectory::load).unwrap_or_default();
         let fleets = Fleets::new();
         let holds = Holds::new(self.settings.hold_deletions);
@@ -113,14 +113,14 @@ impl Server {
         supervisor.run().await
     }
 
-    fn open_snapshots(&self, store: &str) -> anyhow::Result<Option<SnapshotDirectory>> {
+    /// Serving never depends on this disk: where it cannot be used, that is said, and a restart needs the store.
+    fn open_snapshots(&self, store: &str) -> Option<SnapshotDirectory> {
         let Some(path) = &self.settings.state_dir else {
             warn!("no state directory: after a restart nothing is served until the store has been read");
-            return Ok(None);
+            return None;
         };
-        let key = self.settings.snapshot_key_file.as_deref();
-        let directory = SnapshotDirectory::open(path, store, key);
-        directory.map(Some).context("the directory for the last good configuration cannot be used")
+        let opened = SnapshotDirectory::open(path, store, self.settings.snapshot_key_file.as_deref());
+        opened.inspect_err(|error| error!(%error, "the last good configuration is not kept on disk")).ok()
     }
 
     const fn driver_options(&self) -> DriverOptions {
