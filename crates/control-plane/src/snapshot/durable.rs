@@ -27,12 +27,10 @@ pub(super) fn write(
 
 fn write_synced(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
     // Made anew, so that the mode is ours whoever made the one before.
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    let mut buffered = BufWriter::new(file);
+    let removed = fs::remove_file(path);
+    removed.or_else(|error| if error.kind() == ErrorKind::NotFound { Ok(()) } else { Err(error) })?;
+    let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    let mut buffered = BufWriter::new(made);
     fill(&mut buffered)?;
     buffered.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()
 }
