@@ -13,7 +13,8 @@ pub struct Settings {
     pub admin: SocketAddr,
     /// Where the last good configuration is kept; none: nowhere, and a restart needs the store.
     pub state_dir: Option<PathBuf>,
-    /// The key that secrets are sealed with on disk; default: a file in `state_dir`, made when missing.
+    /// The key that secrets are sealed with on disk, a file that must exist; default: one in `state_dir`,
+    /// made with the first edition.
     pub snapshot_key_file: Option<PathBuf>,
     /// Written once the addresses are bound: `{"xds":"ip:port","admin":"ip:port"}`.
     pub ready_file: Option<PathBuf>,

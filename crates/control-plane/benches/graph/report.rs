@@ -84,11 +84,15 @@ pub(crate) fn print(rows: &[Row], sizes: &[usize], format: Format) {
 
 fn table(rows: &[Row], sizes: &[usize]) -> String {
     let mut text = format!("{:58}", "instructions per change");
-    sizes.iter().for_each(|size| text += &format!("{:>14}", format!("{size} routes")));
+    for size in sizes {
+        text += &format!("{:>14}", format!("{size} routes"));
+    }
     text += &format!("{:>8}  bar\n", "ratio");
     for row in rows {
         text += &format!("{:58}", row.title);
-        row.instructions.iter().for_each(|count| text += &format!("{count:>14}"));
+        for count in &row.instructions {
+            text += &format!("{count:>14}");
+        }
         let verdict = match row.within_bar {
             Some(true) => format!("{BAR} met"),
             Some(false) => format!("{BAR} MISSED"),

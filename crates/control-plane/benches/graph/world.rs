@@ -44,7 +44,7 @@ impl Change {
 
 /// All objects of a configuration of `routes` routes, as a store lists them.
 pub(crate) fn objects(routes: usize) -> Vec<StoredObject> {
-    let gateway = stored(Kind::Gateway, "edge", gateway(), 0);
+    let gateway = stored(Kind::Gateway, "edge", &gateway(), 0);
     let services = (0..routes / ROUTES).map(|service| virtual_service(service, 0, ""));
     let upstreams = (0..UPSTREAMS).map(|upstream| self::upstream(upstream, 0, 0));
     let mut objects: Vec<_> = std::iter::once(gateway).chain(services).chain(upstreams).collect();
@@ -78,7 +78,7 @@ fn virtual_service(service: usize, turn: usize, comment: &str) -> StoredObject {
              options: {{prefixRewrite: /, timeout: 15s}}\n"
         );
     }
-    stored(Kind::VirtualService, &format!("s{service:05}"), fields, turn)
+    stored(Kind::VirtualService, &format!("s{service:05}"), &fields, turn)
 }
 
 fn upstream(upstream: usize, timeout: usize, endpoint: usize) -> StoredObject {
@@ -88,10 +88,10 @@ fn upstream(upstream: usize, timeout: usize, endpoint: usize) -> StoredObject {
          static:\n  hosts:\n  - {{addr: 10.0.0.1, port: 8080}}\n  - {{addr: 10.1.{a}.{b}, port: 8080}}\n",
         1_000 + timeout
     );
-    stored(Kind::Upstream, &format!("u{upstream:04}"), fields, timeout + endpoint)
+    stored(Kind::Upstream, &format!("u{upstream:04}"), &fields, timeout + endpoint)
 }
 
-fn stored(kind: Kind, name: &str, fields: String, turn: usize) -> StoredObject {
+fn stored(kind: Kind, name: &str, fields: &str, turn: usize) -> StoredObject {
     StoredObject {
         key: ObjectKey::new(kind, NAMESPACE, name),
         value: Bytes::from(format!("metadata: {{name: {name}, namespace: {NAMESPACE}}}\n{fields}")),
