@@ -79,8 +79,20 @@ impl Stream {
             return None;
         }
         self.run_timers(now);
-        let additions = TURNS.into_iter().find_map(|kind| self.additions(kind, now));
-        additions.or_else(|| TURNS.into_iter().find_map(|kind| self.removals(kind, now)))
+        loop {
+            let additions = TURNS.into_iter().find_map(|kind| self.additions(kind, now));
+            let response = additions.or_else(|| TURNS.into_iter().find_map(|kind| self.removals(kind, now)));
+            // What settled without a word may have released something whose turn had passed.
+            if response.is_some() || !TURNS.into_iter().any(|kind| self.released(kind)) {
+                return response;
+            }
+        }
+    }
+
+    /// Whether there are names to look at, and nothing keeps them from being looked at.
+    fn released(&self, kind: ResourceType) -> bool {
+        let deferred = kind == ResourceType::Listener && self.listeners_leave_by.is_some();
+        !deferred && self.may_send(kind) && !self.table(kind).owed.is_empty()
     }
 
     fn additions(&mut self, kind: ResourceType, now: Instant) -> Option<Response> {
@@ -368,9 +380,6 @@ impl Stream {
             return;
         }
         let Some(held) = table.held.get_mut(name) else { return };
-        // Until the client confirms, it may still be using it.
-        let sent = held.sent.take();
-        held.accepted = held.accepted.take().or(sent);
         held.ready = false;
         held.taken = true;
     }

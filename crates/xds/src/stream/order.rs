@@ -41,7 +41,7 @@ impl Stream {
     /// What the client's own version names already holds nothing up: it can get no worse.
     pub(super) fn blocker_of(&self, resource: &Resource) -> Option<Blocker> {
         let held = self.table(resource.name.kind).held.get(&resource.name.name);
-        let accepted = held.and_then(|held| held.accepted.as_ref());
+        let accepted = held.filter(|held| !held.taken).and_then(|held| held.accepted.as_ref());
         let known = accepted.and_then(|stamp| stamp.references.as_ref());
         let follows_clusters = matches!(resource.name.kind, ResourceType::Listener | ResourceType::Route);
         if follows_clusters && known.is_some_and(|known| Arc::ptr_eq(known, &resource.references)) {

@@ -60,6 +60,9 @@ impl Stream {
 
     fn accept(&mut self, kind: ResourceType, mut response: Outstanding, now: Instant) {
         let table = self.table_mut(kind);
+        for item in &response.items {
+            table.accept_body(item);
+        }
         table.retain_current(&mut response);
         table.last_ack = Some(now);
         table.refused_all = None;
@@ -77,19 +80,11 @@ impl Stream {
 
     fn accept_item(&mut self, kind: ResourceType, item: &Item) {
         let table = self.table_mut(kind);
-        if let Some(bodies) = table.bodies.get_mut(&item.name) {
-            bodies.accepted.clone_from(&item.resource);
-            if bodies.sent.is_none() && bodies.accepted.is_none() {
-                table.bodies.remove(&item.name);
-            }
-        }
         let Some(held) = table.held.get_mut(&item.name) else { return };
         match &item.stamp {
-            // It was sent away since.
-            Some(_) if held.taken => {}
             Some(stamp) => held.accepted = Some(stamp.clone()),
-            // Of an EDS name that is gone nothing was taken away, and what was sent again since is still there.
-            None if held.sent.is_none() && kind != ResourceType::Endpoint => {
+            // Of an EDS name that is gone nothing was taken, and what was sent again since is still there.
+            None if held.taken => {
                 table.held.remove(&item.name);
             }
             None => {}
@@ -129,8 +124,13 @@ impl Stream {
             // A later response repeats all of it: what the client says to that one counts.
             return reply;
         }
+        if repeats_all && self.table(kind).last_ack.is_none() {
+            // Whatever the client holds from an earlier stream is still to be replaced by a set that it takes.
+            self.table_mut(kind).answer_by = Some(now);
+        }
         for item in &items {
             self.take_back(kind, item);
+            self.release(&ResourceName { kind, name: item.name.clone() });
         }
         match &*items {
             [] if outdated > 0 => {}
@@ -162,7 +162,11 @@ impl Stream {
             bodies.sent.clone_from(&bodies.accepted);
         }
         let Some(held) = table.held.get_mut(&item.name) else { return };
-        if same(held.sent.as_ref(), item.stamp.as_ref()) {
+        let newest = match &item.stamp {
+            None => held.taken,
+            stamp => !held.taken && same(held.sent.as_ref(), stamp.as_ref()),
+        };
+        if newest {
             held.sent = None;
             held.taken = false;
             // Time or endpoints may have made it look ready; there is no cluster if the first was refused.
@@ -173,12 +177,7 @@ impl Stream {
     fn blame(&mut self, kind: ResourceType, item: &Item, error: &str, now: Instant) {
         let current = self.snapshot.get(kind, &item.name).cloned();
         let version = item.stamp.as_ref().and_then(|stamp| stamp.version);
-        let repeats_all = self.repeats_all(kind);
         let table = self.table_mut(kind);
-        if repeats_all && table.last_ack.is_none() {
-            // Whatever the client holds from an earlier stream is still to be replaced by a set that it takes.
-            table.answer_by = Some(now);
-        }
         if item.stamp.is_none() {
             table.held.remove(&item.name);
             table.bodies.remove(&item.name);
@@ -190,7 +189,6 @@ impl Stream {
             table.refused.insert(item.name.clone(), Refusal { version, origins, ..refusal(error, now) });
         }
         table.owe(&item.name);
-        self.release(&ResourceName { kind, name: item.name.clone() });
     }
 }
 

@@ -12,25 +12,26 @@ use crate::resource::{Resource, Stamp, Version};
 /// What a client was given of one name.
 #[derive(Debug, Default)]
 pub(super) struct Held {
-    /// What we sent last; nothing after a removal, a refusal, or if it came from elsewhere.
+    /// What we sent last; nothing after a refusal, or if it came from elsewhere.
     pub(super) sent: Option<Arc<Stamp>>,
     /// What the client confirmed last.
     pub(super) accepted: Option<Arc<Stamp>>,
     /// Clusters: whether the client could send requests to it, now or with an earlier version.
     pub(super) ready: bool,
-    /// Whether it was sent away and the client has not answered yet.
+    /// Whether it was sent away and the client has not answered yet: until then it may be using it.
     pub(super) taken: bool,
 }
 
 impl Held {
+    /// The version that the client has when it has taken everything that is on its way.
     pub(super) fn version(&self) -> Option<Version> {
-        self.sent.as_ref()?.version
+        self.sent.as_ref().filter(|_| !self.taken)?.version
     }
 
     /// Whether the client brought just this version along, at a time when it was not known here.
     pub(super) fn brought(&self, version: Version) -> bool {
-        let foreign =
-            self.accepted.as_ref().filter(|stamp| stamp.references.is_none() && self.sent.is_none());
+        let untouched = self.sent.is_none() && !self.taken;
+        let foreign = self.accepted.as_ref().filter(|stamp| stamp.references.is_none() && untouched);
         foreign.is_some_and(|stamp| stamp.version == Some(version))
     }
 
@@ -151,6 +152,15 @@ impl Table {
         let (reborn, nonce) = (&mut self.reborn, response.nonce);
         response.items.retain(|item| reborn.get(&item.name).is_none_or(|since| *since <= nonce));
         reborn.retain(|_, since| *since > nonce);
+    }
+
+    /// The client has taken an entry of a full response: this is what is repeated if a later one is refused.
+    pub(super) fn accept_body(&mut self, item: &Item) {
+        let Some(bodies) = self.bodies.get_mut(&item.name) else { return };
+        bodies.accepted.clone_from(&item.resource);
+        if bodies.sent.is_none() && bodies.accepted.is_none() {
+            self.bodies.remove(&item.name);
+        }
     }
 
     /// Whether the client has refused this version.

@@ -113,3 +113,15 @@ fn version_that_becomes_known_later_is_recognised() {
     client.upsert([cluster("a", "1"), cluster("b", "1"), resource("lds/l", "2", &[])]);
     assert_eq!(client.settle(), ["lds +l"]);
 }
+
+#[test]
+fn version_that_was_sent_away_is_not_taken_for_held() {
+    let mut client = world();
+    client.ask_again(CDS, &["*"], &[("a", "1"), ("b", "1")]);
+    client.ask_again(LDS, &["*"], &[("l", "1")]);
+    client.ask_again(RDS, &["r"], &[("r", "1")]);
+    let got = client.take_all();
+    assert_eq!(got.iter().map(Got::text).collect::<Vec<_>>(), ["cds -b"]);
+    client.upsert([cluster("b", "1")]);
+    assert_eq!(client.texts(), ["cds +b"]);
+}
