@@ -144,8 +144,10 @@ impl Stream {
             return None;
         }
         let requests = self.waiting.for_requests().then(|| self.started + REQUEST_GRACE);
+        // What cannot be sent before the client answers is not due.
         let listeners = self.listeners_leave_by.filter(|_| self.may_send(ResourceType::Listener));
-        let answers = self.tables.iter().filter_map(|table| table.answer_by);
+        let sending = ResourceType::ALL.into_iter().filter(|kind| self.may_send(*kind));
+        let answers = sending.filter_map(|kind| self.table(kind).answer_by);
         let grace = self.grace.front().map(|grace| grace.until);
         answers.chain(requests).chain(listeners).chain(grace).min()
     }

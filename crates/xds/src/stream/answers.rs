@@ -343,7 +343,7 @@ impl Stream {
         if repeats_all {
             table.bodies.entry(name.clone()).or_default().sent = Some(resource.clone());
         }
-        if *kind == ResourceType::Cluster {
+        if *kind == ResourceType::Cluster && self.ordered() {
             self.follow(resource, ready, now);
         }
     }
