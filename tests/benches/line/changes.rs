@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use biplane_testkit::xds::type_url;
-use biplane_testkit::{Biplane, Envoy, TempDir, Upstream};
+use biplane_testkit::{Biplane, Envoy, Process, TempDir, Upstream};
 
 use crate::message::Prepared;
 use crate::relay::Relay;
@@ -40,7 +40,7 @@ pub(crate) async fn measure(plan: Plan) -> Result<Vec<Row>> {
     let world = World::write(plan.size, &directory, backend.address());
     let mut biplane = Biplane::start(world.files.root(), &directory).await;
     let mut subscriber = Subscriber::complete(biplane.xds(), &world).await.context("the first answer")?;
-    let mut rows = to_wire(plan, &world, &mut subscriber).await.context("to the wire")?;
+    let mut rows = to_wire(plan, &world, biplane.process(), &mut subscriber).await.context("to the wire")?;
     let (resources, versions) = versions(&world, &mut subscriber).await.context("versions to replay")?;
     drop(subscriber);
     rows.extend(to_ack(plan, &world, &biplane, &directory).await.context("to Envoy's ACK")?);
@@ -49,10 +49,16 @@ pub(crate) async fn measure(plan: Plan) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
-async fn to_wire(plan: Plan, world: &World, subscriber: &mut Subscriber) -> Result<Vec<Row>> {
+async fn to_wire(
+    plan: Plan,
+    world: &World,
+    process: &Process,
+    subscriber: &mut Subscriber,
+) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
     for change in Change::ALL {
         let (mut times, mut bytes) = (Vec::new(), Vec::new());
+        let before = process.usage()?.processor;
         for turn in 1..=plan.to_wire {
             subscriber.settle().await;
             let started = Instant::now();
@@ -62,7 +68,9 @@ async fn to_wire(plan: Plan, world: &World, subscriber: &mut Subscriber) -> Resu
             bytes.push(f64::from(u32::try_from(arrival.bytes)?));
         }
         subscriber.settle().await;
+        let busy = process.usage()?.processor.saturating_sub(before) / u32::try_from(plan.to_wire)?;
         rows.push(row(change, "edit to the wire", plan.size, &times));
+        rows.push(row(change, "processor time of Biplane", plan.size, &[busy]));
         let title = format!("{}: bytes sent", change.title());
         rows.push(Row::new(title, label(plan.size), Unit::Bytes, bytes));
     }

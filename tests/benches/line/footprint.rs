@@ -28,31 +28,41 @@ struct Footprint {
     idle: f64,
 }
 
-/// All rows. The three sizes differ in one number each, so that their differences are the cost of one object.
-pub(crate) async fn measure(starts: usize, idle: Duration) -> Result<Vec<Row>> {
-    let base = Size { services: 100, routes: 10, upstreams: 1_000 };
-    let routes = Size { services: 1_000, ..base };
-    let upstreams = Size { upstreams: 10_000, ..routes };
-    let small = of(base, idle).await?;
-    let large = of(routes, idle).await?;
-    let wide = of(upstreams, idle).await?;
-    let mut cold_starts = vec![large.cold_start];
+/// How much to measure.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Plan {
+    /// Cold starts of the size that has a bar.
+    pub(crate) starts: usize,
+    /// How long to watch an idle process.
+    pub(crate) idle: Duration,
+    /// Whether to look at a hundred thousand routes too.
+    pub(crate) huge: bool,
+}
+
+/// All rows. Each size differs from the one before in one number, so that the difference is the cost of objects of
+/// one kind.
+pub(crate) async fn measure(plan: Plan) -> Result<Vec<Row>> {
+    let small = of(Size::of_routes(1_000), plan.idle).await?;
+    let large = of(Size::of_routes(10_000), plan.idle).await?;
+    let wide = of(Size { upstreams: 10_000, ..large.size }, plan.idle).await?;
+    let huge = if plan.huge { Some(of(Size::of_routes(100_000), plan.idle).await?) } else { None };
+    let all = || [small, large, wide].into_iter().chain(huge);
+    let mut rows: Vec<_> = all().map(cold_start).collect();
+    rows.push(cold_starts(plan.starts, large).await?.below(COLD_START_BAR));
+    rows.extend(all().map(|one| memory("resident memory", label(one.size), bytes(one.resident))));
+    rows.push(per("resident memory per route", small, large, Size::total_routes));
+    rows.extend(huge.map(|huge| per("resident memory per route", large, huge, Size::total_routes)));
+    rows.push(per("resident memory per upstream", large, wide, |size| size.upstreams));
+    rows.extend(all().map(|one| idle(one).below(IDLE_BAR)));
+    Ok(rows)
+}
+
+async fn cold_starts(starts: usize, first: Footprint) -> Result<Row> {
+    let mut times = vec![first.cold_start];
     for _ in 1..starts {
-        cold_starts.push(of(routes, Duration::ZERO).await?.cold_start);
+        times.push(of(first.size, Duration::ZERO).await?.cold_start);
     }
-    let bar = |row: Row| row.below(COLD_START_BAR);
-    Ok(vec![
-        Row::time("cold start to a first complete answer", label(small.size), small.cold_start),
-        bar(Row::times("cold start to a first complete answer", label(large.size), &cold_starts)),
-        Row::time("cold start to a first complete answer", label(wide.size), wide.cold_start),
-        memory("resident memory", label(small.size), bytes(small.resident)),
-        memory("resident memory", label(large.size), bytes(large.resident)),
-        memory("resident memory", label(wide.size), bytes(wide.resident)),
-        memory("resident memory per route", "difference", per(small, large, Size::total_routes)),
-        memory("resident memory per upstream", "difference", per(large, wide, |size| size.upstreams)),
-        idle_row(large).below(IDLE_BAR),
-        idle_row(wide).below(IDLE_BAR),
-    ])
+    Ok(Row::times("cold start, several", label(first.size), &times))
 }
 
 /// Starts, waits for a first complete answer, rests if `idle` is to be measured, and looks.
@@ -76,7 +86,11 @@ async fn of(size: Size, idle: Duration) -> Result<Footprint> {
     Ok(Footprint { size, cold_start, resident: after.resident_bytes, idle })
 }
 
-fn idle_row(footprint: Footprint) -> Row {
+fn cold_start(footprint: Footprint) -> Row {
+    Row::time("cold start to a first complete answer", label(footprint.size), footprint.cold_start)
+}
+
+fn idle(footprint: Footprint) -> Row {
     let samples = vec![footprint.idle];
     Row::new("idle, one client connected", label(footprint.size), Unit::MillisecondsPerSecond, samples)
 }
@@ -85,9 +99,10 @@ fn memory(title: &str, size: impl Into<String>, bytes: f64) -> Row {
     Row::new(title, size, Unit::Bytes, vec![bytes])
 }
 
-fn per(before: Footprint, after: Footprint, count: impl Fn(Size) -> usize) -> f64 {
-    let objects = count(after.size) - count(before.size);
-    (bytes(after.resident) - bytes(before.resident)) / bytes(objects as u64)
+fn per(title: &str, before: Footprint, after: Footprint, count: impl Fn(Size) -> usize) -> Row {
+    let (fewer, more) = (count(before.size), count(after.size));
+    let each = (bytes(after.resident) - bytes(before.resident)) / bytes((more - fewer) as u64);
+    memory(title, format!("{fewer} to {more}"), each)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "memory is far below 2^52 bytes")]

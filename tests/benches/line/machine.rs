@@ -16,6 +16,8 @@ pub(crate) struct Machine {
     kernel: String,
     envoy: String,
     biplane: String,
+    /// What else runs: the load of the last minute before we began.
+    load: String,
 }
 
 impl Machine {
@@ -26,9 +28,10 @@ impl Machine {
             processor: field("/proc/cpuinfo", "model name"),
             cores: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
             memory: field("/proc/meminfo", "MemTotal"),
-            kernel: fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default().trim().to_owned(),
+            kernel: first_word("/proc/sys/kernel/osrelease"),
             envoy: envoy_version(),
             biplane: version.lines().next().unwrap_or_default().to_owned(),
+            load: first_word("/proc/loadavg"),
         }
     }
 
@@ -41,6 +44,7 @@ impl Machine {
             "kernel": self.kernel,
             "envoy": self.envoy,
             "biplane": self.biplane,
+            "load": self.load,
         })
     }
 }
@@ -52,8 +56,13 @@ impl fmt::Display for Machine {
             "machine: {}, {} cores, {}, Linux {}",
             self.processor, self.cores, self.memory, self.kernel
         )?;
-        write!(f, "Envoy {}; {}", self.envoy, self.biplane)
+        write!(f, "Envoy {}, {}; load average {}", self.envoy, self.biplane, self.load)
     }
+}
+
+fn first_word(path: &str) -> String {
+    let text = fs::read_to_string(path).unwrap_or_default();
+    text.split_whitespace().next().unwrap_or("unknown").to_owned()
 }
 
 /// The value of the first line `key : value`.

@@ -37,8 +37,7 @@ use world::Size;
 struct Plans {
     changes: Vec<Plan>,
     visible: usize,
-    cold_starts: usize,
-    idle: Duration,
+    footprint: footprint::Plan,
 }
 
 impl Plans {
@@ -46,10 +45,9 @@ impl Plans {
     fn full() -> Self {
         let plan = |routes, to_wire, to_ack| Plan { size: Size::of_routes(routes), to_wire, to_ack };
         Self {
-            changes: vec![plan(1_000, 100, 100), plan(10_000, 100, 50), plan(100_000, 40, 8)],
+            changes: vec![plan(1_000, 100, 100), plan(10_000, 100, 50), plan(100_000, 40, 10)],
             visible: 100,
-            cold_starts: 5,
-            idle: Duration::from_secs(10),
+            footprint: footprint::Plan { starts: 5, idle: Duration::from_secs(10), huge: true },
         }
     }
 
@@ -59,8 +57,7 @@ impl Plans {
         Self {
             changes: vec![plan(1_000), plan(10_000)],
             visible: 30,
-            cold_starts: 3,
-            idle: Duration::from_secs(3),
+            footprint: footprint::Plan { starts: 3, idle: Duration::from_secs(3), huge: false },
         }
     }
 }
@@ -87,6 +84,6 @@ async fn measure(plans: Plans) -> Result<Vec<Row>> {
     eprintln!("requests that show a change ...");
     rows.extend(visible::measure(plans.visible).await.context("requests that show a change")?);
     eprintln!("cold start, memory, idle ...");
-    rows.extend(footprint::measure(plans.cold_starts, plans.idle).await.context("footprint")?);
+    rows.extend(footprint::measure(plans.footprint).await.context("footprint")?);
     Ok(rows)
 }

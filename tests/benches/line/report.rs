@@ -110,7 +110,7 @@ impl Row {
             _ => String::new(),
         };
         let line = format!(
-            "{:46}{:>24}{:>13.decimals$}{p99:>13}  {:5}{:>5}  {bar}",
+            "{:48}{:>24}{:>13.decimals$}{p99:>13}  {:5}{:>5}  {bar}",
             self.title,
             self.size,
             self.median(),
@@ -153,7 +153,7 @@ impl Report {
 
     fn table(&self) -> String {
         let head =
-            format!("{:46}{:>24}{:>13}{:>13}  {:5}{:>5}  bar", "what", "of", "median", "p99", "unit", "n");
+            format!("{:48}{:>24}{:>13}{:>13}  {:5}{:>5}  bar", "what", "of", "median", "p99", "unit", "n");
         let lines = self.rows.iter().map(Row::line);
         std::iter::once(head).chain(lines).map(|line| line + "\n").collect()
     }
