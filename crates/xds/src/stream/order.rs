@@ -30,6 +30,15 @@ const fn naming(kind: ResourceType) -> &'static [ResourceType] {
     }
 }
 
+/// The names of one sorted list that another has not, in one walk over both.
+fn added<'a>(names: &'a [ResourceName], known: &'a [ResourceName]) -> impl Iterator<Item = &'a ResourceName> {
+    let mut known = known.iter().peekable();
+    names.iter().filter(move |name| {
+        while known.next_if(|known| known < name).is_some() {}
+        known.peek() != Some(name)
+    })
+}
+
 impl Stream {
     /// Whether this stream can keep an order between types.
     pub(super) fn ordered(&self) -> bool {
@@ -38,18 +47,18 @@ impl Stream {
 
     /// The first thing that a resource has to wait for.
     ///
-    /// What the client's own version names already holds nothing up: it can get no worse.
+    /// What the client's own version of a route or listener names already holds nothing up: it can get no worse.
     pub(super) fn blocker_of(&self, resource: &Resource) -> Option<Blocker> {
-        let held = self.table(resource.name.kind).held.get(&resource.name.name);
-        let accepted = held.filter(|held| !held.taken).and_then(|held| held.accepted.as_ref());
+        let held = self.table(resource.name.kind).held.get(&resource.name.name).filter(|held| !held.taken);
+        let accepted = held.and_then(|held| held.accepted.as_ref());
         let known = accepted.and_then(|stamp| stamp.references.as_ref());
-        let follows_clusters = matches!(resource.name.kind, ResourceType::Listener | ResourceType::Route);
-        if follows_clusters && known.is_some_and(|known| Arc::ptr_eq(known, &resource.references)) {
+        let known =
+            known.filter(|_| matches!(resource.name.kind, ResourceType::Listener | ResourceType::Route));
+        if known.is_some_and(|known| Arc::ptr_eq(known, &resource.references)) {
             return None;
         }
-        let named = |name: &ResourceName| known.is_some_and(|known| known.binary_search(name).is_ok());
-        let blocking = |name: &&ResourceName| self.blocks(name) && !(follows_clusters && named(name));
-        resource.references.iter().find(blocking).cloned().map(Blocker::Name)
+        let known = known.map_or(&[][..], |known| known);
+        added(&resource.references, known).find(|name| self.blocks(name)).cloned().map(Blocker::Name)
     }
 
     fn blocks(&self, name: &ResourceName) -> bool {
