@@ -37,10 +37,10 @@ pub(crate) fn resource(resource: EnvoyResource) -> Arc<Resource> {
     with_references(resource, references)
 }
 
-/// The same with references that were converted before.
+/// The same with references that were converted, sorted and made unique before.
 pub(crate) fn with_references(resource: EnvoyResource, references: Arc<[ResourceName]>) -> Arc<Resource> {
     let origins: Arc<[Arc<str>]> = resource.origins.iter().map(origin).collect();
-    Arc::new(Resource::new(name(&resource.name), resource.body, references, origins))
+    Arc::new(Resource::with_sorted(name(&resource.name), resource.body, references, origins))
 }
 
 fn origin(key: &ObjectKey) -> Arc<str> {

@@ -203,8 +203,18 @@ impl Resource {
         references: impl Into<Arc<[ResourceName]>>,
         origins: impl Into<Arc<[Arc<str>]>>,
     ) -> Self {
+        Self::with_sorted(name, body, sorted(references.into()), origins)
+    }
+
+    /// The same with references that are sorted and unique already: a list that is shared with the version
+    /// before, as long as all clusters, is then not even read.
+    pub fn with_sorted(
+        name: ResourceName,
+        body: Bytes,
+        references: Arc<[ResourceName]>,
+        origins: impl Into<Arc<[Arc<str>]>>,
+    ) -> Self {
         let version = Version::of(&body);
-        let references = sorted(references.into());
         let (header, any_from) = header(&name, version, body.len());
         let stamp = Arc::new(Stamp { version: Some(version), references: Some(references.clone()) });
         Self { name, version, body, references, origins: origins.into(), header, any_from, stamp }

@@ -58,7 +58,9 @@ pub struct ServerOptions {
 impl Default for ServerOptions {
     fn default() -> Self {
         Self {
-            max_request_bytes: 4 << 20,
+            // An Envoy that comes back lists each load assignment twice, with its version: 4 MiB would shut out
+            // one with 40,000 clusters for good.
+            max_request_bytes: 64 << 20,
             response_bytes: 1 << 20,
             max_streams: 20_000,
             keepalive_interval: Duration::from_secs(10),
