@@ -137,7 +137,7 @@ pub struct NodeStatus {
     pub remote: String,
     /// The version of Envoy.
     pub build_version: String,
-    /// How it asks: `delta ADS`, `state-of-the-world ADS`, or the service of a single type.
+    /// How it asks: `delta` or `state of the world`.
     pub protocol: String,
     /// Since when.
     pub connected_since: Timestamp,

@@ -1,6 +1,7 @@
 //! Routes and their matchers.
 
 use super::{Validator, action, headers, options, text};
+use crate::key::Kind;
 use crate::path::Trail;
 use crate::resources::route::{HeaderMatcher, Matcher, QueryParameterMatcher, Route};
 
@@ -21,7 +22,10 @@ fn route(v: &mut Validator<'_, '_>, route: &Route, at: &Trail<'_>) {
         ("delegateAction", route.delegate_action.is_some()),
     ];
     v.exactly_one(at, "the route's action", &choices);
-    let inherits_path = route.inheritable_path_matchers == Some(true);
+    // A route above may say for the routes of a table that they inherit its path; whether one does, the
+    // translation knows.
+    let of_table = v.findings.key().kind == Kind::RouteTable;
+    let inherits_path = route.inheritable_path_matchers.unwrap_or(of_table);
     for (index, each) in route.matchers.iter().enumerate() {
         let matchers = at.field("matchers");
         matcher(v, each, inherits_path, &matchers.index(index));

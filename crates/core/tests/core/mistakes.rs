@@ -187,3 +187,16 @@ fn upstream_whose_cluster_could_be_taken_for_another_is_refused() {
         "{found:#?}"
     );
 }
+
+#[test]
+fn matcher_of_a_table_may_leave_its_path_to_a_route_above() {
+    let route = "{matchers: [{methods: [GET]}], INHERITdirectResponseAction: {status: 200}}";
+    let table = |inherit: &str| {
+        format!("kind: RouteTable\nmetadata: {{name: t}}\nroutes:\n- {}\n", route.replace("INHERIT", inherit))
+    };
+    assert_eq!(findings(&table("")), Vec::<String>::new());
+    assert_eq!(findings(&table("inheritablePathMatchers: false, ")).len(), 1);
+    let service =
+        format!("kind: VirtualService\nmetadata: {{name: v}}\nvirtualHost:\n  routes:\n  - {route}\n");
+    assert_eq!(findings(&service.replace("INHERIT", "")).len(), 1);
+}
