@@ -4,7 +4,7 @@
 //! file secret). Invariant: a resource is there while one of its makers is, and the maker with the
 //! smallest name decides its content, so that the order of edits does not show.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use biplane_xds::{Resource, ResourceName};
@@ -17,7 +17,8 @@ pub(crate) type Maker = Node;
 /// The resources by name.
 #[derive(Debug, Default)]
 pub(crate) struct Shared {
-    made: HashMap<ResourceName, BTreeMap<Maker, Arc<Resource>>>,
+    /// By name, the makers in order; nearly always one, so a list costs what it holds.
+    made: HashMap<ResourceName, Vec<(Maker, Arc<Resource>)>>,
     makes: HashMap<Maker, BTreeSet<ResourceName>>,
 }
 
@@ -32,7 +33,7 @@ pub(crate) struct SharedChange {
 impl Shared {
     /// The resource of a name.
     pub(crate) fn get(&self, name: &ResourceName) -> Option<&Arc<Resource>> {
-        self.made.get(name)?.values().next()
+        self.made.get(name)?.first().map(|(_, resource)| resource)
     }
 
     /// Whether nobody makes anything.
@@ -65,11 +66,14 @@ impl Shared {
         resource: Option<Arc<Resource>>,
     ) -> Option<SharedChange> {
         let before = self.get(&name).cloned();
-        let makers = self.made.entry(name.clone()).or_default();
-        match resource {
-            Some(resource) => makers.insert(maker.clone(), resource),
-            None => makers.remove(maker),
-        };
+        let makers = self.made.entry(name.clone()).or_insert_with(|| Vec::with_capacity(1));
+        let place = makers.binary_search_by(|(other, _)| other.cmp(maker));
+        match (place, resource) {
+            (Ok(place), Some(resource)) => makers[place].1 = resource,
+            (Ok(place), None) => drop(makers.remove(place)),
+            (Err(place), Some(resource)) => makers.insert(place, (maker.clone(), resource)),
+            (Err(_), None) => {}
+        }
         if makers.is_empty() {
             self.made.remove(&name);
         }
