@@ -81,18 +81,22 @@ impl Tables {
         let metadata = object.metadata.clone();
         let age = Age::new(metadata.creation_timestamp, revision, object.key.clone());
         match &object.spec {
-            Spec::Gateway(spec) => put_ordered(&mut self.gateways, name, spec, metadata, age),
-            Spec::VirtualService(spec) => put(&mut self.services, name, spec, metadata, age),
-            Spec::RouteTable(spec) => put_ordered(&mut self.delegated, name, spec, metadata, age),
-            Spec::Upstream(spec) => put(&mut self.upstreams, name, spec, metadata, age),
-            Spec::UpstreamGroup(spec) => put(&mut self.groups, name, spec, metadata, age),
-            Spec::RouteOption(spec) => put(&mut self.route_options, name, spec, metadata, age),
-            Spec::VirtualHostOption(spec) => put(&mut self.host_options, name, spec, metadata, age),
+            Spec::Gateway(spec) => put(|entry| self.gateways.insert(name, entry), spec, metadata, age),
+            Spec::VirtualService(spec) => put(|entry| self.services.insert(name, entry), spec, metadata, age),
+            Spec::RouteTable(spec) => put(|entry| self.delegated.insert(name, entry), spec, metadata, age),
+            Spec::Upstream(spec) => put(|entry| self.upstreams.insert(name, entry), spec, metadata, age),
+            Spec::UpstreamGroup(spec) => put(|entry| self.groups.insert(name, entry), spec, metadata, age),
+            Spec::RouteOption(spec) => {
+                put(|entry| self.route_options.insert(name, entry), spec, metadata, age)
+            }
+            Spec::VirtualHostOption(spec) => {
+                put(|entry| self.host_options.insert(name, entry), spec, metadata, age)
+            }
             Spec::Secret(spec) => {
                 let parts = self.secrets.get(&name).is_none_or(|before| parts(&before.spec) != parts(spec));
-                Effect { parts, ..put(&mut self.secrets, name, spec, metadata, age) }
+                Effect { parts, ..put(|entry| self.secrets.insert(name, entry), spec, metadata, age) }
             }
-            Spec::Settings(spec) => put_ordered(&mut self.settings, name, spec, metadata, age),
+            Spec::Settings(spec) => put(|entry| self.settings.insert(name, entry), spec, metadata, age),
         }
     }
 
@@ -126,26 +130,15 @@ impl Tables {
     }
 }
 
+/// Puts an object into its table, of whichever kind of map.
 fn put<T: PartialEq>(
-    table: &mut HashMap<ResourceRef, Entry<T>>,
-    name: ResourceRef,
+    insert: impl FnOnce(Entry<T>) -> Option<Entry<T>>,
     spec: &Arc<T>,
     metadata: Arc<Metadata>,
     age: Age,
 ) -> Effect {
     let entry = Entry { spec: spec.clone(), metadata, age };
-    changed(table.insert(name, entry.clone()), &entry)
-}
-
-fn put_ordered<T: PartialEq>(
-    table: &mut BTreeMap<ResourceRef, Entry<T>>,
-    name: ResourceRef,
-    spec: &Arc<T>,
-    metadata: Arc<Metadata>,
-    age: Age,
-) -> Effect {
-    let entry = Entry { spec: spec.clone(), metadata, age };
-    changed(table.insert(name, entry.clone()), &entry)
+    changed(insert(entry.clone()), &entry)
 }
 
 fn changed<T: PartialEq>(before: Option<Entry<T>>, after: &Entry<T>) -> Effect {
