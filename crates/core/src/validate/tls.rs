@@ -41,6 +41,9 @@ const CIPHER_WORDS: [&str; 25] = [
 const CURVES: [&str; 9] =
     ["X25519", "x25519", "P-256", "P-384", "P-521", "prime256v1", "secp384r1", "secp521r1", "X25519MLKEM768"];
 
+/// Most bytes of all protocols, each with the byte that tells its length.
+const MAX_ALPN: usize = 65_535;
+
 pub(super) fn downstream(v: &mut Validator<'_, '_>, config: &SslConfig, at: &Trail<'_>) {
     let choices = [("secretRef", config.secret_ref.is_some()), ("sslFiles", config.ssl_files.is_some())];
     v.exactly_one(at, "the certificate", &choices);
@@ -119,11 +122,20 @@ fn server_name(v: &mut Validator<'_, '_>, name: &str, at: &Trail<'_>) {
     }
 }
 
+/// Envoy joins the protocols by commas and aborts, all of it, over a list that does not split again.
 fn alpn(v: &mut Validator<'_, '_>, protocols: &[String], at: &Trail<'_>) {
     for (index, protocol) in protocols.iter().enumerate() {
         if protocol.is_empty() || protocol.len() > 255 {
             v.error(&at.index(index), "a protocol has 1 to 255 bytes");
         }
+        if protocol.contains(',') {
+            let hint = "write each protocol as an item of the list";
+            v.error_hint(&at.index(index), format!("{protocol:?}: a protocol has no comma"), hint);
+        }
+    }
+    let length = protocols.iter().map(|protocol| protocol.len() + 1).sum::<usize>();
+    if length > MAX_ALPN {
+        v.error(at, format!("longer than the {MAX_ALPN} bytes that Envoy takes"));
     }
 }
 
