@@ -34,6 +34,7 @@ use biplane_core::resources::VirtualService;
 use bytes::Bytes;
 
 use crate::lookup::Lookup;
+use crate::tls;
 pub use configuration::route_configuration;
 pub use host::HostOptions;
 pub use matcher::MatcherIdentity;
@@ -119,6 +120,7 @@ pub fn virtual_service(
     lookup: &dyn Lookup,
 ) -> RouteSet {
     let mut scope = scope::Scope::new(key, lookup);
+    scope.verified = service.ssl_config.as_ref().is_some_and(|ssl| tls::verifies_clients(ssl, lookup));
     let Some(spec) = &service.virtual_host else { return scope.finish(Vec::new()) };
     let host = host::resolve(&mut scope, spec);
     let folded = match placement {

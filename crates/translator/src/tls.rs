@@ -5,7 +5,7 @@
 //! a listener or a cluster, which would drain connections.
 
 use biplane_core::key::ResourceRef;
-use biplane_core::resources::tls::{ProtocolVersion, SslFiles, SslParameters};
+use biplane_core::resources::tls::{ProtocolVersion, SslConfig, SslFiles, SslParameters};
 use envoy_types::pb::envoy::config::core::v3::TransportSocket;
 use envoy_types::pb::envoy::config::core::v3::transport_socket::ConfigType;
 use envoy_types::pb::envoy::extensions::transport_sockets::tls::v3::common_tls_context::{
@@ -49,6 +49,15 @@ pub(crate) fn secret_parts(name: &ResourceRef, lookup: &dyn Lookup) -> Option<Se
         certificate: tls.is_some_and(secret::has_certificate),
         root: tls.is_some_and(secret::has_root),
     })
+}
+
+/// Whether a service lets in only clients that show a certificate. Where that cannot be known, because
+/// the secret is missing, it does.
+pub(crate) fn verifies_clients(ssl: &SslConfig, lookup: &dyn Lookup) -> bool {
+    let files = ssl.ssl_files.as_ref().is_some_and(|files| secret::root_file_name(files).is_some());
+    let secret = ssl.secret_ref.as_ref();
+    let root = files || secret.is_some_and(|name| secret_parts(name, lookup).is_none_or(|parts| parts.root));
+    !ssl.verify_subject_alt_name.is_empty() || root && ssl.one_way_tls != Some(true)
 }
 
 impl KeyMaterial {

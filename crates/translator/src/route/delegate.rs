@@ -123,7 +123,7 @@ impl Walk<'_, '_> {
     }
 
     fn push(&mut self, place: Place<'_>, written: Option<usize>, matcher: &Matcher, message: &mut pb::Route) {
-        message.r#match = matcher::translate(matcher);
+        message.r#match = matcher::translate(matcher, self.scope.verified);
         if message.r#match.is_none() {
             let path = place.path().field("matchers").index(written.unwrap_or_default());
             let report = place.error(path, "the matcher has no path, so it is not used");

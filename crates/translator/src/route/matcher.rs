@@ -3,7 +3,9 @@
 use biplane_core::resources::route::{HeaderMatcher, Matcher, QueryParameterMatcher};
 use envoy_types::pb::envoy::config::route::v3::header_matcher::HeaderMatchSpecifier;
 use envoy_types::pb::envoy::config::route::v3::query_parameter_matcher::QueryParameterMatchSpecifier;
-use envoy_types::pb::envoy::config::route::v3::route_match::{ConnectMatcher, PathSpecifier};
+use envoy_types::pb::envoy::config::route::v3::route_match::{
+    ConnectMatcher, PathSpecifier, TlsContextMatchOptions,
+};
 use envoy_types::pb::envoy::config::route::v3::{self as pb, RouteMatch};
 use xxhash_rust::xxh3::Xxh3;
 
@@ -11,7 +13,12 @@ use super::values::{regex, string};
 use crate::proto::boolean;
 
 /// Envoy's `RouteMatch`; `None`: the matcher has no path, which Envoy refuses.
-pub(super) fn translate(matcher: &Matcher) -> Option<RouteMatch> {
+///
+/// All services of a listener share its routes, so a client may pass the handshake of one service by its
+/// server name and then ask for the host of another. Where that other one is for `verified` clients,
+/// its routes match only on connections that have shown a certificate, which no handshake asks for without
+/// verifying it. (Envoy's `validated` would not do: it is false for every resumed session.)
+pub(super) fn translate(matcher: &Matcher, verified: bool) -> Option<RouteMatch> {
     let mut headers: Vec<_> = matcher.headers.iter().map(header).collect();
     headers.extend(methods(&matcher.methods));
     Some(RouteMatch {
@@ -19,6 +26,8 @@ pub(super) fn translate(matcher: &Matcher) -> Option<RouteMatch> {
         case_sensitive: matcher.case_sensitive.map(boolean),
         headers,
         query_parameters: matcher.query_parameters.iter().map(query_parameter).collect(),
+        tls_context: verified
+            .then(|| TlsContextMatchOptions { presented: Some(boolean(true)), validated: None }),
         ..RouteMatch::default()
     })
 }
@@ -178,12 +187,12 @@ mod tests {
 
     #[test]
     fn one_method_is_compared_and_several_are_a_regex() {
-        let one = translate(&methods_of(&["GET"])).unwrap().headers;
-        let two = translate(&methods_of(&["GET", "M-SEARCH"])).unwrap().headers;
+        let one = translate(&methods_of(&["GET"]), false).unwrap().headers;
+        let two = translate(&methods_of(&["GET", "M-SEARCH"]), false).unwrap().headers;
         let specifier = |value, regex| Some(HeaderMatchSpecifier::StringMatch(string(value, regex)));
         assert_eq!(one[0].header_match_specifier, specifier("GET", false));
         assert_eq!(two[0].header_match_specifier, specifier(r"GET|M\-SEARCH", true));
-        assert!(translate(&methods_of(&[])).unwrap().headers.is_empty());
+        assert!(translate(&methods_of(&[]), false).unwrap().headers.is_empty());
     }
 
     #[test]
@@ -193,7 +202,7 @@ mod tests {
             query_parameters: vec![QueryParameterMatcher { name: "q".to_owned(), ..Default::default() }],
             ..methods_of(&[])
         };
-        let translated = translate(&matcher).unwrap();
+        let translated = translate(&matcher, false).unwrap();
         let header = &translated.headers[0];
         assert!(header.invert_match);
         assert_eq!(header.header_match_specifier, Some(HeaderMatchSpecifier::PresentMatch(true)));
@@ -203,7 +212,7 @@ mod tests {
 
     #[test]
     fn matcher_without_a_path_is_refused() {
-        assert_eq!(translate(&Matcher { prefix: None, ..methods_of(&["GET"]) }), None);
+        assert_eq!(translate(&Matcher { prefix: None, ..methods_of(&["GET"]) }, false), None);
     }
 
     #[test]
@@ -234,5 +243,13 @@ mod tests {
         ];
         let identities: std::collections::BTreeSet<_> = matchers.iter().map(MatcherIdentity::of).collect();
         assert_eq!(identities.len(), matchers.len());
+    }
+
+    #[test]
+    fn routes_for_verified_clients_match_only_where_a_certificate_was_shown() {
+        let matcher = Matcher { prefix: Some("/".to_owned()), ..Matcher::default() };
+        let options = translate(&matcher, true).unwrap().tls_context.unwrap();
+        assert_eq!((options.presented, options.validated), (Some(boolean(true)), None));
+        assert_eq!(translate(&matcher, false).unwrap().tls_context, None);
     }
 }

@@ -16,6 +16,8 @@ pub(super) struct Scope<'a> {
     pub(super) service: Arc<ObjectKey>,
     /// The other objects.
     pub(super) lookup: &'a dyn Lookup,
+    /// Whether the routes are for clients only that have shown a certificate.
+    pub(super) verified: bool,
     /// What has been gathered.
     pub(super) set: RouteSet,
     /// The upstreams whose clusters the routes name.
@@ -25,7 +27,7 @@ pub(super) struct Scope<'a> {
 impl<'a> Scope<'a> {
     pub(super) fn new(service: &ObjectKey, lookup: &'a dyn Lookup) -> Self {
         let service = Arc::new(service.clone());
-        Self { service, lookup, set: RouteSet::default(), clusters: BTreeSet::new() }
+        Self { service, lookup, verified: false, set: RouteSet::default(), clusters: BTreeSet::new() }
     }
 
     /// Everything that was gathered, with the routes. A table that is reached twice says everything

@@ -75,7 +75,8 @@ mod tests {
     fn encoded(matcher: &Matcher) -> Vec<u8> {
         let headers = vec![HeaderMatcher { name: "x-a".to_owned(), ..HeaderMatcher::default() }];
         let matcher = Matcher { headers, ..matcher.clone() };
-        Route { name: "named".to_owned(), r#match: translate(&matcher), ..Route::default() }.encode_to_vec()
+        Route { name: "named".to_owned(), r#match: translate(&matcher, false), ..Route::default() }
+            .encode_to_vec()
     }
 
     #[test]
