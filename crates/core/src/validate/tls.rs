@@ -1,5 +1,7 @@
 //! TLS settings, towards clients and towards upstreams.
 
+use std::collections::BTreeSet;
+
 use super::Validator;
 use crate::path::Trail;
 use crate::resources::tls::{ProtocolVersion, SslConfig, SslFiles, SslParameters, UpstreamSslConfig};
@@ -30,7 +32,7 @@ const CIPHERS: [&str; 21] = [
     "DES-CBC3-SHA",
 ];
 
-/// Words for several suites at once; `+` joins them.
+/// Words for several suites at once.
 #[rustfmt::skip]
 const CIPHER_WORDS: [&str; 25] = [
     "ALL", "HIGH", "FIPS", "kRSA", "kECDHE", "kEECDH", "kPSK", "aRSA", "aECDSA", "aPSK", "ECDHE", "EECDH", "ECDSA", "RSA",
@@ -167,18 +169,48 @@ fn parameters(v: &mut Validator<'_, '_>, parameters: &SslParameters, at: &Trail<
         v.error(&at.field("minimumProtocolVersion"), "above maximumProtocolVersion, so no version is left");
     }
     for (index, suite) in parameters.cipher_suites.iter().enumerate() {
-        // `[A|B]`: suites of equal preference.
-        for name in suite.trim_matches(['[', ']']).split('|').filter(|name| !are_words(name)) {
-            known(v, name, &CIPHERS, &at.field("cipherSuites").index(index));
-        }
+        cipher_suite(v, suite, &at.field("cipherSuites").index(index));
     }
-    for (index, curve) in parameters.ecdh_curves.iter().enumerate() {
-        known(v, curve, &CURVES, &at.field("ecdhCurves").index(index));
+    curves(v, &parameters.ecdh_curves, &at.field("ecdhCurves"));
+}
+
+/// One suite or one word for several; in brackets, more of them of equal preference: `[A|B]`.
+fn cipher_suite(v: &mut Validator<'_, '_>, suite: &str, at: &Trail<'_>) {
+    let group = suite.strip_prefix('[').and_then(|inner| inner.strip_suffix(']'));
+    if suite.contains('+') {
+        // Many such pairs have no suite in common, and Envoy refuses those.
+        let hint = "list the suites by name";
+        return v.error_hint(at, format!("{suite:?}: suites that are several words at once"), hint);
+    }
+    if group.unwrap_or(suite).contains(['[', ']']) || (group.is_none() && suite.contains('|')) {
+        let hint = "write suites of equal preference as [A|B], in one pair of brackets";
+        return v.error_hint(at, format!("{suite:?}: Envoy does not take this form"), hint);
+    }
+    for name in group.unwrap_or(suite).split('|').filter(|name| !CIPHER_WORDS.contains(name)) {
+        known(v, name, &CIPHERS, at);
     }
 }
 
-fn are_words(suites: &str) -> bool {
-    suites.split('+').all(|word| CIPHER_WORDS.contains(&word))
+fn curves(v: &mut Validator<'_, '_>, curves: &[String], at: &Trail<'_>) {
+    let mut listed = BTreeSet::new();
+    for (index, curve) in curves.iter().enumerate() {
+        let at = at.index(index);
+        known(v, curve, &CURVES, &at);
+        if !listed.insert(canonical_curve(curve)) {
+            v.error_hint(&at, format!("the curve {curve:?} is listed twice"), "remove one of them");
+        }
+    }
+}
+
+/// Two names may mean one curve.
+fn canonical_curve(name: &str) -> &str {
+    match name {
+        "x25519" => "X25519",
+        "prime256v1" => "P-256",
+        "secp384r1" => "P-384",
+        "secp521r1" => "P-521",
+        _ => name,
+    }
 }
 
 fn known(v: &mut Validator<'_, '_>, name: &str, all: &[&'static str], at: &Trail<'_>) {

@@ -34,3 +34,41 @@ fn protocols_of_alpn_have_no_comma_and_fit_into_their_list() {
     assert_eq!(count_in_both_directions(&list(257)), 0);
     assert_eq!(count_in_both_directions(&list(258)), 1);
 }
+
+#[test]
+fn curves_are_listed_once_under_whatever_name() {
+    let count = |curves: &str| count_in_both_directions(&format!("parameters: {{ecdhCurves: [{curves}]}}"));
+    assert_eq!(count("X25519MLKEM768, X25519, P-256, P-384, P-521"), 0);
+    assert_eq!(count("x25519, prime256v1, secp384r1, secp521r1"), 0);
+    for curves in [
+        "P-256, P-256",
+        "P-256, prime256v1",
+        "X25519, x25519",
+        "P-384, secp384r1",
+        "secp521r1, X25519, P-521",
+        "p-256",
+    ] {
+        assert_eq!(count(curves), 1, "{curves}");
+    }
+}
+
+#[test]
+fn cipher_suites_of_equal_preference_stand_in_one_pair_of_brackets() {
+    let count = |suite: &str| count_in_both_directions(&format!("parameters: {{cipherSuites: ['{suite}']}}"));
+    for suite in ["ALL", "AES128-SHA", "[ALL]", "[AES128-SHA|AES256-SHA]", "[AES128-SHA|ECDHE]"] {
+        assert_eq!(count(suite), 0, "{suite}");
+    }
+    for suite in [
+        "[ALL",
+        "ALL]",
+        "[ECDHE-ECDSA-AES128-GCM-SHA256",
+        "AES128-SHA|AES256-SHA",
+        "[[AES128-SHA]]",
+        "[]",
+        "CHACHA20+3DES",
+        "AES128-SHA+AES256-SHA",
+        "-ALL",
+    ] {
+        assert_eq!(count(suite), 1, "{suite}");
+    }
+}
