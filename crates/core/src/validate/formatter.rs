@@ -1,6 +1,7 @@
 //! Envoy's substitution formatters in header values and access logs: `%PROTOCOL%`, `%REQ(:path)%`.
 //! Envoy refuses the whole configuration over one that it does not know.
 
+use super::text;
 use crate::suggest::nearest;
 
 /// Why Envoy refuses the text, and what to try.
@@ -40,11 +41,14 @@ fn command(text: &str) -> Result<&str, Refusal> {
         return Ok(rest);
     };
     known(name, arguments)?;
-    if length && !WITH_LENGTH.contains(&name) {
+    if length.is_some() && !WITH_LENGTH.contains(&name) {
         refuse(
             format!("%{name}% takes no length"),
             format!("leave out what stands behind the colon of %{name}%"),
         )?;
+    }
+    if length.is_some_and(|digits| digits.len() > MAX_LENGTH_DIGITS) {
+        refuse(format!("the length of %{name}% is beyond Envoy's numbers"), "leave the length out")?;
     }
     Ok(rest)
 }
@@ -57,14 +61,21 @@ fn arguments(text: &str) -> (Option<&str>, &str) {
     }
 }
 
-/// `:12`, if it comes next.
-fn length(text: &str) -> (bool, &str) {
-    let Some(digits) = text.strip_prefix(':') else { return (false, text) };
-    let rest = digits.trim_start_matches(|c: char| c.is_ascii_digit());
-    if rest.len() == digits.len() { (false, text) } else { (true, rest) }
+/// The digits of `:12`, if it comes next.
+fn length(text: &str) -> (Option<&str>, &str) {
+    let Some(behind) = text.strip_prefix(':') else { return (None, text) };
+    let digits = behind.find(|c: char| !c.is_ascii_digit()).unwrap_or(behind.len());
+    if digits == 0 {
+        return (None, text);
+    }
+    let (digits, rest) = behind.split_at(digits);
+    (Some(digits), rest)
 }
 
 fn known(name: &str, arguments: Option<&str>) -> Result<(), Refusal> {
+    if arguments.is_some_and(|arguments| arguments.contains(['\n', '\r'])) {
+        return refuse(format!("a line break stands inside %{name}%"), "write the command on one line");
+    }
     if WITH_ARGUMENTS.binary_search(&name).is_ok() {
         return match arguments {
             None | Some("") => {
@@ -73,15 +84,8 @@ fn known(name: &str, arguments: Option<&str>) -> Result<(), Refusal> {
             Some(arguments) => required(name, arguments),
         };
     }
-    if let Some((_, words)) = OPTIONAL.iter().find(|(command, _)| *command == name) {
-        let first = arguments.map(|arguments| arguments.split(':').next().unwrap_or_default());
-        if first.is_none_or(|first| words.is_empty() || words.contains(&first)) {
-            return Ok(());
-        }
-        return refuse(
-            format!("Envoy does not know this argument of %{name}%"),
-            format!("it is one of {}", words.join(", ")),
-        );
+    if OPTIONAL.binary_search(&name).is_ok() {
+        return arguments.map_or(Ok(()), |arguments| optional(name, arguments));
     }
     if PLAIN.binary_search(&name).is_err() {
         let hint = match nearest(name, PLAIN.iter().chain(WITH_ARGUMENTS).copied()) {
@@ -98,20 +102,12 @@ fn known(name: &str, arguments: Option<&str>) -> Result<(), Refusal> {
 
 /// Arguments of the commands that need them.
 fn required(name: &str, arguments: &str) -> Result<(), Refusal> {
-    let mut parts = arguments.split(':');
     match name {
-        "REQ" | "RESP" | "TRAILER" if arguments.matches('?').count() > 1 => {
-            refuse(format!("%{name}% takes one alternative at most"), "keep one ?")
+        "REQ" | "REQUEST_HEADER" | "RESP" | "RESPONSE_HEADER" | "TRAILER" | "RESPONSE_TRAILER" => {
+            header(name, arguments)
         }
-        "FILTER_STATE" | "UPSTREAM_FILTER_STATE"
-            if parts.nth(1).is_some_and(|how| !["PLAIN", "TYPED", "FIELD"].contains(&how)) =>
-        {
-            refuse(format!("Envoy does not know this form of %{name}%"), "it is one of PLAIN, TYPED, FIELD")
-        }
-        "COMMON_DURATION" if !(2..=3).contains(&parts.count()) => refuse(
-            format!("%{name}% needs two points in time"),
-            "write %COMMON_DURATION(DS_RX_BEG:DS_TX_END)%",
-        ),
+        "FILTER_STATE" | "UPSTREAM_FILTER_STATE" => filter_state(name, arguments),
+        "COMMON_DURATION" => common_duration(arguments),
         // An expression with a mistake would cost the whole listener.
         "CEL" => {
             refuse("expressions of CEL cannot be checked before Envoy reads them", "use the other commands")
@@ -119,6 +115,85 @@ fn required(name: &str, arguments: &str) -> Result<(), Refusal> {
         _ => Ok(()),
     }
 }
+
+/// `name`, or `name?alternative`.
+fn header(name: &str, arguments: &str) -> Result<(), Refusal> {
+    let (first, alternative) = arguments.split_once('?').unwrap_or((arguments, ""));
+    if alternative.contains('?') {
+        return refuse(format!("%{name}% takes one alternative at most"), "keep one ?");
+    }
+    match [first, alternative].into_iter().find(|header| !header.is_empty() && !is_header(header)) {
+        Some(header) => refuse(
+            format!("{header:?} in %{name}% is not a name that a header can have"),
+            format!("write %{name}(x-name)% or %{name}(x-name?x-other)%"),
+        ),
+        None => Ok(()),
+    }
+}
+
+fn is_header(name: &str) -> bool {
+    text::header_name(name).is_ok()
+}
+
+/// `key`, `key:PLAIN`, `key:TYPED`, or `key:FIELD:name`.
+fn filter_state(name: &str, arguments: &str) -> Result<(), Refusal> {
+    let mut parts = arguments.splitn(3, ':');
+    let (key, form, field) = (parts.next().unwrap_or_default(), parts.next(), parts.next());
+    match (form, field) {
+        _ if key.is_empty() => refuse(format!("%{name}% needs the key"), format!("write %{name}(key)%")),
+        (None | Some("" | "PLAIN" | "TYPED"), None) => Ok(()),
+        (Some("FIELD"), Some(field)) if !field.is_empty() => Ok(()),
+        (Some("FIELD"), _) => {
+            refuse(format!("FIELD in %{name}% needs the field"), format!("write %{name}(key:FIELD:name)%"))
+        }
+        (Some("PLAIN" | "TYPED"), _) => {
+            refuse(format!("only FIELD of %{name}% has a third part"), "leave the third part out")
+        }
+        _ => refuse(format!("Envoy does not know this form of %{name}%"), "it is one of PLAIN, TYPED, FIELD"),
+    }
+}
+
+/// Two points in time, and in what unit to count between them.
+fn common_duration(arguments: &str) -> Result<(), Refusal> {
+    let parts: Vec<&str> = arguments.split(':').collect();
+    match parts[..] {
+        [_, _] | [_, _, "ns" | "us" | "ms"] => Ok(()),
+        [_, _, _] => refuse("Envoy does not know this unit of %COMMON_DURATION%", "it is one of ns, us, ms"),
+        _ => refuse(
+            "%COMMON_DURATION% needs two points in time",
+            "write %COMMON_DURATION(DS_RX_BEG:DS_TX_END)%",
+        ),
+    }
+}
+
+/// Arguments of the commands that may have some. Those that are not here take any text.
+fn optional(name: &str, arguments: &str) -> Result<(), Refusal> {
+    let mut parts = arguments.split(':');
+    let mut word = |words: &[&str]| part(name, parts.next().unwrap_or_default(), words);
+    match name {
+        // The whole argument is one word: a colon would be part of it.
+        "GRPC_STATUS" => part(name, arguments, &["CAMEL_STRING", "SNAKE_STRING", "NUMBER"]),
+        "QUERY_PARAMS" => part(name, arguments, &["ORIG", "DECODED"]),
+        "PATH" => word(&["WQ", "NQ"]).and_then(|()| word(&["ORIG", "PATH", "ORIG_OR_PATH"])),
+        "REQUESTED_SERVER_NAME" => word(&["SNI_ONLY", "SNI_FIRST", "HOST_FIRST"])
+            .and_then(|()| word(&["ORIG", "HOST", "ORIG_OR_HOST"])),
+        _ => Ok(()),
+    }
+}
+
+/// A part of the arguments that is one of `words`, or empty.
+fn part(name: &str, part: &str, words: &[&str]) -> Result<(), Refusal> {
+    if part.is_empty() || words.contains(&part) {
+        return Ok(());
+    }
+    refuse(
+        format!("Envoy does not know this argument of %{name}%"),
+        format!("it is one of {}", words.join(", ")),
+    )
+}
+
+/// Most digits of a length. Envoy fails over a number that it cannot hold.
+const MAX_LENGTH_DIGITS: usize = 9;
 
 /// Commands that take a length.
 const WITH_LENGTH: [&str; 13] = [
@@ -137,27 +212,27 @@ const WITH_LENGTH: [&str; 13] = [
     "UPSTREAM_FILTER_STATE",
 ];
 
-/// Commands that may have arguments, with the words that the first of them can be; none: any text.
-const OPTIONAL: [(&str, &[&str]); 19] = [
-    ("DOWNSTREAM_DIRECT_LOCAL_ADDRESS_WITHOUT_PORT", &[]),
-    ("DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT", &[]),
-    ("DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT", &[]),
-    ("DOWNSTREAM_PEER_CERT_V_END", &[]),
-    ("DOWNSTREAM_PEER_CERT_V_START", &[]),
-    ("DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT", &[]),
-    ("EMIT_TIME", &[]),
-    ("EMIT_TIME_LOCAL", &[]),
-    ("GRPC_STATUS", &["CAMEL_STRING", "SNAKE_STRING", "NUMBER"]),
-    ("PATH", &["WQ", "NQ"]),
-    ("QUERY_PARAMS", &["ORIG", "DECODED"]),
-    ("REQUESTED_SERVER_NAME", &["SNI_ONLY", "SNI_FIRST", "HOST_FIRST"]),
-    ("RESPONSE_CODE_DETAILS", &[]),
-    ("START_TIME", &[]),
-    ("START_TIME_LOCAL", &[]),
-    ("UPSTREAM_LOCAL_ADDRESS_WITHOUT_PORT", &[]),
-    ("UPSTREAM_PEER_CERT_V_END", &[]),
-    ("UPSTREAM_PEER_CERT_V_START", &[]),
-    ("UPSTREAM_REMOTE_ADDRESS_WITHOUT_PORT", &[]),
+/// Commands that may have arguments, sorted.
+const OPTIONAL: [&str; 19] = [
+    "DOWNSTREAM_DIRECT_LOCAL_ADDRESS_WITHOUT_PORT",
+    "DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT",
+    "DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT",
+    "DOWNSTREAM_PEER_CERT_V_END",
+    "DOWNSTREAM_PEER_CERT_V_START",
+    "DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT",
+    "EMIT_TIME",
+    "EMIT_TIME_LOCAL",
+    "GRPC_STATUS",
+    "PATH",
+    "QUERY_PARAMS",
+    "REQUESTED_SERVER_NAME",
+    "RESPONSE_CODE_DETAILS",
+    "START_TIME",
+    "START_TIME_LOCAL",
+    "UPSTREAM_LOCAL_ADDRESS_WITHOUT_PORT",
+    "UPSTREAM_PEER_CERT_V_END",
+    "UPSTREAM_PEER_CERT_V_START",
+    "UPSTREAM_REMOTE_ADDRESS_WITHOUT_PORT",
 ];
 
 /// Commands that need arguments, sorted. From Envoy 1.40.
@@ -229,7 +304,10 @@ mod tests {
             "%PROTOCOL%",
             "%REQ(X-A?:path):12% %START_TIME(%Y/%m)%",
             "%RESPONSE_CODE%%%",
-            "%GRPC_STATUS(NUMBER)%%PATH(WQ:ORIG)%",
+            "%GRPC_STATUS(NUMBER)%%PATH(WQ:ORIG)%%PATH(:ORIG)%%PATH()%",
+            "%REQ(a):999999999%%REQ(?a)%%REQ(a?)%%RESP(:status)%",
+            "%REQUESTED_SERVER_NAME(SNI_FIRST:ORIG)%%START_TIME(:)%%START_TIME(a(b)%",
+            "%FILTER_STATE(a:FIELD:x:y)%%COMMON_DURATION(a:b:us)%",
             "%DYNAMIC_METADATA(a:b)%%FILTER_STATE(a:PLAIN)%%COMMON_DURATION(DS_RX_BEG:DS_TX_END)%",
         ] {
             assert_eq!(check(text), Ok(()), "{text}");
@@ -256,6 +334,30 @@ mod tests {
             "%FILTER_STATE(a:FOO)%",
             "%COMMON_DURATION(a)%",
             "%CEL(a)%",
+            "%REQ(a:b)%",
+            "%REQ(:path?a:3)%",
+            "%REQ(a b)%",
+            "%REQ(é)%",
+            "%REQ(()%",
+            "%REQ(a))%",
+            "%REQ(:)%",
+            "%TRAILER(a b)%",
+            "%RESPONSE_TRAILER(a:b)%",
+            "%REQ(a):99999999999999999999999%",
+            "%REQ(a):5:6%",
+            "%FILTER_STATE(:PLAIN)%",
+            "%FILTER_STATE(a:FIELD)%",
+            "%FILTER_STATE(a:FIELD:)%",
+            "%FILTER_STATE(a:PLAIN:x:y)%",
+            "%UPSTREAM_FILTER_STATE(a:TYPED:x)%",
+            "%COMMON_DURATION(DS_RX_BEG:DS_TX_END:xx)%",
+            "%COMMON_DURATION(DS_RX_BEG:DS_TX_END:s)%",
+            "%COMMON_DURATION(a:b:ms:x)%",
+            "%PATH(WQ:XX)%",
+            "%QUERY_PARAMS(ORIG:x)%",
+            "%REQUESTED_SERVER_NAME(SNI_FIRST:xx)%",
+            "%GRPC_STATUS(NUMBER:x)%",
+            "%START_TIME(\n)%",
         ] {
             assert!(check(text).is_err(), "{text}");
         }
@@ -264,6 +366,6 @@ mod tests {
 
     #[test]
     fn command_tables_are_sorted() {
-        assert!(PLAIN.is_sorted() && WITH_ARGUMENTS.is_sorted());
+        assert!(PLAIN.is_sorted() && WITH_ARGUMENTS.is_sorted() && OPTIONAL.is_sorted());
     }
 }
