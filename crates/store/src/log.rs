@@ -8,8 +8,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use futures::StreamExt as _;
 use tokio::sync::watch;
 
-use crate::object::{Changes, Revision, WatchEvent};
+use crate::object::{Change, Changes, Revision, WatchEvent};
 use crate::store::WatchStream;
+
+/// No log takes more than about this, however large its objects are. A reader that lags behind so much
+/// is served as well by a listing.
+const BYTES_MAX: usize = 32 * 1024 * 1024;
+
+/// What a change or a fault takes beside the value: its key, its place, its message.
+const BYTES_BESIDE: usize = 256;
 
 /// Changes by revision, the newest ones. Revisions only grow.
 #[derive(Debug)]
@@ -35,13 +42,21 @@ struct Entries {
     /// Everything after this revision is in `kept`.
     complete_since: Revision,
     kept: VecDeque<Changes>,
+    weight: Weight,
+}
+
+/// What entries cost.
+#[derive(Clone, Copy, Debug, Default)]
+struct Weight {
     changes: usize,
+    bytes: usize,
 }
 
 impl ChangeLog {
-    /// An empty log of a store that is at `head`, which remembers about `limit` changes of objects.
+    /// An empty log of a store that is at `head`, which remembers about `limit` changes of objects, in about
+    /// 32 MiB at most, and the newest entry in any case.
     pub fn new(head: Revision, limit: usize) -> Self {
-        let entries = Entries { complete_since: head, kept: VecDeque::new(), changes: 0 };
+        let entries = Entries { complete_since: head, kept: VecDeque::new(), weight: Weight::default() };
         Self { entries: Mutex::new(entries), head: watch::Sender::new(head), limit }
     }
 
@@ -68,7 +83,7 @@ impl ChangeLog {
         let head = self.head();
         let mut entries = self.lock();
         entries.kept.clear();
-        entries.changes = 0;
+        entries.weight = Weight::default();
         entries.complete_since = head;
     }
 
@@ -118,24 +133,61 @@ impl ChangeLog {
 
 impl Entries {
     fn push(&mut self, changes: Changes, limit: usize) {
-        self.changes += weight(&changes);
+        self.weight.add(Weight::of(&changes));
         self.kept.push_back(changes);
-        while self.changes > limit && self.kept.len() > 1 {
+        while self.weight.exceeds(limit) && self.kept.len() > 1 {
             let oldest = self.kept.pop_front().expect("more than one entry is kept");
-            self.changes -= weight(&oldest);
+            self.weight.subtract(Weight::of(&oldest));
             self.complete_since = oldest.revision;
         }
     }
 }
 
-/// What an entry costs; an entry without changes still takes room.
-fn weight(changes: &Changes) -> usize {
-    changes.changes.len().max(1)
+impl Weight {
+    /// An entry without changes still takes room.
+    fn of(entry: &Changes) -> Self {
+        let value = |change: &Change| match change {
+            Change::Put(object) => object.value.len(),
+            Change::Deleted(_) => 0,
+        };
+        let values: usize = entry.changes.iter().map(value).sum();
+        let parts = entry.changes.len() + entry.faults.as_ref().map_or(0, Vec::len);
+        Self { changes: entry.changes.len().max(1), bytes: values + parts.max(1) * BYTES_BESIDE }
+    }
+
+    fn add(&mut self, other: Self) {
+        self.changes += other.changes;
+        self.bytes += other.bytes;
+    }
+
+    fn subtract(&mut self, other: Self) {
+        self.changes -= other.changes;
+        self.bytes -= other.bytes;
+    }
+
+    const fn exceeds(self, limit: usize) -> bool {
+        self.changes > limit || self.bytes > BYTES_MAX
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use biplane_core::key::{Kind, ObjectKey};
+    use biplane_core::location::Location;
+
     use super::*;
+    use crate::object::{Fault, FaultKind, StoredObject};
+
+    fn put(revision: u64, bytes: usize) -> Changes {
+        let object = StoredObject {
+            key: ObjectKey::new(Kind::Upstream, "default", "a"),
+            value: vec![b' '; bytes].into(),
+            location: Location::file("a.yaml", 1),
+            revision: Revision(revision),
+            created: None,
+        };
+        Changes { changes: vec![Change::Put(object)], ..entry(revision) }
+    }
 
     fn entry(revision: u64) -> Changes {
         Changes { revision: Revision(revision), changes: Vec::new(), faults: None }
@@ -160,6 +212,27 @@ mod tests {
         let log = log(2, 1..=5);
         assert_eq!(log.after(Revision(2)), After::Lost);
         assert_eq!(log.after(Revision(3)), After::Next(entry(4)));
+    }
+
+    #[test]
+    fn large_objects_are_forgotten_before_they_fill_the_memory() {
+        let log = log(100, []);
+        (1..=3).for_each(|revision| log.push(put(revision, BYTES_MAX / 3)));
+        assert_eq!(log.after(Revision(0)), After::Lost);
+        assert!(matches!(log.after(Revision(1)), After::Next(_)));
+        log.push(put(4, BYTES_MAX + 1));
+        assert_eq!(log.after(Revision(2)), After::Lost);
+        assert!(matches!(log.after(Revision(3)), After::Next(_)), "the newest entry is kept");
+    }
+
+    #[test]
+    fn faults_take_room_as_changes_do() {
+        let log = log(usize::MAX, []);
+        let fault = Fault::new(FaultKind::Unidentified, Location::file("a.yaml", 1), "a typo");
+        let faults = Some(vec![fault; BYTES_MAX / BYTES_BESIDE]);
+        log.push(Changes { faults, ..entry(1) });
+        log.push(entry(2));
+        assert_eq!(log.after(Revision(0)), After::Lost);
     }
 
     #[test]
