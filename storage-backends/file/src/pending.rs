@@ -129,6 +129,10 @@ impl Pending {
     /// It turned out not to matter.
     pub(crate) fn unmark(&mut self, path: &Path) {
         self.marks.remove(path);
+        if self.marks.is_empty() && !self.rescan {
+            // Else the next edit, however much later, would seem to go on with this burst.
+            self.burst = None;
+        }
     }
 
     /// Whether the path was written to and not closed.
@@ -265,6 +269,18 @@ mod tests {
     fn a_long_burst_earns_a_longer_pause() {
         let burst = [(0, "/a.yaml", Sign::Ready), (30, "/b.yaml", Sign::Ready)];
         assert_eq!(ripe_at(&burst), Some(45));
+    }
+
+    #[test]
+    fn what_turned_out_not_to_matter_begins_no_burst() {
+        let start = Instant::now();
+        let at = |ms| start + Duration::from_millis(ms);
+        let mut pending = Pending::default();
+        pending.note(Path::new("/4913"), Sign::Created, at(0));
+        pending.unmark(Path::new("/4913"));
+        pending.note(Path::new("/a.yaml"), Sign::Ready, at(60_000));
+        pending.note(Path::new("/b.yaml"), Sign::Gone, at(60_000));
+        assert_eq!(pending.verdict(at(60_001)), Verdict::Wait(at(60_050)), "both belong to one edit");
     }
 
     #[test]
