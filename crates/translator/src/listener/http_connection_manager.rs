@@ -1,5 +1,7 @@
 //! Envoy's HTTP connection manager.
 
+use std::collections::BTreeMap;
+
 use biplane_core::options::Upgrade;
 use biplane_core::options::upgrades::UpgradeToggle;
 use biplane_core::resources::gateway::HttpGateway;
@@ -29,7 +31,7 @@ pub(super) fn of(name: &str, input: &ListenerInput<'_>, http: &HttpGateway) -> H
         access_log: access_log::of(input.spec.options.as_ref()),
         common_http_protocol_options: common(&settings),
         http_protocol_options: http1(&settings),
-        http2_protocol_options: (!upgrades.is_empty()).then(extended_connect),
+        http2_protocol_options: upgrades.iter().any(is_connect).then(allow_connect),
         upgrade_configs: upgrades,
         ..plain(&settings)
     }
@@ -81,24 +83,27 @@ fn http1(settings: &Settings) -> Option<Http1ProtocolOptions> {
     (http1 != Http1ProtocolOptions::default()).then_some(http1)
 }
 
-/// Over HTTP/2 an upgrade is an extended CONNECT, which Envoy refuses unless told.
-fn extended_connect() -> Http2ProtocolOptions {
+/// Over HTTP/2 Envoy resets CONNECT requests unless told.
+fn allow_connect() -> Http2ProtocolOptions {
     Http2ProtocolOptions { allow_connect: true, ..Http2ProtocolOptions::default() }
 }
 
-/// The upgrades that all routes accept; CONNECT also where a route matches it. The last word on one counts.
+fn is_connect(upgrade: &UpgradeConfig) -> bool {
+    upgrade.upgrade_type == CONNECT
+}
+
+/// The upgrades that all routes accept: WebSocket, as in Gloo; CONNECT where a route matches it. The last
+/// word of the settings on one counts.
 fn upgrades(settings: &[Upgrade], connect: bool) -> Vec<UpgradeConfig> {
-    let mut upgrades: Vec<(&str, bool)> = Vec::new();
+    let mut upgrades = BTreeMap::from([(WEBSOCKET, true)]);
     if connect {
-        upgrades.push((CONNECT, true));
+        upgrades.insert(CONNECT, true);
     }
     for upgrade in settings {
-        let (name, toggle) = name(upgrade);
-        let Some(toggle) = toggle else { continue };
-        upgrades.retain(|(known, _)| *known != name);
-        upgrades.push((name, toggle.enabled.unwrap_or(true)));
+        if let (name, Some(toggle)) = name(upgrade) {
+            upgrades.insert(name, toggle.enabled.unwrap_or(true));
+        }
     }
-    upgrades.sort_unstable();
     upgrades.into_iter().map(|(name, enabled)| config(name, enabled)).collect()
 }
 
@@ -118,5 +123,28 @@ fn config(name: &str, enabled: bool) -> UpgradeConfig {
         // On is Envoy's default.
         enabled: (!enabled).then(|| boolean(false)),
         ..UpgradeConfig::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn toggles(settings: &[Upgrade], connect: bool) -> Vec<(String, bool)> {
+        let upgrades = upgrades(settings, connect).into_iter();
+        upgrades.map(|config| (config.upgrade_type, config.enabled.is_none())).collect()
+    }
+
+    #[test]
+    fn websocket_is_on_unless_the_settings_turn_it_off() {
+        let websocket = |enabled| Upgrade {
+            websocket: Some(UpgradeToggle { enabled: Some(enabled) }),
+            ..Upgrade::default()
+        };
+        assert_eq!(toggles(&[], false), [("websocket".to_owned(), true)]);
+        assert_eq!(toggles(&[websocket(false)], false), [("websocket".to_owned(), false)]);
+        assert_eq!(toggles(&[websocket(false), websocket(true)], false), [("websocket".to_owned(), true)]);
+        let both = [("CONNECT".to_owned(), true), ("websocket".to_owned(), true)];
+        assert_eq!(toggles(&[], true), both);
     }
 }
