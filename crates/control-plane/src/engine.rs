@@ -89,6 +89,13 @@ impl Engine {
     }
 
     fn on_listing(&mut self, listing: Listing, now: Instant) {
+        // A volume that is not mounted yet looks like a store that somebody has emptied. The first is
+        // common and the second is not; neither may cost the fleet its configuration (I3).
+        let before = self.ingest.fallback_len();
+        if listing.items.is_empty() && before > 0 {
+            return self
+                .on_failure(format!("it is empty, but held {before} objects when Biplane ran last"), now);
+        }
         self.freshen(listing.revision.to_string(), now);
         let objects = listing.items.len();
         if !self.holds.is_empty() {
@@ -103,7 +110,12 @@ impl Engine {
     }
 
     fn on_changes(&mut self, changes: Changes, now: Instant) {
-        self.freshen(changes.revision.to_string(), now);
+        if self.gate == Gate::Restored && !changes.changes.is_empty() {
+            self.gate = Gate::Open;
+        }
+        if self.gate != Gate::Restored {
+            self.freshen(changes.revision.to_string(), now);
+        }
         for change in &changes.changes {
             self.holds.cancel(change.key());
         }

@@ -47,6 +47,8 @@ pub struct Ingest {
     /// Good objects that the store has not shown since it can be read, because a fault may hide them.
     /// The store does not know them, so it will never say that they are gone.
     assumed: BTreeSet<ObjectKey>,
+    /// Everything that is good is so by the last run's word; the store has not shown a single object.
+    restored: bool,
 }
 
 impl Ingest {
@@ -60,8 +62,15 @@ impl Ingest {
     /// The store cannot be read: everything that the last run knew becomes good again.
     pub fn restore(&mut self) -> Edits {
         let fallback = std::mem::take(&mut self.fallback);
+        self.assumed = fallback.keys().cloned().collect();
+        self.restored = true;
         let puts = fallback.into_values().filter_map(|object| self.accept(object)).collect();
         Edits { puts, deletions: Vec::new() }
+    }
+
+    /// How many objects the last run left that nothing was made of yet.
+    pub fn fallback_len(&self) -> usize {
+        self.fallback.len()
     }
 
     /// The store holds exactly this.
@@ -73,6 +82,7 @@ impl Ingest {
         let absent: Vec<_> = self.known().filter(|key| !present.contains(key)).collect();
         let (hidden, gone): (Vec<_>, Vec<_>) = absent.into_iter().partition(|key| self.is_hidden(key));
         self.assumed = hidden.into_iter().collect();
+        self.restored = false;
         Edits { puts, deletions: self.drop_refused(gone) }
     }
 
@@ -80,6 +90,7 @@ impl Ingest {
     pub fn changes(&mut self, changes: Changes) -> Edits {
         let mut edits = Edits::default();
         let mut gone = Vec::new();
+        let speaks = self.restored && !changes.changes.is_empty();
         for change in changes.changes {
             self.assumed.remove(change.key());
             match change {
@@ -89,6 +100,11 @@ impl Ingest {
         }
         if let Some(faults) = changes.faults {
             self.faults = faults;
+            gone.extend(if self.restored { Vec::new() } else { self.uncovered() });
+        }
+        if speaks {
+            // A store that was empty and now holds something is believed about the rest as well.
+            self.restored = false;
             gone.extend(self.uncovered());
         }
         edits.deletions = self.drop_refused(gone);
@@ -132,6 +148,7 @@ impl Ingest {
         let key = object.key.clone();
         if let Some(refused) = self.refused.get(&key)
             && refused.value == object.value
+            && refused.location == object.location
         {
             return None;
         }

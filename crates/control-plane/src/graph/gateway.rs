@@ -97,7 +97,7 @@ impl GatewayNode {
 
     /// Where it listens.
     pub(crate) fn address(&self) -> Address {
-        (self.spec.address().to_owned(), self.spec.bind_port)
+        (self.spec.address(), self.spec.bind_port)
     }
 
     /// Whether some route takes CONNECT, which the listener must allow.

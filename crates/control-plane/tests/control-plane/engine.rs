@@ -207,3 +207,32 @@ async fn many_findings_about_one_object_are_all_placed() {
     assert_eq!((found.len(), engine.count_reports().warnings), (50, 50));
     assert!(found.iter().all(|report| report.location == Some(Location::file("v.yaml", 3))), "{found:#?}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn store_that_is_empty_at_start_is_not_believed_over_the_last_run() {
+    let (mut engine, fleets) = engine(world());
+    engine.on_event(complete(Vec::new()), Instant::now());
+    assert_eq!((engine.gate(), clusters(&fleets)), (Gate::Restored, 1));
+    assert!(engine.store().error.as_ref().is_some_and(|error| error.contains("held 3 objects")));
+    // The volume is mounted.
+    engine.on_event(complete(world()), Instant::now());
+    assert_eq!((engine.gate(), clusters(&fleets), reports(&engine)), (Gate::Open, 1, Vec::new()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn store_that_was_empty_at_start_is_believed_once_it_holds_something() {
+    let (mut engine, fleets) = engine(world());
+    engine.on_event(complete(Vec::new()), Instant::now());
+    engine.on_event(changes(vec![Change::Put(object(Kind::Gateway, "new", GATEWAY))]), Instant::now());
+    assert_eq!((engine.gate(), clusters(&fleets), engine.deadline()), (Gate::Open, 0, None));
+}
+
+#[tokio::test(start_paused = true)]
+async fn finding_about_a_bad_object_follows_it_when_it_moves() {
+    let (mut engine, _) = engine(Vec::new());
+    let bad = object(Kind::VirtualService, "v", "virtualHost: {routs: []}\n");
+    engine.on_event(complete(vec![bad.clone()]), Instant::now());
+    let moved = StoredObject { location: Location::file("v.yaml", 40), ..bad };
+    engine.on_event(changes(vec![Change::Put(moved)]), Instant::now());
+    assert_eq!(reports(&engine)[0].location, Some(Location::file("v.yaml", 41)));
+}
