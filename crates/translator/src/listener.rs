@@ -57,7 +57,7 @@ pub struct TlsService<'a> {
 /// refuses one without filter chains.
 pub fn translate(input: &ListenerInput<'_>, lookup: &dyn Lookup) -> Output {
     let Some(http) = &input.spec.http_gateway else { return Output::default() };
-    let name = names::listener(input.spec.address(), input.spec.bind_port);
+    let name = names::listener(&input.spec.address(), input.spec.bind_port);
     let manager = http_connection_manager::of(&name, input, http);
     let filter = Filter {
         name: "envoy.filters.network.http_connection_manager".into(),
@@ -108,7 +108,7 @@ fn listener(name: &str, gateway: &Gateway, filter_chains: Vec<FilterChain>) -> L
 
 /// `::` takes IPv4 as well, as everybody who writes it means.
 fn address(gateway: &Gateway) -> Address {
-    let mut address = proto::socket_address(gateway.address(), gateway.bind_port);
+    let mut address = proto::socket_address(&gateway.address(), gateway.bind_port);
     if let Some(AddressKind::SocketAddress(socket)) = &mut address.address {
         socket.ipv4_compat = socket.address == "::";
     }

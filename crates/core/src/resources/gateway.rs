@@ -1,6 +1,7 @@
 //! Gateways: one Envoy listener each, and which virtual services it serves.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -47,9 +48,10 @@ impl Gateway {
         self.proxy_names.iter().map(String::as_str).collect()
     }
 
-    /// The address to listen on.
-    pub fn address(&self) -> &str {
-        self.bind_address.as_deref().filter(|address| !address.is_empty()).unwrap_or("::")
+    /// The address to listen on, in the one canonical spelling: `::` and `0:0:0:0:0:0:0:0` are one place.
+    pub fn address(&self) -> String {
+        let written = self.bind_address.as_deref().filter(|address| !address.is_empty()).unwrap_or("::");
+        written.parse::<IpAddr>().map_or_else(|_| written.to_owned(), |address| address.to_string())
     }
 }
 
@@ -104,4 +106,24 @@ pub struct RouteConfigurationOptions {
     pub max_direct_response_body_size_bytes: Option<u32>,
     /// `true`: header mutations of the route win over those of the virtual host.
     pub most_specific_header_mutations_wins: Option<bool>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_has_one_spelling() {
+        for (written, canonical) in [
+            (None, "::"),
+            (Some(""), "::"),
+            (Some("0:0:0:0:0:0:0:0"), "::"),
+            (Some("FD00:0::1"), "fd00::1"),
+            (Some("10.0.0.1"), "10.0.0.1"),
+            (Some("localhost"), "localhost"),
+        ] {
+            let gateway = Gateway { bind_address: written.map(str::to_owned), ..Gateway::default() };
+            assert_eq!(gateway.address(), canonical, "{written:?}");
+        }
+    }
 }

@@ -107,7 +107,7 @@ fn translate_gateway(
         wanted.every |= service.alone.cluster_header;
     }
     let clusters: Arc<[EnvoyName]> = clusters(&services, objects).into_iter().collect();
-    let listener = names::listener(gateway.address(), gateway.bind_port);
+    let listener = names::listener(&gateway.address(), gateway.bind_port);
     let hosts = hosts.iter().map(|(_, bytes)| bytes);
     let routes = route::route_configuration(&listener, (&object.key, gateway), hosts, 0, clusters);
     all.add(Output { resources: vec![routes], reports: Vec::new() });
