@@ -93,10 +93,9 @@ impl Tree {
             self.forget_file(&root);
             self.walk(&root, &real, mode)?;
         } else {
-            self.forget_unseen(&root, &BTreeSet::from([root.clone()]));
             self.reach.add_link(&root, &real);
             self.expect_at(&real);
-            self.load(&root, &real, mode);
+            self.load_root(&real, mode)?;
         }
         self.git_lock =
             git::lock_file(if metadata.is_dir() { &real } else { real.parent().unwrap_or(&real) });

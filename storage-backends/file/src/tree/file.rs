@@ -1,10 +1,11 @@
 //! One file of the tree: read it, take in what it holds, or keep what it held and say why.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
 
 use biplane_core::location::Location;
-use biplane_store::{Fault, FaultKind};
+use biplane_store::{Fault, FaultKind, StoreError};
 use tracing::debug;
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -25,24 +26,61 @@ pub(super) struct FileState {
 
 impl Tree {
     pub(super) fn load(&mut self, logical: &Path, real: &Path, mode: Mode) {
+        let found = self.read(logical, real, mode);
+        self.take(logical, found);
+    }
+
+    /// The root itself is a file: while that says nothing, nothing is known of the store.
+    pub(super) fn load_root(&mut self, real: &Path, mode: Mode) -> Result<(), StoreError> {
+        let root = self.root.clone();
+        let found = self.read(&root, real, mode);
+        if let Some(error) = self.refusal(&found) {
+            return Err(self.unavailable(&error));
+        }
+        self.forget_unseen(&root, &BTreeSet::new());
+        self.take(&root, found);
+        Ok(())
+    }
+
+    fn read(&self, logical: &Path, real: &Path, mode: Mode) -> Read {
         let state = self.files.get(logical);
         if state.is_some() && self.inbox.is_being_written(real) {
-            return;
+            return Read::Unchanged;
         }
         let stamp = state.and_then(|state| state.stamp.as_ref()).filter(|_| mode == Mode::Changed);
-        match read(real, stamp, self.limits.file_bytes) {
+        read(real, stamp, self.limits.file_bytes)
+    }
+
+    fn take(&mut self, logical: &Path, found: Read) {
+        match found {
             Read::Unchanged => {}
             Read::Missing => self.forget(logical),
             Read::Content(content, stamp) => self.take_in(logical, &content, stamp),
             Read::TooLarge(size) => {
-                let message =
-                    format!("the file has {size} bytes, more than the limit of {}", self.limits.file_bytes);
+                let message = format!("the file {}", self.too_large(size));
                 self.fail(logical, FaultKind::TooLarge, &message, "split it into several files");
             }
             Read::Failed(why) => {
                 self.fail(logical, FaultKind::Unreadable, &format!("the file cannot be read: {why}"), KEPT);
             }
         }
+    }
+
+    /// Why this says nothing about the objects of a root that is a file.
+    fn refusal(&self, found: &Read) -> Option<io::Error> {
+        let why = match found {
+            Read::Unchanged => return None,
+            Read::Missing => return Some(io::ErrorKind::NotFound.into()),
+            Read::TooLarge(size) => format!("it {}", self.too_large(*size)),
+            Read::Failed(why) => why.clone(),
+            Read::Content(content, _) if content.is_empty() => "it is empty".to_owned(),
+            Read::Content(content, _) => str::from_utf8(content).err()?.to_string(),
+        };
+        Some(io::Error::other(why))
+    }
+
+    fn too_large(&self, size: u64) -> String {
+        format!("has {size} bytes, more than the limit of {}", self.limits.file_bytes)
     }
 
     fn take_in(&mut self, logical: &Path, content: &[u8], stamp: Option<Stamp>) {

@@ -130,6 +130,38 @@ async fn a_root_that_is_absent_is_an_error_with_a_hint() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_root_that_is_a_file_and_cannot_be_read_is_failed_and_never_empty() {
+    let breakings: [fn(&Files); 5] = [
+        |files| fs::rename(files.at("only.yaml"), files.aside("away")).expect("rename"),
+        |files| files.save("only.yaml", ""),
+        |files| files.save("only.yaml", b"kind: \xff\n"),
+        |files| {
+            let sparse = fs::File::create(files.aside("sparse")).expect("create");
+            sparse.set_len(33 * 1024 * 1024).expect("grow");
+            fs::rename(files.aside("sparse"), files.at("only.yaml")).expect("rename");
+        },
+        |files| {
+            Command::new("mkfifo").arg(files.aside("pipe")).status().expect("mkfifo runs");
+            fs::rename(files.aside("pipe"), files.at("only.yaml")).expect("rename");
+        },
+    ];
+    for breaking in breakings {
+        let files = Files::new();
+        files.save("only.yaml", service("a", "old"));
+        let store = open(&files.at("only.yaml"));
+        let mut follower = Follower::start(&store).await;
+        breaking(&files);
+        assert_eq!(follower.until_end().await, []);
+        for store in [&store, &open(&files.at("only.yaml"))] {
+            let error = store.list().await.expect_err("what it holds is unknown");
+            assert!(matches!(error, StoreError::Unavailable { .. }), "{error:?}");
+        }
+        files.save("only.yaml", service("a", "mended"));
+        assert!(Follower::start(&store).await.has_note(&key("a"), "mended"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_root_that_vanishes_and_returns_is_failed_between() {
     let files = Files::new();
     files.save("a.yaml", service("a", "1"));
