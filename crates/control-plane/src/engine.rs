@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use biplane_core::key::ObjectKey;
-use biplane_core::report::Report;
+use biplane_core::report::{Report, Severity};
 use biplane_store::{Changes, Listing, SourceEvent, StoredObject};
 use biplane_xds::{Change, Fleets};
 use tokio::time::Instant;
@@ -166,8 +166,25 @@ impl Engine {
             let deletions: Vec<_> = free.into_iter().map(Edit::Delete).collect();
             self.apply(&deletions, &mut published);
         }
+        self.log(&published);
         for (fleet, change) in published {
             self.fleets.publish(&fleet, change);
+        }
+    }
+
+    /// Says once what is new: people follow the log while they edit.
+    fn log(&mut self, published: &BTreeMap<String, Change>) {
+        let mut news = self.graph.take_news();
+        locate(&mut news, self.ingest.good());
+        for report in self.ingest.take_news().into_iter().chain(news) {
+            match report.severity {
+                Severity::Error => warn!(%report, "error in the configuration"),
+                Severity::Warning => info!(%report, "warning about the configuration"),
+            }
+        }
+        for (fleet, change) in published {
+            let (changed, removed) = (change.upserts.len(), change.removals.len());
+            info!(fleet, changed, removed, revision = self.store.revision, "configuration changed");
         }
     }
 

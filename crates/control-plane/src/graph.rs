@@ -99,6 +99,11 @@ impl Graph {
         reports
     }
 
+    /// The findings of the translation that are new since the last call, for the log.
+    pub fn take_news(&mut self) -> Vec<Report> {
+        self.reports.take_news()
+    }
+
     /// How many findings of the translation there are.
     pub fn count_reports(&self) -> Count {
         let conflicts: usize = self.fleets.values().map(Fleet::losers).sum();
@@ -398,7 +403,11 @@ impl Graph {
             None => Output::default(),
         };
         self.dependencies.set(&node, recorder.into_dependencies());
-        self.reports.set(Topic::Node(node.clone()), output.reports);
+        let mut found = output.reports;
+        if gateway.spec.ssl && gateway.spec.http_gateway.is_some() && gateway.tls.is_empty() {
+            found.push(reports::no_certificate(name));
+        }
+        self.reports.set(Topic::Node(node.clone()), found);
         let is_listener = |resource: &EnvoyResource| resource.name.kind == EnvoyType::Listener;
         let (listeners, others): (Vec<_>, Vec<_>) = output.resources.into_iter().partition(is_listener);
         gateway.roots.listener = listeners.into_iter().next().map(convert::resource);

@@ -22,6 +22,7 @@ use imbl::OrdMap;
 
 use crate::graph::Edit;
 use crate::hold::Holds;
+use crate::news::News;
 use crate::report_count::Count;
 
 /// What a store event asks of the graph.
@@ -49,6 +50,7 @@ pub struct Ingest {
     assumed: BTreeSet<ObjectKey>,
     /// Everything that is good is so by the last run's word; the store has not shown a single object.
     restored: bool,
+    news: News,
 }
 
 impl Ingest {
@@ -76,7 +78,7 @@ impl Ingest {
     /// The store holds exactly this.
     pub fn listing(&mut self, listing: Listing) -> Edits {
         let present: BTreeSet<_> = listing.items.iter().map(|item| item.key.clone()).collect();
-        self.faults = listing.faults;
+        self.set_faults(listing.faults);
         let mut puts: Vec<_> = listing.items.into_iter().filter_map(|item| self.take(item)).collect();
         puts.extend(self.recall(&present));
         let absent: Vec<_> = self.known().filter(|key| !present.contains(key)).collect();
@@ -99,7 +101,7 @@ impl Ingest {
             }
         }
         if let Some(faults) = changes.faults {
-            self.faults = faults;
+            self.set_faults(faults);
             gone.extend(if self.restored { Vec::new() } else { self.uncovered() });
         }
         if speaks {
@@ -238,11 +240,22 @@ impl Ingest {
     }
 
     fn note(&mut self, key: &ObjectKey, reports: Vec<Report>) {
-        if reports.is_empty() {
-            self.reports.remove(key);
-        } else {
+        let before = self.reports.remove(key).unwrap_or_default();
+        self.news.compare(&before, &reports);
+        if !reports.is_empty() {
             self.reports.insert(key.clone(), reports);
         }
+    }
+
+    fn set_faults(&mut self, faults: Vec<Fault>) {
+        let reports = |faults: &[Fault]| faults.iter().map(fault_report).collect::<Vec<_>>();
+        self.news.compare(&reports(&self.faults), &reports(&faults));
+        self.faults = faults;
+    }
+
+    /// The findings that are new since the last call, for the log.
+    pub(crate) fn take_news(&mut self) -> Vec<Report> {
+        self.news.take()
     }
 }
 

@@ -17,6 +17,7 @@ pub mod graph;
 pub mod hold;
 pub mod ingest;
 mod metrics;
+mod news;
 pub mod offline;
 pub mod report_count;
 mod run_loop;

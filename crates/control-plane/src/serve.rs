@@ -86,7 +86,7 @@ impl Server {
         let driver = Driver::new(self.store.clone(), self.driver_options(), events);
         let mut registry = Registry::default();
         let options = ServerOptions { drain: self.settings.drain, ..ServerOptions::default() };
-        options.metrics.register(&mut registry);
+        options.metrics.register(registry.sub_registry_with_prefix("biplane"));
         registry.register_collector(Box::new(collector(&engine, driver.metrics())));
         let source = StatusSource {
             engine: engine.clone(),

@@ -11,6 +11,7 @@ use biplane_core::report::Report;
 use super::claims::Claimants;
 use super::dependencies::Node;
 use super::fleet::Address;
+use crate::news::News;
 use crate::report_count::Count;
 
 /// What findings come from.
@@ -26,21 +27,29 @@ pub(crate) enum Topic {
 
 /// Findings by topic; topics without findings are not kept.
 #[derive(Debug, Default)]
-pub(crate) struct Reports(BTreeMap<Topic, Vec<Report>>);
+pub(crate) struct Reports {
+    by_topic: BTreeMap<Topic, Vec<Report>>,
+    news: News,
+}
 
 impl Reports {
     /// Replaces the findings of a topic.
     pub(crate) fn set(&mut self, topic: Topic, reports: Vec<Report>) {
-        if reports.is_empty() {
-            self.0.remove(&topic);
-        } else {
-            self.0.insert(topic, reports);
+        let before = self.by_topic.remove(&topic).unwrap_or_default();
+        self.news.compare(&before, &reports);
+        if !reports.is_empty() {
+            self.by_topic.insert(topic, reports);
         }
+    }
+
+    /// The findings that are new since the last call.
+    pub(crate) fn take_news(&mut self) -> Vec<Report> {
+        self.news.take()
     }
 
     /// Drops all findings of a gateway's own.
     pub(crate) fn forget_gateway(&mut self, name: &ResourceRef) {
-        self.0.retain(|topic, _| match topic {
+        self.by_topic.retain(|topic, _| match topic {
             Topic::Node(node) => *node != Node::Listener(name.clone()),
             Topic::Host(gateway, _) | Topic::MissingServices(gateway) => gateway != name,
         });
@@ -48,12 +57,12 @@ impl Reports {
 
     /// How many findings there are.
     pub(crate) fn count(&self) -> Count {
-        self.0.values().flatten().fold(Count::default(), Count::with)
+        self.by_topic.values().flatten().fold(Count::default(), Count::with)
     }
 
     /// All findings, sorted, each once.
     pub(crate) fn all(&self) -> Vec<Report> {
-        let all: BTreeSet<_> = self.0.values().flatten().cloned().collect();
+        let all: BTreeSet<_> = self.by_topic.values().flatten().cloned().collect();
         all.into_iter().collect()
     }
 }
@@ -67,6 +76,14 @@ pub(crate) fn missing_services(gateway: &ResourceRef, missing: &BTreeSet<Resourc
             .hint("create it, or take the reference out")
     };
     missing.iter().map(report).collect()
+}
+
+/// A gateway with `ssl` has no certificate to show: Envoy takes no such listener.
+pub(crate) fn no_certificate(gateway: &ResourceRef) -> Report {
+    let path = FieldPath::root().field("ssl");
+    let message = "no virtual service of this gateway has an sslConfig, so it does not listen";
+    Report::warning(&gateway.key(Kind::Gateway), path, message)
+        .hint("give a virtual service an sslConfig, or leave ssl out to serve plain HTTP")
 }
 
 /// Gateways of one fleet want one address: the oldest has it, and all of them are told.
