@@ -62,68 +62,65 @@ impl FileStore {
 
     /// Reads the whole tree and tells what is new.
     async fn sweep<T: Send + 'static>(&self, mode: Mode, answer: fn(&Tree) -> T) -> Result<T, StoreError> {
-        let git_may_hold_until = Instant::now() + GIT_MAX;
-        loop {
-            self.lull().await;
-            let wait_for_git = Instant::now() < git_may_hold_until;
-            match self.sweep_now(mode, wait_for_git, answer).await? {
-                Some(answer) => return Ok(answer),
-                None => sleep(LULL * 2).await,
-            }
-        }
+        self.lull().await;
+        self.read(Scope::Whole(mode), answer).await
     }
 
-    /// `None`: nothing was read, a git is writing the tree.
-    async fn sweep_now<T: Send + 'static>(
-        &self,
-        mode: Mode,
-        wait_for_git: bool,
-        answer: fn(&Tree) -> T,
-    ) -> Result<Option<T>, StoreError> {
-        let (inbox, log) = (self.inbox.clone(), self.log.clone());
-        self.with_tree(move |tree| {
-            if wait_for_git && tree.is_being_checked_out() {
-                return Ok(None);
-            }
-            let told = inbox.take();
-            let is_first = tree.revision() == Revision::default();
-            tree.sweep(mode)?;
-            if publish(tree, &log) && told.is_empty() && !is_first {
-                info!("a full read found changes before any event told of them");
-            }
-            Ok(Some(answer(tree)))
-        })
-        .await
-    }
-
-    /// Reads what is pending and tells what is new. Reads again before telling if more has come up.
+    /// Reads what is pending and tells what is new.
     async fn advance(&self) -> Result<(), StoreError> {
+        self.read(Scope::Pending, |_| ()).await
+    }
+
+    /// Reads, reads again before telling if more has come up meanwhile, and answers from what is told.
+    async fn read<T: Send + 'static>(
+        &self,
+        mut scope: Scope,
+        answer: fn(&Tree) -> T,
+    ) -> Result<T, StoreError> {
         let git_may_hold_until = Instant::now() + GIT_MAX;
         let mut rounds = 0;
         loop {
-            let wait_for_git = Instant::now() < git_may_hold_until;
-            match self.step(wait_for_git, rounds < ROUNDS).await? {
-                Step::Told => return Ok(()),
+            let patience =
+                Patience { for_git: Instant::now() < git_may_hold_until, for_more: rounds < ROUNDS };
+            match self.step(scope, patience, answer).await? {
+                Step::Told(answer) => return Ok(answer),
                 Step::GitIsAtWork => sleep(LULL * 2).await,
-                Step::MoreToRead => rounds += 1,
+                Step::MoreToRead => {
+                    rounds += 1;
+                    scope = Scope::Pending;
+                }
             }
             self.lull().await;
         }
     }
 
-    async fn step(&self, wait_for_git: bool, wait_for_more: bool) -> Result<Step, StoreError> {
+    async fn step<T: Send + 'static>(
+        &self,
+        scope: Scope,
+        patience: Patience,
+        answer: fn(&Tree) -> T,
+    ) -> Result<Step<T>, StoreError> {
         let (inbox, log, polls) = (self.inbox.clone(), self.log.clone(), self.polls().is_some());
         self.with_tree(move |tree| {
-            if wait_for_git && tree.is_being_checked_out() {
+            if patience.for_git && tree.is_being_checked_out() {
                 return Ok(Step::GitIsAtWork);
             }
             let batch = inbox.take();
-            if polls { tree.sweep(Mode::Changed) } else { tree.apply(&batch) }?;
-            if wait_for_more && inbox.batch_verdict() != Verdict::Idle {
+            let is_first = tree.revision() == Revision::default();
+            match scope {
+                Scope::Whole(mode) => tree.sweep(mode),
+                Scope::Pending if polls => tree.sweep(Mode::Changed),
+                Scope::Pending => tree.apply(&batch),
+            }?;
+            let git_began = patience.for_git && tree.is_being_checked_out();
+            if patience.for_more && (git_began || inbox.batch_verdict() != Verdict::Idle) {
                 return Ok(Step::MoreToRead);
             }
-            publish(tree, &log);
-            Ok(Step::Told)
+            let has_news = publish(tree, &log);
+            if has_news && scope != Scope::Pending && batch.is_empty() && !is_first {
+                info!("a full read found changes before any event told of them");
+            }
+            Ok(Step::Told(answer(tree)))
         })
         .await
     }
@@ -185,13 +182,30 @@ async fn wait(until: std::time::Instant, arrived: &mut watch::Receiver<u64>) {
     }
 }
 
+/// What is to be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Scope {
+    /// The whole tree.
+    Whole(Mode),
+    /// What events have named.
+    Pending,
+}
+
+/// What a reading still waits for before it tells.
+#[derive(Clone, Copy, Debug)]
+struct Patience {
+    for_git: bool,
+    for_more: bool,
+}
+
 /// How a reading ended.
-enum Step {
-    /// What was found is told.
-    Told,
+#[derive(Debug)]
+enum Step<T> {
+    /// What was found is told; the answer that was asked for.
+    Told(T),
     /// Nothing was read: a git is writing the tree.
     GitIsAtWork,
-    /// More has come up; nothing is told yet.
+    /// More has come up while it was read; nothing is told yet.
     MoreToRead,
 }
 

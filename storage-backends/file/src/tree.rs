@@ -10,7 +10,6 @@ mod root;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::io;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -42,7 +41,12 @@ pub(crate) struct Tree {
     reach: Reach,
     files: BTreeMap<PathBuf, FileState>,
     catalog: Catalog,
+    /// The root as of the last reading that ended well.
     seen: Option<Root>,
+    /// The root of the present reading, or of the last one.
+    reading: Option<Root>,
+    /// A reading began and has not ended well: what is known may be of several moments.
+    torn: bool,
     git_lock: Option<PathBuf>,
     /// What could not be read.
     failed: BTreeSet<PathBuf>,
@@ -72,6 +76,8 @@ impl Tree {
             files: BTreeMap::new(),
             catalog: Catalog::default(),
             seen: None,
+            reading: None,
+            torn: false,
             git_lock: None,
             failed: BTreeSet::new(),
             entered: 0,
@@ -79,34 +85,43 @@ impl Tree {
         }
     }
 
-    /// Reads the whole tree. On an error nothing that was known is lost.
+    /// Reads the whole tree. After an error the next reading is one of the whole tree as well, so that
+    /// what was read by halves is never told.
     pub(crate) fn sweep(&mut self, mode: Mode) -> Result<(), StoreError> {
-        let root = self.root.clone();
+        self.torn = true;
         self.entered = 0;
         self.watcher.distrust_all();
-        let real = self.resolve_root().map_err(|error| self.unavailable(&error))?;
-        let metadata = real.metadata().map_err(|error| self.unavailable(&error))?;
-        let now = Root { device: metadata.dev(), inode: metadata.ino(), real: real.clone() };
-        if metadata.is_dir() {
-            let empty = names(&real).map_err(|error| self.unavailable(&error))?.is_empty();
-            self.refuse_empty_mount(&now, empty)?;
-            self.forget_file(&root);
-            self.walk(&root, &real, mode)?;
-        } else {
-            self.reach.add_link(&root, &real);
-            self.expect_at(&real);
-            self.load_root(&real, mode)?;
-        }
-        self.git_lock =
-            git::lock_file(if metadata.is_dir() { &real } else { real.parent().unwrap_or(&real) });
-        debug!(root = %root.display(), ?mode, files = self.files.len(), reads = self.reads, "tree read");
+        let now = self.find_root()?;
+        self.reading = Some(now.clone());
+        self.read_root(&now, mode)?;
+        let directory = if now.is_directory { Some(&*now.real) } else { now.real.parent() };
+        self.git_lock = directory.and_then(git::lock_file);
+        debug!(root = %self.root.display(), ?mode, files = self.files.len(), reads = self.reads, "tree read");
+        self.confirm_root()?;
+        self.settle()?;
         self.seen = Some(now);
-        self.settle()
+        Ok(())
+    }
+
+    fn read_root(&mut self, now: &Root, mode: Mode) -> Result<(), StoreError> {
+        let root = self.root.clone();
+        if now.is_directory {
+            let empty = names(&now.real).map_err(|error| self.unavailable(&error))?.is_empty();
+            self.refuse_empty_mount(now, empty)?;
+            self.forget_file(&root);
+            self.walk(&root, &now.real, mode)
+        } else {
+            self.reach.add_link(&root, &now.real);
+            self.expect_at(&now.real);
+            self.load_root(&now.real, mode)
+        }
     }
 
     /// Reads what the batch names.
     pub(crate) fn apply(&mut self, batch: &Batch) -> Result<(), StoreError> {
-        if batch.rescan || self.root_has_moved()? {
+        // What the batch names is lost with an error, so the next reading has to be one of everything.
+        let was_torn = std::mem::replace(&mut self.torn, true);
+        if was_torn || batch.rescan || self.root_has_moved()? {
             return self.sweep(Mode::Changed);
         }
         batch.paths.iter().for_each(|path| self.watcher.distrust(path));
@@ -118,9 +133,6 @@ impl Tree {
         }
         if affected.contains(&self.root) {
             return self.sweep(Mode::Changed);
-        }
-        if affected.is_empty() {
-            return Ok(());
         }
         self.entered = 0;
         affected.iter().try_for_each(|logical| self.visit(logical))?;
@@ -187,10 +199,7 @@ impl Tree {
         self.reach.clear_links(logical);
         let real = match self.follow(logical, at) {
             Ok(real) => real,
-            Err(error) => {
-                self.cut_off(logical, at, &error);
-                return Ok(());
-            }
+            Err(error) => return self.cut_off(logical, at, &error),
         };
         match real.metadata() {
             Ok(metadata) if metadata.is_dir() => {
@@ -198,17 +207,14 @@ impl Tree {
                 self.walk(logical, &real, mode)
             }
             Ok(_) => self.enter_file(logical, &real, mode),
-            Err(error) => {
-                self.cut_off(logical, at, &error);
-                Ok(())
-            }
+            Err(error) => self.cut_off(logical, at, &error),
         }
     }
 
     /// There is no way to it any more.
-    fn cut_off(&mut self, logical: &Path, at: &Path, error: &io::Error) {
+    fn cut_off(&mut self, logical: &Path, at: &Path, error: &io::Error) -> Result<(), StoreError> {
         self.reach.cut_off(logical);
-        self.unreachable(logical, at, error);
+        self.unreachable(logical, at, error)
     }
 
     fn enter_file(&mut self, logical: &Path, real: &Path, mode: Mode) -> Result<(), StoreError> {
@@ -218,7 +224,7 @@ impl Tree {
         }
         if counts {
             self.enter_one()?;
-            self.load(logical, real, mode);
+            self.load(logical, real, mode)?;
         }
         Ok(())
     }
@@ -251,27 +257,30 @@ impl Tree {
         self.enter_one()?;
         let names = match names(real) {
             Ok(names) => names,
-            Err(error) => {
-                self.unreachable(logical, real, &error);
-                return Ok(());
-            }
+            Err(error) if *logical == *self.root => return Err(self.unavailable(&error)),
+            Err(error) => return self.unreachable(logical, real, &error),
         };
         self.catalog.clear_fault(logical);
         let children: BTreeSet<_> = names.iter().map(|name| logical.join(name)).collect();
-        self.forget_unseen(logical, &children);
+        self.forget_unseen(logical, &children)?;
         names.iter().try_for_each(|name| self.enter(&logical.join(name), &real.join(name), mode))
     }
 
-    fn forget_unseen(&mut self, directory: &Path, seen: &BTreeSet<PathBuf>) {
+    fn forget_unseen(&mut self, directory: &Path, seen: &BTreeSet<PathBuf>) -> Result<(), StoreError> {
         let child = |path: &Path| Some(directory.join(path.strip_prefix(directory).ok()?.iter().next()?));
         let known = below(&self.files, directory)
             .chain(self.reach.below(directory))
             .chain(self.catalog.below(directory));
         let gone: BTreeSet<_> =
             known.filter_map(|path| child(path)).filter(|child| !seen.contains(child)).collect();
-        for child in &gone {
-            self.forget(child);
-        }
+        gone.iter().try_for_each(|child| self.gone(child))
+    }
+
+    /// It is not there any more, provided that the root is.
+    fn gone(&mut self, logical: &Path) -> Result<(), StoreError> {
+        self.confirm_root()?;
+        self.forget(logical);
+        Ok(())
     }
 
     /// The path and everything below it is known to be gone, or does not count.
@@ -304,6 +313,7 @@ impl Tree {
             self.watcher.retain(&self.reach.watched());
             self.inbox.know_only(self.reach.known());
         }
+        self.torn = false;
         Ok(())
     }
 
@@ -351,3 +361,6 @@ fn names(directory: &Path) -> io::Result<Vec<OsString>> {
 fn below<'a, T>(map: &'a BTreeMap<PathBuf, T>, path: &'a Path) -> impl Iterator<Item = &'a PathBuf> {
     map.range(path.to_owned()..).map(|(key, _)| key).take_while(move |key| key.starts_with(path))
 }
+
+#[cfg(test)]
+mod tests;

@@ -49,6 +49,39 @@ async fn a_change_of_one_file_among_a_thousand_reads_one_file() {
 }
 
 #[tokio::test]
+async fn a_full_read_in_the_middle_of_an_edit_is_not_told_yet() {
+    let root = tempfile::tempdir().expect("a temporary directory");
+    save(root.path(), "a", "old");
+    let (store, _watch) = opened(root.path()).await;
+    let before = store.log.head();
+    save(root.path(), "a", "new");
+    let written = notify::EventKind::Modify(notify::event::ModifyKind::Data(notify::event::DataChange::Any));
+    let mut half = std::fs::File::create(root.path().join("b.yaml")).expect("create");
+    std::io::Write::write_all(&mut half, b"kind: Upstream").expect("write");
+    store.inbox.handle(Ok(notify::Event::new(written).add_path(root.path().join("b.yaml"))));
+    let patience = Patience { for_git: true, for_more: true };
+    let step = store.step(Scope::Whole(Mode::Everything), patience, |_| ()).await.expect("it is read");
+    assert!(matches!(step, Step::MoreToRead), "{step:?}");
+    assert_eq!(store.log.head(), before);
+}
+
+#[tokio::test]
+async fn what_a_failed_reading_found_is_not_told_by_the_next_one() {
+    let root = tempfile::tempdir().expect("a temporary directory");
+    save(root.path(), "a", "old");
+    let mut options = FileOptions::new(root.path());
+    options.limits.objects = 8;
+    let store = FileStore::new(options).expect("a path");
+    store.list().await.expect("the root is there");
+    let before = store.log.head();
+    save(root.path(), "a", "new");
+    (0..8).for_each(|n| save(root.path(), &format!("many{n}"), "1"));
+    store.list().await.expect_err("nine are more than eight");
+    store.advance().await.expect_err("so they are now");
+    assert_eq!(store.log.head(), before);
+}
+
+#[tokio::test]
 async fn events_lost_to_an_overflow_are_made_good_and_told_at_once() {
     let root = tempfile::tempdir().expect("a temporary directory");
     save(root.path(), "stays", "1");

@@ -25,9 +25,9 @@ pub(super) struct FileState {
 }
 
 impl Tree {
-    pub(super) fn load(&mut self, logical: &Path, real: &Path, mode: Mode) {
+    pub(super) fn load(&mut self, logical: &Path, real: &Path, mode: Mode) -> Result<(), StoreError> {
         let found = self.read(logical, real, mode);
-        self.take(logical, found);
+        self.take(logical, found)
     }
 
     /// The root itself is a file: while that says nothing, nothing is known of the store.
@@ -37,9 +37,8 @@ impl Tree {
         if let Some(error) = self.refusal(&found) {
             return Err(self.unavailable(&error));
         }
-        self.forget_unseen(&root, &BTreeSet::new());
-        self.take(&root, found);
-        Ok(())
+        self.forget_unseen(&root, &BTreeSet::new())?;
+        self.take(&root, found)
     }
 
     fn read(&self, logical: &Path, real: &Path, mode: Mode) -> Read {
@@ -51,10 +50,10 @@ impl Tree {
         read(real, stamp, self.limits.file_bytes)
     }
 
-    fn take(&mut self, logical: &Path, found: Read) {
+    fn take(&mut self, logical: &Path, found: Read) -> Result<(), StoreError> {
         match found {
             Read::Unchanged => {}
-            Read::Missing => self.forget(logical),
+            Read::Missing => return self.gone(logical),
             Read::Content(content, stamp) => self.take_in(logical, &content, stamp),
             Read::TooLarge(size) => {
                 let message = format!("the file {}", self.too_large(size));
@@ -64,6 +63,7 @@ impl Tree {
                 self.fail(logical, FaultKind::Unreadable, &format!("the file cannot be read: {why}"), KEPT);
             }
         }
+        Ok(())
     }
 
     /// Why this says nothing about the objects of a root that is a file.
@@ -96,18 +96,25 @@ impl Tree {
     }
 
     /// There is something that cannot be read: what was known of it stays. What is just not there goes.
-    pub(super) fn unreachable(&mut self, logical: &Path, at: &Path, error: &io::Error) {
+    pub(super) fn unreachable(
+        &mut self,
+        logical: &Path,
+        at: &Path,
+        error: &io::Error,
+    ) -> Result<(), StoreError> {
         let missing = error.kind() == io::ErrorKind::NotFound;
         if missing && at.symlink_metadata().is_err() {
-            return self.forget(logical);
+            return self.gone(logical);
         }
         let matters =
             logical.file_name().is_some_and(is_resource) || self.catalog.below(logical).next().is_some();
         if missing && !matters {
-            return debug!(path = %logical.display(), "a dangling link that nothing was read through");
+            debug!(path = %logical.display(), "a dangling link that nothing was read through");
+            return Ok(());
         }
         let why = if missing { "it is a link to nothing".to_owned() } else { error.to_string() };
         self.fail(logical, FaultKind::Unreadable, &format!("this cannot be read: {why}"), KEPT);
+        Ok(())
     }
 
     fn fail(&mut self, logical: &Path, kind: FaultKind, message: &str, hint: &str) {

@@ -15,10 +15,18 @@ pub(super) struct Root {
     pub(super) real: PathBuf,
     pub(super) device: u64,
     pub(super) inode: u64,
+    pub(super) is_directory: bool,
 }
 
 impl Tree {
-    pub(super) fn resolve_root(&mut self) -> io::Result<PathBuf> {
+    /// Where the root is now, and what.
+    pub(super) fn find_root(&mut self) -> Result<Root, StoreError> {
+        let found = self.resolve_root().and_then(|real| Ok((real.metadata()?, real)));
+        let (metadata, real) = found.map_err(|error| self.unavailable(&error))?;
+        Ok(Root { real, device: metadata.dev(), inode: metadata.ino(), is_directory: metadata.is_dir() })
+    }
+
+    fn resolve_root(&mut self) -> io::Result<PathBuf> {
         let root = self.root.clone();
         self.reach.clear_links(&root);
         let (watcher, inbox, reach) = (&mut self.watcher, &self.inbox, &mut self.reach);
@@ -39,9 +47,25 @@ impl Tree {
     }
 
     pub(super) fn root_has_moved(&self) -> Result<bool, StoreError> {
+        Ok(!self.root_is(self.seen.as_ref())?)
+    }
+
+    /// What is missing below a root that is itself away, or another one, is not known to be gone.
+    pub(super) fn confirm_root(&self) -> Result<(), StoreError> {
+        let reading = self.reading.as_ref();
+        // A file is replaced by every save, and was read in one go.
+        if reading.is_some_and(|root| !root.is_directory) || self.root_is(reading)? {
+            return Ok(());
+        }
+        let root = self.root.display();
+        Err(StoreError::unavailable(format!("{root} was replaced while it was read"))
+            .with_hint("nothing has to be done, it is read again"))
+    }
+
+    fn root_is(&self, expected: Option<&Root>) -> Result<bool, StoreError> {
         let metadata = self.root.metadata().map_err(|error| self.unavailable(&error))?;
-        let is_there = |seen: &Root| (seen.device, seen.inode) == (metadata.dev(), metadata.ino());
-        Ok(!self.seen.as_ref().is_some_and(is_there))
+        let found = (metadata.dev(), metadata.ino());
+        Ok(expected.is_some_and(|root| (root.device, root.inode) == found))
     }
 
     pub(super) fn unavailable(&self, error: &io::Error) -> StoreError {

@@ -1,0 +1,43 @@
+//! Rules of the walk that need the world to change in the middle of it.
+
+use super::*;
+
+fn document(name: &str) -> String {
+    format!("kind: Upstream\nmetadata: {{name: {name}}}\n")
+}
+
+fn tree(root: &Path) -> Tree {
+    Tree::new(root.to_owned(), &FileOptions::new(root), Arc::default())
+}
+
+#[test]
+fn what_is_missing_below_a_root_that_is_away_is_kept() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let root = directory.path().canonicalize().expect("it exists").join("root");
+    std::fs::create_dir(&root).expect("create");
+    std::fs::write(root.join("a.yaml"), document("a")).expect("write");
+    let mut tree = tree(&root);
+    tree.sweep(Mode::Everything).expect("the root is there");
+    assert!(tree.commit().is_some());
+    std::fs::rename(&root, root.with_file_name("away")).expect("rename");
+    tree.visit(&root.join("a.yaml")).expect_err("the root is away");
+    assert!(tree.commit().is_none());
+    std::fs::create_dir(&root).expect("create");
+    tree.visit(&root.join("a.yaml")).expect_err("the root is another one");
+    assert!(tree.commit().is_none());
+}
+
+#[test]
+fn after_a_failed_reading_the_next_one_reads_everything() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let root = directory.path().canonicalize().expect("it exists").join("root");
+    std::fs::create_dir(&root).expect("create");
+    let mut tree = tree(&root);
+    tree.sweep(Mode::Everything).expect("the root is there");
+    std::fs::rename(&root, root.with_file_name("away")).expect("rename");
+    tree.apply(&Batch::default()).expect_err("the root is away");
+    std::fs::write(root.with_file_name("away/a.yaml"), document("a")).expect("write");
+    std::fs::rename(root.with_file_name("away"), &root).expect("rename");
+    tree.apply(&Batch::default()).expect("the root is back");
+    assert_eq!(tree.commit().map(|changes| changes.changes.len()), Some(1));
+}
