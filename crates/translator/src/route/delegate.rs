@@ -115,7 +115,9 @@ impl Walk<'_, '_> {
         }
         let name = name(route, parent).unwrap_or_default().to_owned();
         let mut message = pb::Route { name, action: Some(action), ..pb::Route::default() };
-        options::apply(&options, &mut message);
+        if let Err(why) = options::apply(&options, &mut message) {
+            return self.scope.report(place.error(place.path(), why));
+        }
         for (index, matcher) in matchers.iter().enumerate() {
             let written = (!route.matchers.is_empty()).then_some(index);
             self.push(place, written, matcher, &mut message);

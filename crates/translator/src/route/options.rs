@@ -29,11 +29,12 @@ const APPLY: [fn(&RouteOptions, &mut Route); 8] = [
     upgrades::apply,
 ];
 
-/// Writes the options into a route that has its action.
-pub(super) fn apply(options: &RouteOptions, route: &mut Route) {
+/// Writes the options into a route that has its action; `Err`: why Envoy would refuse the route with them.
+pub(super) fn apply(options: &RouteOptions, route: &mut Route) -> Result<(), String> {
     for apply in APPLY {
         apply(options, route);
     }
+    header_manipulation::check(route)
 }
 
 /// The part of a route that is about upstreams; redirects and direct responses have none, and

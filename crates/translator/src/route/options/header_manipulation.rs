@@ -11,6 +11,9 @@ use envoy_types::pb::envoy::config::route::v3::{Route, VirtualHost};
 
 use crate::proto::header;
 
+/// Most headers that Envoy takes in one list.
+const MAX_ADDED: usize = 1000;
+
 pub(super) fn apply(options: &RouteOptions, route: &mut Route) {
     let Some(headers) = &options.header_manipulation else { return };
     route.request_headers_to_add = additions(&headers.request_headers_to_add);
@@ -31,6 +34,19 @@ pub(in crate::route) fn apply_to_weight(headers: &HeaderManipulation, weight: &m
     weight.request_headers_to_remove.clone_from(&headers.request_headers_to_remove);
     weight.response_headers_to_add = additions(&headers.response_headers_to_add);
     weight.response_headers_to_remove.clone_from(&headers.response_headers_to_remove);
+}
+
+/// Whether Envoy takes the lists of a route. One that a user writes is checked where it is read; folding
+/// makes longer ones, and Envoy would refuse all routes of the listener over it.
+pub(super) fn check(route: &Route) -> Result<(), String> {
+    let longest = route.request_headers_to_add.len().max(route.response_headers_to_add.len());
+    if longest <= MAX_ADDED {
+        return Ok(());
+    }
+    Err(format!(
+        "with those of its virtual host, which shares a domain with another, the route adds {longest} headers; \
+         Envoy takes {MAX_ADDED}, so the route is not used"
+    ))
 }
 
 fn additions(additions: &[HeaderValueOption]) -> Vec<core::HeaderValueOption> {

@@ -183,6 +183,28 @@ fn virtual_host_options_are_folded_into_routes_on_request() {
 }
 
 #[test]
+fn route_that_folding_gives_too_many_headers_is_left_out() {
+    let add = |count: usize| {
+        let headers: Vec<_> =
+            (0..count).map(|n| json!({ "header": { "key": format!("x-{n}"), "value": "1" } })).collect();
+        json!({ "headerManipulation": { "responseHeadersToAdd": headers } })
+    };
+    let (mut fits, mut exceeds) = (prefix("/fits", "u"), prefix("/exceeds", "u"));
+    fits["options"] = add(400);
+    exceeds["options"] = add(401);
+    let host = json!({ "routes": [exceeds, fits], "options": add(600) });
+    let objects = Objects::with_upstreams(&["u"]);
+    let set = objects.translate_as("vs", host.clone(), Placement::Routes);
+    assert_eq!(
+        decoded(&set).iter().map(|route| route.response_headers_to_add.len()).collect::<Vec<_>>(),
+        [1000]
+    );
+    assert_eq!(said(&set).len(), 1);
+    assert!(said(&set)[0].starts_with("error: VirtualService default/vs: virtualHost.routes[0]: "));
+    assert_eq!(objects.translate(host).routes.len(), 2);
+}
+
+#[test]
 fn virtual_host_options_come_from_host_then_references() {
     let host = json!({
         "routes": [prefix("/", "u")],
