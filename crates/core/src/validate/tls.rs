@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::Validator;
+use super::{Validator, text};
 use crate::path::Trail;
 use crate::resources::tls::{ProtocolVersion, SslConfig, SslFiles, SslParameters, UpstreamSslConfig};
 use crate::suggest::nearest;
@@ -78,15 +78,21 @@ pub(super) fn upstream(v: &mut Validator<'_, '_>, config: &UpstreamSslConfig, at
     if let Some(files) = &config.ssl_files {
         pair(v, files, &at.field("sslFiles"));
     }
-    if config.sni.as_ref().is_some_and(|name| name.len() > 255) {
-        v.error(&at.field("sni"), "longer than the 255 bytes that a server name has");
-    }
+    sent_server_name(v, config.sni.as_deref(), &at.field("sni"));
     alpn(v, &config.alpn_protocols, &at.field("alpnProtocols"));
     let root = config.secret_ref.is_some()
         || config.ssl_files.as_ref().is_some_and(|files| is_set(files.root_ca.as_ref()));
     alternative_names(v, &config.verify_subject_alt_name, root, &at.field("verifySubjectAltName"));
     if let Some(each) = &config.parameters {
         parameters(v, each, &at.field("parameters"));
+    }
+}
+
+/// A server name to send, if there is one.
+pub(super) fn sent_server_name(v: &mut Validator<'_, '_>, name: Option<&str>, at: &Trail<'_>) {
+    let Some(name) = name.filter(|name| !name.is_empty()) else { return };
+    if let Err(why) = text::host(name) {
+        v.error(at, format!("{name:?}: {why}"));
     }
 }
 

@@ -80,6 +80,7 @@ fn static_host(v: &mut Validator<'_, '_>, host: &StaticHost, at: &Trail<'_>) {
     } else {
         v.within(&at.field("port"), Some(host.port), 1, 65_535);
     }
+    tls::sent_server_name(v, host.sni_addr.as_deref(), &at.field("sniAddr"));
     v.within(&at.field("loadBalancingWeight"), host.load_balancing_weight, 1, u32::MAX);
     if let Some(check) = &host.health_check_config {
         let at = at.field("healthCheckConfig");
@@ -95,6 +96,8 @@ fn static_host(v: &mut Validator<'_, '_>, host: &StaticHost, at: &Trail<'_>) {
 fn pipe_path(v: &mut Validator<'_, '_>, path: &str, at: &Trail<'_>) {
     if path.is_empty() {
         v.missing(at, "the path of the socket is missing", "write path: /run/app.sock");
+    } else if path.contains('\0') {
+        v.error(at, "a zero byte cannot stand in a path");
     } else if path.len() >= MAX_PIPE {
         v.error(at, format!("longer than the {} bytes that the path of a socket has", MAX_PIPE - 1));
     }

@@ -72,3 +72,32 @@ fn cipher_suites_of_equal_preference_stand_in_one_pair_of_brackets() {
         assert_eq!(count(suite), 1, "{suite}");
     }
 }
+
+#[test]
+fn server_names_towards_upstreams_are_hosts() {
+    let own = |name: &str| {
+        let name = serde_json::to_string(name).expect("a text");
+        findings(&format!(
+            "kind: Upstream\nmetadata: {{name: u}}\nstatic: {{hosts: [{{addr: 10.0.0.1, port: 80, sniAddr: {name}}}]}}\n"
+        ))
+    };
+    let shared = |name: &str| {
+        let name = serde_json::to_string(name).expect("a text");
+        upstream(&format!("sslConfig: {{sni: {name}}}"))
+    };
+    for name in ["", "a.example.com", "10.0.0.1"] {
+        assert_eq!((own(name).len(), shared(name).len()), (0, 0), "{name:?}");
+    }
+    for name in ["a\0b", "a b", "a:443", "*.a", &"a.".repeat(128)] {
+        assert_eq!((own(name).len(), shared(name).len()), (1, 1), "{name:?}");
+    }
+}
+
+#[test]
+fn path_of_a_socket_has_no_zero() {
+    let pipe = |path: &str| {
+        findings(&format!("kind: Upstream\nmetadata: {{name: u}}\npipe: {{path: {path}}}\n")).len()
+    };
+    assert_eq!(pipe("/run/a.sock"), 0);
+    assert_eq!(pipe(r#""/run/a\0b""#), 1);
+}
