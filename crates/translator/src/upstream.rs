@@ -115,7 +115,7 @@ fn cluster(
         lb_subset_config: endpoints.subsets(report),
         ..Cluster::default()
     };
-    load_balancer::apply(upstream.load_balancer_config.as_ref(), &mut cluster);
+    load_balancer::apply(upstream.load_balancer_config.as_ref(), discovery, &mut cluster, report);
     connection::apply(upstream, &mut cluster, report);
     if discovery == DiscoveryType::StrictDns {
         endpoints::apply_dns(upstream, &mut cluster);
