@@ -12,12 +12,14 @@ use prometheus_client::metrics::gauge::ConstGauge;
 
 use crate::engine::Gate;
 use crate::shared::SharedEngine;
+use crate::snapshot::SnapshotHealth;
 
 /// Reads engine and store when asked.
 #[derive(Debug)]
 pub(crate) struct EngineCollector {
     pub(crate) engine: SharedEngine,
     pub(crate) store: Arc<StoreMetrics>,
+    pub(crate) snapshots: SnapshotHealth,
 }
 
 impl Collector for EngineCollector {
@@ -50,6 +52,13 @@ impl EngineCollector {
             "biplane_gate_restored",
             "1 while the snapshot on disk is served",
             i64::from(gate == Gate::Restored),
+        )?;
+        let kept = self.snapshots.failure().is_none();
+        gauge(
+            encoder,
+            "biplane_snapshot_up",
+            "0 while the last good configuration cannot be kept on disk",
+            i64::from(kept),
         )?;
         gauge(encoder, "biplane_source_up", "1 while the store can be read", i64::from(!failing))?;
         gauge(

@@ -20,7 +20,7 @@ use crate::metrics::EngineCollector;
 use crate::run_loop::{self, Pulse};
 use crate::settings::Settings;
 use crate::shared::SharedEngine;
-use crate::snapshot::{SnapshotDirectory, write_editions};
+use crate::snapshot::{SnapshotDirectory, SnapshotHealth, write_editions};
 use crate::status::StatusSource;
 use crate::supervisor::Supervisor;
 
@@ -75,7 +75,8 @@ impl Server {
     /// Runs until `shutdown`, or until something breaks that only a new process can mend.
     pub async fn run(self, shutdown: CancellationToken) -> anyhow::Result<()> {
         let store_name: Arc<str> = self.store.describe().name.into();
-        let snapshots = self.open_snapshots(&store_name);
+        let health = SnapshotHealth::default();
+        let snapshots = self.open_snapshots(&store_name, &health);
         let fallback = snapshots.as_ref().map(SnapshotDirectory::load).unwrap_or_default();
         let fleets = Fleets::new();
         let holds = Holds::new(self.settings.hold_deletions);
@@ -87,10 +88,11 @@ impl Server {
         let mut registry = Registry::default();
         let options = ServerOptions { drain: self.settings.drain, ..ServerOptions::default() };
         options.metrics.register(registry.sub_registry_with_prefix("biplane"));
-        registry.register_collector(Box::new(collector(&engine, driver.metrics())));
+        registry.register_collector(Box::new(collector(&engine, driver.metrics(), &health)));
         let source = StatusSource {
             engine: engine.clone(),
             fleets: fleets.clone(),
+            snapshots: health.clone(),
             pulse: pulse.clone(),
             registry,
             store: store_name,
@@ -104,7 +106,7 @@ impl Server {
         let xds = biplane_xds::serve(self.xds_listener, fleets, options, shutdown.clone());
         supervisor.spawn("xds", async { Ok(xds.await?) });
         if let Some(snapshots) = snapshots {
-            let writer = write_editions(Arc::new(snapshots), engine, edition, shutdown);
+            let writer = write_editions(Arc::new(snapshots), engine, edition, health, shutdown);
             supervisor.spawn("snapshot", async {
                 writer.await;
                 Ok(())
@@ -114,13 +116,17 @@ impl Server {
     }
 
     /// Serving never depends on this disk: where it cannot be used, that is said, and a restart needs the store.
-    fn open_snapshots(&self, store: &str) -> Option<SnapshotDirectory> {
+    fn open_snapshots(&self, store: &str, health: &SnapshotHealth) -> Option<SnapshotDirectory> {
         let Some(path) = &self.settings.state_dir else {
             warn!("no state directory: after a restart nothing is served until the store has been read");
             return None;
         };
         let opened = SnapshotDirectory::open(path, store, self.settings.snapshot_key_file.as_deref());
-        opened.inspect_err(|error| error!(%error, "the last good configuration is not kept on disk")).ok()
+        if let Err(error) = &opened {
+            error!(%error, "the last good configuration is not kept on disk");
+            health.give_up(error.to_string());
+        }
+        opened.ok()
     }
 
     const fn driver_options(&self) -> DriverOptions {
@@ -140,8 +146,8 @@ async fn follow(driver: Driver, shutdown: CancellationToken) -> anyhow::Result<(
     }
 }
 
-fn collector(engine: &SharedEngine, store: Arc<StoreMetrics>) -> EngineCollector {
-    EngineCollector { engine: engine.clone(), store }
+fn collector(engine: &SharedEngine, store: Arc<StoreMetrics>, health: &SnapshotHealth) -> EngineCollector {
+    EngineCollector { engine: engine.clone(), store, snapshots: health.clone() }
 }
 
 /// Temporary name and rename: whoever waits for the file never sees half of it.

@@ -11,10 +11,12 @@
 mod durable;
 mod files;
 mod format;
+mod health;
 mod seal;
 mod writer;
 
 pub use files::SnapshotDirectory;
+pub use health::SnapshotHealth;
 pub use writer::write_editions;
 
 use std::path::Path;

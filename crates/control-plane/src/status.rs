@@ -8,8 +8,8 @@ use std::time::SystemTime;
 use biplane_admin::Source;
 use biplane_admin_api::Status;
 use biplane_admin_api::status::{
-    FleetStatus, Gate as GateStatus, GateState, HeldDeletion, NodeStatus, Rejection, SourceState,
-    SourceStatus, TypeStatus,
+    FleetStatus, Gate as GateStatus, GateState, HeldDeletion, NodeStatus, ObjectReport, Rejection, Severity,
+    SourceState, SourceStatus, TypeStatus,
 };
 use biplane_core::scalars::Timestamp;
 use biplane_xds::{Fleets, ResourceType};
@@ -21,11 +21,13 @@ use tokio::time::Instant;
 use crate::engine::{Engine, Findings, Gate};
 use crate::run_loop::Pulse;
 use crate::shared::SharedEngine;
+use crate::snapshot::SnapshotHealth;
 
 /// Answers the admin server.
 pub(crate) struct StatusSource {
     pub(crate) engine: SharedEngine,
     pub(crate) fleets: Fleets,
+    pub(crate) snapshots: SnapshotHealth,
     pub(crate) pulse: Pulse,
     pub(crate) registry: Registry,
     pub(crate) store: Arc<str>,
@@ -38,6 +40,7 @@ impl Source for StatusSource {
         block_in_place(|| {
             let (mut status, findings) = self.read();
             status.reports = findings.located().iter().map(Into::into).collect();
+            status.reports.extend(self.snapshots.failure().as_deref().map(unkept));
             status
         })
     }
@@ -78,6 +81,15 @@ impl StatusSource {
             objects: objects(&engine),
         };
         (status, engine.findings())
+    }
+}
+
+/// A restart would cost what the store does not hold at that moment: an error, if about no object.
+fn unkept(failure: &str) -> ObjectReport {
+    ObjectReport {
+        severity: Severity::Error,
+        message: format!("the last good configuration is not kept on disk: {failure}"),
+        ..ObjectReport::default()
     }
 }
 

@@ -14,7 +14,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
-use super::SnapshotDirectory;
+use super::{SnapshotDirectory, SnapshotHealth};
 use crate::shared::SharedEngine;
 
 /// The least time between two editions (design.md section 6, I2), and between two attempts at one.
@@ -26,10 +26,11 @@ pub async fn write_editions(
     directory: Arc<SnapshotDirectory>,
     engine: SharedEngine,
     editions: watch::Receiver<u64>,
+    health: SnapshotHealth,
     shutdown: CancellationToken,
 ) {
     let good = move || engine.lock().good();
-    let writer = Writer { directory, good, written: 0, failure: None };
+    let writer = Writer { directory, good, written: 0, health };
     writer.follow(editions, shutdown).await;
 }
 
@@ -38,8 +39,8 @@ struct Writer<G> {
     directory: Arc<SnapshotDirectory>,
     good: G,
     written: u64,
-    /// What was last said about a failure, so that a full disk is not reported every few seconds.
-    failure: Option<String>,
+    /// Remembers what was said last, so that a full disk is not reported every few seconds.
+    health: SnapshotHealth,
 }
 
 impl<G: Fn() -> (u64, OrdMap<ObjectKey, StoredObject>)> Writer<G> {
@@ -78,15 +79,17 @@ impl<G: Fn() -> (u64, OrdMap<ObjectKey, StoredObject>)> Writer<G> {
 
     fn succeeded(&mut self, edition: u64) {
         self.written = edition;
-        if self.failure.take().is_some() {
+        if self.health.set(None) {
             info!("the last good configuration is kept on disk again");
         }
     }
 
     fn failed(&mut self, failure: String) {
-        if self.failure.as_ref() != Some(&failure) {
-            error!(error = failure, "the last good configuration cannot be kept on disk; trying on");
-            self.failure = Some(failure);
+        if self.health.set(Some(failure)) {
+            error!(
+                error = self.health.failure(),
+                "the last good configuration cannot be kept on disk; trying on"
+            );
         }
     }
 }
@@ -124,7 +127,8 @@ mod tests {
                 counter.fetch_add(1, Ordering::Relaxed);
                 (*current.borrow(), objects())
             };
-            let writer = Writer { directory: directory.clone(), good, written: 0, failure: None };
+            let writer =
+                Writer { directory: directory.clone(), good, written: 0, health: SnapshotHealth::default() };
             let shutdown = CancellationToken::new();
             let task = tokio::spawn(writer.follow(edition, shutdown.clone()));
             Self { directory, editions, attempts, shutdown, task }
