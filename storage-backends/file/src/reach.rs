@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 pub(crate) struct Reach {
     directories: Relation,
     links: Relation,
+    /// The device that each directory was on when it was last read, by logical path.
+    devices: BTreeMap<PathBuf, u64>,
     has_changed: bool,
 }
 
@@ -35,6 +37,16 @@ impl Reach {
         self.directories.real.get(logical)?.first().map(PathBuf::as_path)
     }
 
+    /// The directory was read on this device.
+    pub(crate) fn set_device(&mut self, logical: &Path, device: u64) {
+        self.devices.insert(logical.to_owned(), device);
+    }
+
+    /// The device that the directory was last read on.
+    pub(crate) fn device(&self, logical: &Path) -> Option<u64> {
+        self.devices.get(logical).copied()
+    }
+
     /// The way to the logical path leads through this link, or to this file behind links.
     pub(crate) fn add_link(&mut self, logical: &Path, place: &Path) {
         self.links.add(logical, place);
@@ -49,6 +61,11 @@ impl Reach {
     /// The logical path, and what is below it, is not read any more.
     pub(crate) fn forget(&mut self, logical: &Path) {
         self.has_changed |= self.directories.forget_below(logical) | self.links.forget_below(logical);
+        let from_here = self.devices.range(logical.to_owned()..).map(|(path, _)| path);
+        let below: Vec<_> = from_here.take_while(|path| path.starts_with(logical)).cloned().collect();
+        for path in &below {
+            self.devices.remove(path);
+        }
     }
 
     /// The link at the logical path leads to nothing now: what was behind it is not read any more, while the

@@ -10,10 +10,11 @@ mod root;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use biplane_store::{Changes, Identity, Listing, Revision, StoreError};
+use biplane_store::{Changes, FaultKind, Identity, Listing, Revision, StoreError};
 use tracing::debug;
 
 use crate::catalog::Catalog;
@@ -30,6 +31,11 @@ use root::Root;
 
 /// So many of the places that could not be read are tried again in quiet moments.
 const RETRIES: usize = 100;
+
+/// What is said of a directory whose file system has gone.
+const BARE: &str = "this is now on another device, which holds nothing";
+const BARE_HINT: &str =
+    "what it held before stays in force; mount what belongs there, or remove the directory";
 
 /// The tree below one root and what it was last seen to hold.
 #[derive(Debug)]
@@ -106,10 +112,9 @@ impl Tree {
     fn read_root(&mut self, now: &Root, mode: Mode) -> Result<(), StoreError> {
         let root = self.root.clone();
         if now.is_directory {
-            let empty = names(&now.real).map_err(|error| self.unavailable(&error))?.is_empty();
-            self.refuse_empty_mount(now, empty)?;
+            self.refuse_bare_mount_point(now)?;
             self.forget_file(&root);
-            self.walk(&root, &now.real, mode)
+            self.walk(&root, &now.real, now.device, mode)
         } else {
             self.reach.add_link(&root, &now.real);
             self.expect_at(&now.real);
@@ -182,15 +187,25 @@ impl Tree {
 
     fn visit(&mut self, logical: &Path) -> Result<(), StoreError> {
         let Some((parent, name)) = logical.parent().zip(logical.file_name()) else { return Ok(()) };
-        let Some(at) = self.reach.directory(parent).map(|real| real.join(name)) else { return Ok(()) };
+        let Some(real) = self.reach.directory(parent) else { return Ok(()) };
         if is_skipped(name) {
             return Ok(());
+        }
+        let at = real.join(name);
+        if *parent != *self.root && !self.is_in_place(parent, real) {
+            // An unmounted file system takes its files along: what there is to decide is decided above them.
+            return self.visit(parent);
         }
         // The event says that the file changed, whatever its stamp says.
         if let Some(state) = self.files.get_mut(logical) {
             state.stamp = None;
         }
         self.enter(logical, &at, Mode::Changed)
+    }
+
+    /// Whether a directory is still where, and on the device on which, it was read.
+    fn is_in_place(&self, directory: &Path, real: &Path) -> bool {
+        real.metadata().is_ok_and(|metadata| self.reach.device(directory) == Some(metadata.dev()))
     }
 
     /// Looks at one entry of a directory; `at` is its own place, links in it not yet followed.
@@ -204,7 +219,7 @@ impl Tree {
         match real.metadata() {
             Ok(metadata) if metadata.is_dir() => {
                 self.forget_file(logical);
-                self.walk(logical, &real, mode)
+                self.walk(logical, &real, metadata.dev(), mode)
             }
             Ok(_) => self.enter_file(logical, &real, mode),
             Err(error) => self.cut_off(logical, at, &error),
@@ -245,7 +260,7 @@ impl Tree {
         real
     }
 
-    fn walk(&mut self, logical: &Path, real: &Path, mode: Mode) -> Result<(), StoreError> {
+    fn walk(&mut self, logical: &Path, real: &Path, device: u64, mode: Mode) -> Result<(), StoreError> {
         if self.reach.leads_back(logical, real) {
             debug!(path = %logical.display(), "a link leads back to a directory above it, not followed");
             self.forget(logical);
@@ -260,10 +275,21 @@ impl Tree {
             Err(error) if *logical == *self.root => return Err(self.unavailable(&error)),
             Err(error) => return self.unreachable(logical, real, &error),
         };
+        if self.is_bare_mount_point(logical, device) && !holds_something(real, &names) {
+            self.fail(logical, FaultKind::Unreadable, BARE, BARE_HINT);
+            return Ok(());
+        }
+        self.reach.set_device(logical, device);
         self.catalog.clear_fault(logical);
         let children: BTreeSet<_> = names.iter().map(|name| logical.join(name)).collect();
         self.forget_unseen(logical, &children)?;
         names.iter().try_for_each(|name| self.enter(&logical.join(name), &real.join(name), mode))
+    }
+
+    /// Whether a directory that holds nothing would be one whose file system is not mounted.
+    fn is_bare_mount_point(&self, logical: &Path, device: u64) -> bool {
+        self.reach.device(logical).is_some_and(|known| known != device)
+            && self.catalog.below(logical).next().is_some()
     }
 
     fn forget_unseen(&mut self, directory: &Path, seen: &BTreeSet<PathBuf>) -> Result<(), StoreError> {
@@ -356,6 +382,11 @@ fn watch_place(watcher: &mut Watcher, inbox: &Inbox, place: &Path) {
 fn names(directory: &Path) -> io::Result<Vec<OsString>> {
     let names: io::Result<BTreeSet<_>> = directory.read_dir()?.map(|entry| Ok(entry?.file_name())).collect();
     Ok(names?.into_iter().filter(|name| !is_skipped(name)).collect())
+}
+
+/// Whether any of the names in a directory may lead to documents.
+fn holds_something(directory: &Path, names: &[OsString]) -> bool {
+    names.iter().any(|name| is_resource(name) || directory.join(name).is_dir())
 }
 
 fn below<'a, T>(map: &'a BTreeMap<PathBuf, T>, path: &'a Path) -> impl Iterator<Item = &'a PathBuf> {

@@ -117,7 +117,7 @@ impl Tree {
         Ok(())
     }
 
-    fn fail(&mut self, logical: &Path, kind: FaultKind, message: &str, hint: &str) {
+    pub(super) fn fail(&mut self, logical: &Path, kind: FaultKind, message: &str, hint: &str) {
         let fault = Fault::new(kind, Location::file(self.shown(logical), 1), message).hint(hint);
         self.catalog.fail(logical, fault);
         self.unlearn(logical);

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use biplane_store::StoreError;
 
-use super::{Tree, watch_place};
+use super::{Tree, holds_something, names, watch_place};
 use crate::resolve::resolve;
 
 /// The root as it was when it was last read.
@@ -36,13 +36,14 @@ impl Tree {
         })
     }
 
-    pub(super) fn refuse_empty_mount(&self, now: &Root, empty: bool) -> Result<(), StoreError> {
+    pub(super) fn refuse_bare_mount_point(&self, now: &Root) -> Result<(), StoreError> {
+        let names = names(&now.real).map_err(|error| self.unavailable(&error))?;
         let moved = self.seen.as_ref().is_some_and(|seen| seen.device != now.device);
-        if !(moved && empty) || self.catalog.len() == 0 {
+        if !moved || self.catalog.len() == 0 || holds_something(&now.real, &names) {
             return Ok(());
         }
         let root = self.root.display();
-        Err(StoreError::unavailable(format!("{root} is now on another device, which is empty"))
+        Err(StoreError::unavailable(format!("{root} is now on another device, which holds nothing"))
             .with_hint(format!("is the file system that belongs at {root} mounted?")))
     }
 

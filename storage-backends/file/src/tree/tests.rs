@@ -41,3 +41,21 @@ fn after_a_failed_reading_the_next_one_reads_everything() {
     tree.apply(&Batch::default()).expect("the root is back");
     assert_eq!(tree.commit().map(|changes| changes.changes.len()), Some(1));
 }
+
+#[test]
+fn an_event_below_a_vanished_mount_removes_nothing() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let root = directory.path().canonicalize().expect("it exists");
+    std::fs::create_dir_all(root.join("mount/deep")).expect("create");
+    std::fs::write(root.join("mount/deep/a.yaml"), document("a")).expect("write");
+    let mut tree = tree(&root);
+    tree.sweep(Mode::Everything).expect("the root is there");
+    assert!(tree.commit().is_some());
+    let device = tree.reach.device(&root).expect("the root was read");
+    tree.reach.set_device(&root.join("mount"), device + 1);
+    tree.reach.set_device(&root.join("mount/deep"), device + 1);
+    std::fs::remove_dir_all(root.join("mount/deep")).expect("remove");
+    tree.visit(&root.join("mount/deep/a.yaml")).expect("the root is there");
+    let changes = tree.commit().expect("there is a fault");
+    assert_eq!((changes.changes, changes.faults.map(|faults| faults.len())), (Vec::new(), Some(1)));
+}

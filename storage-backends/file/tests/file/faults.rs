@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::fs::symlink;
+use std::path::Path;
 use std::process::Command;
 
 use biplane_core::key::{Kind, ObjectKey};
@@ -187,14 +188,45 @@ async fn a_root_whose_parent_vanishes_is_noticed_without_an_event() {
     assert_eq!(follower.until_end().await, []);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_empty_mount_point_is_not_an_empty_store() {
-    let files = Files::new();
+fn on_another_device(files: &Files) -> tempfile::TempDir {
     let Ok(elsewhere) = tempfile::tempdir_in("/dev/shm") else {
         panic!("this rule needs a second file system at /dev/shm");
     };
-    let device = |path: &std::path::Path| fs::metadata(path).expect("it exists").dev();
+    let device = |path: &Path| fs::metadata(path).expect("it exists").dev();
     assert_ne!(device(elsewhere.path()), device(&files.root), "this rule needs two file systems");
+    elsewhere
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_system_that_vanishes_from_below_the_root_takes_nothing_along() {
+    let files = Files::new();
+    let elsewhere = on_another_device(&files);
+    fs::write(elsewhere.path().join("README"), "nothing is mounted here").expect("write");
+    let switch_to = |target: &Path| {
+        symlink(target, files.aside("next")).expect("link");
+        fs::rename(files.aside("next"), files.at("team")).expect("rename");
+    };
+    fs::create_dir(files.aside("mounted")).expect("create");
+    fs::write(files.aside("mounted/a.yaml"), service("a", "old")).expect("write");
+    switch_to(&files.aside("mounted"));
+    let mut follower = files.follow().await;
+    switch_to(elsewhere.path());
+    let fault = one_fault(&files, &mut follower).await;
+    assert!(fault.starts_with("team:1: this is now on another device"), "{fault}");
+    assert!(follower.has_note(&key("a"), "old"));
+    let listing = files.store.list().await.expect("the root is there");
+    assert_eq!(listing.items.len(), 2, "a and the marker: {listing:?}");
+    fs::write(files.aside("mounted/a.yaml"), service("a", "new")).expect("write");
+    switch_to(&files.aside("mounted"));
+    follower.until_note(&key("a"), "new").await;
+    assert_eq!(follower.faults, []);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_empty_mount_point_is_not_an_empty_store() {
+    let files = Files::new();
+    let elsewhere = on_another_device(&files);
+    fs::write(elsewhere.path().join("README"), "nothing is mounted here").expect("write");
     files.save("real/a.yaml", service("a", "1"));
     let point = files.aside("mount");
     symlink(files.at("real"), &point).expect("link");
