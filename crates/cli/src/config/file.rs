@@ -11,6 +11,9 @@ use super::keys::{KEYS, nearest};
 use super::{Layer, Problem};
 use crate::exit::Failure;
 
+/// The name of the layer.
+pub(super) const LAYER: &str = "file";
+
 /// Looked for in this order when no file is named.
 const PLACES: [&str; 2] = ["biplane.yaml", "/etc/biplane/biplane.yaml"];
 
@@ -33,7 +36,7 @@ pub(super) fn find(
 /// Reads a file; what is wrong in it goes to `problems`.
 pub(super) fn read(path: &Path, problems: &mut Vec<Problem>) -> Result<Layer, Failure> {
     let text = text(path)?;
-    let mut layer = Layer::new("file");
+    let mut layer = Layer::new(LAYER);
     match settings(&text) {
         Err(error) => problems.push(unreadable(path, &error)),
         Ok(settings) => {

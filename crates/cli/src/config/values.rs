@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use figment::Figment;
 
-use super::{Config, Problem};
+use super::{Config, Problem, file};
 use crate::logging::{LogFormat, parse_filter};
 
 /// Parses every setting; each that is wrong goes to `problems` with its place.
@@ -57,11 +57,17 @@ impl Reader<'_> {
         match parse(&text) {
             Ok(value) => Some(value),
             Err(why) => {
-                let place = origin(self.figment, name).unwrap_or_default();
-                self.problems.push(Problem::new(place, format!("{name}: {why}")));
+                self.problems.push(self.problem(name, why));
                 None
             }
         }
+    }
+
+    /// A flag and a variable say which setting they are; a line of a file does not.
+    fn problem(&self, name: &str, why: String) -> Problem {
+        let place = origin(self.figment, name).unwrap_or_default();
+        let in_file = self.figment.find_metadata(name).is_some_and(|layer| layer.name == file::LAYER);
+        Problem::new(place, if in_file { format!("{name}: {why}") } else { why })
     }
 
     fn path(&self, name: &str) -> Option<PathBuf> {

@@ -1,5 +1,7 @@
 //! `biplane serve`: the process that Envoys and people talk to.
 
+use std::io::{self, ErrorKind};
+
 use biplane_control_plane::{Server, Settings};
 use clap::Args;
 use tracing::info;
@@ -27,7 +29,7 @@ pub(crate) async fn run(global: &GlobalFlags, arguments: &Arguments) -> Outcome 
     info!(version = env!("CARGO_PKG_VERSION"), store = config.store, settings = file, "starting");
     let store = backends::open(&config.store)?;
     let stop = signals::stop_token()?;
-    let server = Server::bind(settings(config), store).await.map_err(|error| Failure::of(&error))?;
+    let server = Server::bind(settings(config), store).await.map_err(|error| cannot_start(&error))?;
     service_manager::ready();
     let announced = stop.clone();
     tokio::spawn(async move {
@@ -37,6 +39,16 @@ pub(crate) async fn run(global: &GlobalFlags, arguments: &Arguments) -> Outcome 
     server.run(stop).await.map_err(|error| Failure::of(&error))?;
     info!("stopped");
     Ok(Code::Success)
+}
+
+/// The one reason that has nothing to do with what was asked for is that somebody was there first.
+fn cannot_start(error: &anyhow::Error) -> Failure {
+    let failure = Failure::of(error);
+    let is_taken = |cause: &io::Error| cause.kind() == ErrorKind::AddrInUse;
+    if error.chain().filter_map(|cause| cause.downcast_ref()).any(is_taken) {
+        return failure.hint("another process listens there; choose another address with --xds or --admin");
+    }
+    failure
 }
 
 fn settings(config: Config) -> Settings {

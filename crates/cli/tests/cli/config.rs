@@ -83,8 +83,8 @@ fn all_that_is_wrong_is_told_at_once_with_its_place() {
         "biplane.yaml:4: resync is one value, not a list or a map\n",
         "biplane.yaml:5: logFormat: \"xml\" is neither \"human\" nor \"json\"",
         "BIPLANE_STOER: no setting has this variable\n  hint: did you mean BIPLANE_STORE?\n",
-        "BIPLANE_DRAIN: drain: \"soon\" is not a duration",
-        "--xds: xds: 0.0.0.0:9977 is not on loopback",
+        "BIPLANE_DRAIN: \"soon\" is not a duration",
+        "--xds: 0.0.0.0:9977 is not on loopback",
     ];
     for told in told {
         assert!(run.stderr.contains(told), "{told:?} is not in {}", run.stderr);

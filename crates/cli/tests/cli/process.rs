@@ -144,9 +144,10 @@ fn serve_refuses_what_it_cannot_do_and_says_why() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = taken.local_addr().expect("bound").to_string();
     let place = Place::new();
-    let cases: [(&[&str], i32, &str); 4] = [
+    let cases: [(&[&str], i32, &str); 5] = [
         (&["--store", "etcd://127.0.0.1:2379"], 2, "not yet in this version"),
         (&["--store", "."], 4, &address),
+        (&["--store", "."], 4, "hint: another process listens there; choose another address with --xds"),
         (&["--admin", "0.0.0.0:9978"], 2, "not on loopback"),
         (&["--log", "no=such=filter"], 2, "no log filter"),
     ];
