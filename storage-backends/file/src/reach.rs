@@ -47,15 +47,16 @@ impl Reach {
         self.devices.get(logical).copied()
     }
 
-    /// The way to the logical path leads through this link, or to this file behind links.
-    pub(crate) fn add_link(&mut self, logical: &Path, place: &Path) {
-        self.links.add(logical, place);
+    /// The way to the logical path leads through these links, and to this file behind them.
+    pub(crate) fn set_links(&mut self, logical: &Path, places: &BTreeSet<PathBuf>) {
+        if self.links.real.get(logical).map_or(places.is_empty(), |known| known == places) {
+            return;
+        }
+        self.links.forget(logical);
+        for place in places {
+            self.links.add(logical, place);
+        }
         self.has_changed = true;
-    }
-
-    /// The way to the logical path is looked for anew.
-    pub(crate) fn clear_links(&mut self, logical: &Path) {
-        self.has_changed |= self.links.forget(logical);
     }
 
     /// The logical path, and what is below it, is not read any more.
@@ -170,9 +171,9 @@ mod tests {
         let mut reach = Reach::default();
         reach.set_directory(Path::new("/tree"), Path::new("/tree"));
         reach.set_directory(Path::new("/tree/current"), Path::new("/srv/release-1"));
-        reach.add_link(Path::new("/tree/current"), Path::new("/tree/current"));
-        reach.add_link(Path::new("/tree/a.yaml"), Path::new("/tree/..data"));
-        reach.add_link(Path::new("/tree/b.yaml"), Path::new("/tree/..data"));
+        reach.set_links(Path::new("/tree/current"), &paths(&["/tree/current"]));
+        reach.set_links(Path::new("/tree/a.yaml"), &paths(&["/tree/..data"]));
+        reach.set_links(Path::new("/tree/b.yaml"), &paths(&["/tree/..data"]));
         reach
     }
 
@@ -200,6 +201,17 @@ mod tests {
         reach.forget(Path::new("/tree/b.yaml"));
         assert_eq!(reach.watched(), paths(&["/tree"]));
         assert_eq!(reach.known().len(), 1);
+    }
+
+    #[test]
+    fn the_same_links_again_are_no_change() {
+        let mut reach = reach();
+        assert!(reach.take_changed());
+        reach.set_links(Path::new("/tree/a.yaml"), &paths(&["/tree/..data"]));
+        reach.set_links(Path::new("/tree/plain.yaml"), &BTreeSet::new());
+        assert!(!reach.take_changed());
+        reach.set_links(Path::new("/tree/a.yaml"), &BTreeSet::new());
+        assert!(reach.take_changed());
     }
 
     #[test]

@@ -57,6 +57,9 @@ fn try_read(path: &Path, known: Option<&Stamp>, limit: u64) -> io::Result<Read> 
     if known == Some(&Stamp::of(&before)) {
         return Ok(Read::Unchanged);
     }
+    if before.len() > limit {
+        return Ok(Read::TooLarge(before.len()));
+    }
     let mut content = Vec::new();
     for _ in 0..ATTEMPTS {
         content.clear();

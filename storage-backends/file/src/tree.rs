@@ -9,7 +9,9 @@ mod root;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
+use std::fs::Metadata;
 use std::io;
+use std::ops::Bound;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -56,6 +58,8 @@ pub(crate) struct Tree {
     git_lock: Option<PathBuf>,
     /// What could not be read.
     failed: BTreeSet<PathBuf>,
+    /// The last of these that has been tried again.
+    retried: PathBuf,
     /// Files and directories that the present reading has come by.
     entered: usize,
     reads: u64,
@@ -86,6 +90,7 @@ impl Tree {
             torn: false,
             git_lock: None,
             failed: BTreeSet::new(),
+            retried: PathBuf::new(),
             entered: 0,
             reads: 0,
         }
@@ -116,7 +121,6 @@ impl Tree {
             self.forget_file(&root);
             self.walk(&root, &now.real, now.device, mode)
         } else {
-            self.reach.add_link(&root, &now.real);
             self.expect_at(&now.real);
             self.load_root(&now.real, mode)
         }
@@ -133,8 +137,7 @@ impl Tree {
         let mut affected: BTreeSet<_> =
             batch.paths.iter().flat_map(|path| self.reach.affected(path)).collect();
         if batch.is_empty() {
-            // Not everything that cannot be read now tells when it can be again.
-            affected.extend(self.failed.iter().take(RETRIES).cloned());
+            affected = self.next_retries();
         }
         if affected.contains(&self.root) {
             return self.sweep(Mode::Changed);
@@ -142,6 +145,15 @@ impl Tree {
         self.entered = 0;
         affected.iter().try_for_each(|logical| self.visit(logical))?;
         self.settle()
+    }
+
+    /// Not everything that cannot be read now tells when it can be again. All such places take turns.
+    fn next_retries(&mut self) -> BTreeSet<PathBuf> {
+        let after = (Bound::Excluded(&*self.retried), Bound::Unbounded);
+        let in_turn = self.failed.range::<Path, _>(after).chain(&self.failed).take(RETRIES);
+        let in_turn: Vec<_> = in_turn.cloned().collect();
+        self.retried = in_turn.last().cloned().unwrap_or_default();
+        in_turn.into_iter().collect()
     }
 
     /// Whether a git is writing the tree just now.
@@ -211,7 +223,6 @@ impl Tree {
     /// Looks at one entry of a directory; `at` is its own place, links in it not yet followed.
     fn enter(&mut self, logical: &Path, at: &Path, mode: Mode) -> Result<(), StoreError> {
         self.failed.remove(logical);
-        self.reach.clear_links(logical);
         let real = match self.follow(logical, at) {
             Ok(real) => real,
             Err(error) => return self.cut_off(logical, at, &error),
@@ -246,16 +257,19 @@ impl Tree {
 
     /// The real path of an entry. What lies on the way is watched, and known by the entry.
     fn follow(&mut self, logical: &Path, at: &Path) -> io::Result<PathBuf> {
-        if !at.symlink_metadata()?.is_symlink() {
-            return Ok(at.to_owned());
+        let found = at.symlink_metadata();
+        if !found.as_ref().is_ok_and(Metadata::is_symlink) {
+            self.reach.set_links(logical, &BTreeSet::new());
+            return found.map(|_| at.to_owned());
         }
         let (parent, name) = at.parent().zip(at.file_name()).ok_or(io::ErrorKind::InvalidInput)?;
-        let mut links = Vec::new();
+        let mut links = BTreeSet::new();
         let real = resolve(parent, Path::new(name), &mut |link| {
             watch_place(&mut self.watcher, &self.inbox, link);
-            links.push(link.to_owned());
+            links.insert(link.to_owned());
         });
-        links.iter().chain(real.as_ref().ok()).for_each(|place| self.reach.add_link(logical, place));
+        links.extend(real.as_ref().ok().cloned());
+        self.reach.set_links(logical, &links);
         self.expect_at(real.as_ref().map_or(at, PathBuf::as_path));
         real
     }

@@ -1,5 +1,6 @@
 //! The root: where it really is, whether it is still there, and whether what is there can be believed.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -27,13 +28,16 @@ impl Tree {
     }
 
     fn resolve_root(&mut self) -> io::Result<PathBuf> {
-        let root = self.root.clone();
-        self.reach.clear_links(&root);
-        let (watcher, inbox, reach) = (&mut self.watcher, &self.inbox, &mut self.reach);
-        resolve(Path::new("/"), &root, &mut |link| {
+        let (watcher, inbox) = (&mut self.watcher, &self.inbox);
+        let mut links = BTreeSet::new();
+        let real = resolve(Path::new("/"), &self.root, &mut |link| {
             watch_place(watcher, inbox, link);
-            reach.add_link(&root, link);
-        })
+            links.insert(link.to_owned());
+        });
+        // A file is watched by its own place, as a link is.
+        links.extend(real.as_ref().ok().filter(|real| !real.is_dir()).cloned());
+        self.reach.set_links(&self.root, &links);
+        real
     }
 
     pub(super) fn refuse_bare_mount_point(&self, now: &Root) -> Result<(), StoreError> {

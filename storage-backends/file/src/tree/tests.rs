@@ -59,3 +59,13 @@ fn an_event_below_a_vanished_mount_removes_nothing() {
     let changes = tree.commit().expect("there is a fault");
     assert_eq!((changes.changes, changes.faults.map(|faults| faults.len())), (Vec::new(), Some(1)));
 }
+
+#[test]
+fn all_that_cannot_be_read_takes_turns_in_being_tried_again() {
+    let mut tree = tree(Path::new("/nowhere"));
+    tree.failed = (0..RETRIES * 2).map(|n| PathBuf::from(format!("/nowhere/{n:04}"))).collect();
+    let (first, second) = (tree.next_retries(), tree.next_retries());
+    assert_eq!((first.len(), second.len()), (RETRIES, RETRIES));
+    assert!(first.is_disjoint(&second));
+    assert_eq!(tree.next_retries(), first);
+}
