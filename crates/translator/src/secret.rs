@@ -3,6 +3,8 @@
 //! Nothing here is ever printed: Envoy's messages show their content in their `Debug` form, so they leave
 //! this file only as encoded bytes.
 
+mod staple;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use biplane_core::key::{Kind, ObjectKey, ResourceRef};
@@ -101,17 +103,22 @@ fn certificate(tls: &TlsSecret, key: &ObjectKey, reports: &mut Vec<Report>) -> T
     TlsCertificate {
         certificate_chain: given(tls.cert_chain.as_ref()).map(inline),
         private_key: tls.private_key.as_ref().map(|key| inline(key.expose())),
-        ocsp_staple: given(tls.ocsp_staple.as_ref()).and_then(|staple| {
-            let bytes = STANDARD.decode(staple.split_ascii_whitespace().collect::<String>());
-            bytes.map(data).map_err(|why| reports.push(bad_staple(key, &why))).ok()
-        }),
+        ocsp_staple: given(tls.ocsp_staple.as_ref())
+            .and_then(|text| staple(text).map(data).map_err(|why| reports.push(bad_staple(key, why))).ok()),
         ..TlsCertificate::default()
     }
 }
 
-fn bad_staple(key: &ObjectKey, why: &base64::DecodeError) -> Report {
+fn staple(text: &str) -> Result<Vec<u8>, &'static str> {
+    let bytes = STANDARD.decode(text.split_ascii_whitespace().collect::<String>());
+    let bytes = bytes.map_err(|_| "not base64")?;
+    staple::check(&bytes)?;
+    Ok(bytes)
+}
+
+fn bad_staple(key: &ObjectKey, why: &str) -> Report {
     let path = FieldPath::root().field("tls").field("ocspStaple");
-    Report::error(key, path, format!("not base64, so nothing is stapled: {why}"))
+    Report::error(key, path, format!("{why}, so nothing is stapled"))
         .hint("a DER-encoded OCSP response, in base64")
 }
 
@@ -134,4 +141,32 @@ fn filename(path: &str) -> DataSource {
 fn resource(name: String, kind: Type, origin: &ObjectKey) -> EnvoyResource {
     let message = EnvoySecret { name: name.clone(), r#type: Some(kind) };
     EnvoyResource::encode(EnvoyType::Secret, name, &message, [], [origin.clone()])
+}
+
+#[cfg(test)]
+mod tests {
+    use biplane_core::scalars::SecretString;
+
+    use super::*;
+
+    fn with_staple(staple: &str) -> Output {
+        let tls = TlsSecret {
+            cert_chain: Some("-".to_owned()),
+            private_key: Some(SecretString::new("-")),
+            ocsp_staple: Some(staple.to_owned()),
+            ..TlsSecret::default()
+        };
+        translate(&ResourceRef::new("default", "s"), &Secret { tls: Some(tls) })
+    }
+
+    #[test]
+    fn bad_staple_costs_only_itself() {
+        let good = with_staple("MAMKAQA=");
+        assert_eq!((good.resources.len(), good.reports.len()), (1, 0));
+        for bad in ["cGxhY2Vob2xkZXI=", "MAMKAQY=", "not base64"] {
+            let output = with_staple(bad);
+            assert_eq!((output.resources.len(), output.reports.len()), (1, 1), "{bad}");
+            assert!(output.resources[0].body.len() < good.resources[0].body.len(), "{bad}");
+        }
+    }
 }
