@@ -70,16 +70,22 @@ pub fn files(files: &SslFiles, origin: &ObjectKey) -> Vec<EnvoyResource> {
     certificate.into_iter().chain(validation).collect()
 }
 
-/// `file:<certificate>:<key>`, the name of the Envoy secret of a certificate in files, if both are given.
+/// `file:<certificate>:<key>[:<staple>]`, the name of the Envoy secret of a certificate in files, if both
+/// are given.
 pub(crate) fn certificate_file_name(files: &SslFiles) -> Option<String> {
     let (certificate, key) = given(files.tls_cert.as_ref()).zip(given(files.tls_key.as_ref()))?;
-    let staple = given(files.ocsp_staple.as_ref()).map(|staple| format!(":{staple}")).unwrap_or_default();
-    Some(format!("file:{certificate}:{key}{staple}"))
+    let parts = [certificate, key].into_iter().chain(given(files.ocsp_staple.as_ref()));
+    Some(parts.fold("file".to_owned(), |name, part| name + ":" + &escaped(part)))
 }
 
-/// `file:<root>`, the name of the Envoy secret of roots in a file.
+/// `file-root:<root>`, the name of the Envoy secret of roots in a file.
 pub(crate) fn root_file_name(files: &SslFiles) -> Option<String> {
-    given(files.root_ca.as_ref()).map(|root| format!("file:{root}"))
+    given(files.root_ca.as_ref()).map(|root| format!("file-root:{}", escaped(root)))
+}
+
+/// A path without the colon that joins paths: no two lists of files get one name.
+fn escaped(path: &str) -> String {
+    path.replace('%', "%25").replace(':', "%3A")
 }
 
 fn given(text: Option<&String>) -> Option<&str> {
@@ -157,6 +163,32 @@ mod tests {
             ..TlsSecret::default()
         };
         translate(&ResourceRef::new("default", "s"), &Secret { tls: Some(tls) })
+    }
+
+    #[test]
+    fn secrets_of_different_files_have_different_names() {
+        let text = |text: &str| Some(text.to_owned());
+        let certificate = |certificate: &str, key: &str, staple: &str| SslFiles {
+            tls_cert: text(certificate),
+            tls_key: text(key),
+            ocsp_staple: text(staple),
+            ..SslFiles::default()
+        };
+        let lists = [
+            ("/a", "/b", ""),
+            ("/a", "/b", "/c"),
+            ("/a:/b", "/c", ""),
+            ("/a", "/b:/c", ""),
+            ("/a%3A/b", "/c", ""),
+        ];
+        let mut names: Vec<_> =
+            lists.iter().filter_map(|(a, b, c)| certificate_file_name(&certificate(a, b, c))).collect();
+        for root in ["/a:/b", "/a%3A/b", "/a"] {
+            names.extend(root_file_name(&SslFiles { root_ca: text(root), ..SslFiles::default() }));
+        }
+        let distinct: std::collections::BTreeSet<_> = names.iter().collect();
+        assert_eq!(distinct.len(), 8, "{names:?}");
+        assert_eq!(names[1], "file:/a:/b:/c");
     }
 
     #[test]
