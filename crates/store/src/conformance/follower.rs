@@ -12,7 +12,7 @@ use crate::object::{Change, Changes, Fault, Revision, StoredObject, WatchEvent};
 use crate::store::{Store, WatchStream};
 
 /// Longer than any store needs, shorter than anybody's patience.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A listing kept up to date by a watch.
 pub struct Follower {

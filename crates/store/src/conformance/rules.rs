@@ -5,12 +5,13 @@ use std::sync::Arc;
 use biplane_core::key::{Kind, ObjectKey};
 use bytes::Bytes;
 use futures::StreamExt as _;
+use tokio::time::timeout;
 
-use super::follower::contains;
+use super::follower::{PATIENCE, contains};
 use super::{Follower, Harness, document, key};
 use crate::error::StoreError;
 use crate::object::{Change, Listing, Revision, WatchEvent};
-use crate::store::Store;
+use crate::store::{Store, WatchStream};
 
 /// Known empty is a legal state, and not the same as unknown.
 pub async fn an_empty_store_lists_completely_and_empty(harness: impl Harness) {
@@ -47,7 +48,7 @@ pub async fn watch_from_listing_revision_misses_nothing(harness: impl Harness) {
     write(&harness, "after", "1").await;
     let mut missing = vec![key("between"), key("after")];
     while !missing.is_empty() {
-        let event = watch.next().await.expect("the watch goes on").expect("the watch works");
+        let event = next(&mut watch).await.expect("the watch goes on").expect("the watch works");
         let WatchEvent::Changes(changes) = event else { panic!("no history was lost, yet: {event:?}") };
         missing.retain(|key| !changes.changes.iter().any(|change| change.key() == key));
     }
@@ -271,9 +272,13 @@ pub async fn large_values_survive(harness: impl Harness) {
 
 async fn assert_resync(store: &Arc<dyn Store>, from: Revision) {
     let mut watch = store.watch(from).await.expect("the store can be watched");
-    let event = watch.next().await;
+    let event = next(&mut watch).await;
     assert!(matches!(event, Some(Ok(WatchEvent::Resync))), "watching from {from}: {event:?}");
-    assert!(watch.next().await.is_none(), "the watch ends with its resync");
+    assert!(next(&mut watch).await.is_none(), "the watch ends with its resync");
+}
+
+async fn next(watch: &mut WatchStream) -> Option<Result<WatchEvent, StoreError>> {
+    timeout(PATIENCE, watch.next()).await.expect("the watch says something in time")
 }
 
 async fn write(harness: &impl Harness, name: &str, note: &str) {

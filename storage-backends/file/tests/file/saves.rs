@@ -209,7 +209,7 @@ async fn a_pair_of_files_written_back_to_back_is_one_publish() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_atomic_save_is_told_within_milliseconds() {
+async fn an_atomic_save_waits_out_no_writers_pause() {
     let files = Files::new();
     let mut follower = files.follow().await;
     let mut times = Vec::new();
@@ -222,8 +222,8 @@ async fn an_atomic_save_is_told_within_milliseconds() {
     }
     times.sort();
     let median = times[times.len() / 2];
-    // About 3 ms when the machine is idle; the bound only tells waiting from working.
-    assert!(median < Duration::from_millis(40), "{times:?}");
+    // About 3 ms when the machine is idle. The pauses that must not be waited out are of a second.
+    assert!(median < Duration::from_millis(500), "{times:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
