@@ -63,7 +63,7 @@ impl fmt::Display for EnvoyName {
 }
 
 /// An encoded Envoy resource.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct EnvoyResource {
     /// Type and name.
     pub name: EnvoyName,
@@ -94,6 +94,16 @@ impl EnvoyResource {
     }
 }
 
+/// Name and size only: the body of a secret holds a private key.
+impl fmt::Debug for EnvoyResource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EnvoyResource")
+            .field("name", &self.name)
+            .field("bytes", &self.body.len())
+            .finish_non_exhaustive()
+    }
+}
+
 /// What one translation yields: resources, and what there is to say about the objects it used.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Output {
@@ -101,4 +111,21 @@ pub struct Output {
     pub resources: Vec<EnvoyResource>,
     /// Findings, sorted.
     pub reports: Vec<Report>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn body_of_a_resource_is_never_printed() {
+        let resource = EnvoyResource {
+            name: EnvoyName::new(EnvoyType::Secret, "default/s/certificate"),
+            body: Bytes::from_static(b"private"),
+            references: Arc::default(),
+            origins: Arc::default(),
+        };
+        let expected = r#"EnvoyResource { name: EnvoyName { kind: Secret, name: "default/s/certificate" }, bytes: 7, .. }"#;
+        assert_eq!(format!("{resource:?}"), expected);
+    }
 }
