@@ -24,7 +24,7 @@ pub(crate) enum Code {
 pub(crate) const EXIT_CODES: &str = "\
 Exit codes:
   0  done, and all is well
-  1  the input has errors, or what was asked about is not well
+  1  the input has errors (`validate --strict`: or warnings), or what was asked about is not well
   2  the command line or a setting is wrong
   3  a server or a store cannot be reached or read
   4  anything else failed";

@@ -58,9 +58,10 @@ impl Findings {
         }
     }
 
-    /// Warnings break nothing.
-    pub(crate) const fn code(&self) -> Code {
-        if self.errors == 0 { Code::Success } else { Code::Findings }
+    /// Warnings break nothing, but who is strict wants none.
+    pub(crate) const fn code(&self, strict: bool) -> Code {
+        let counted = if strict { self.errors + self.warnings } else { self.errors };
+        if counted == 0 { Code::Success } else { Code::Findings }
     }
 }
 
@@ -107,15 +108,15 @@ mod tests {
              conf/b.yaml:9: error: Upstream default/a: static: no hosts"
         );
         assert_eq!(findings.summary(), "3 errors in 1 object");
-        assert_eq!(findings.code(), Code::Findings);
+        assert_eq!(findings.code(false), Code::Findings);
     }
 
     #[test]
-    fn warnings_alone_are_no_failure() {
+    fn warnings_alone_are_a_failure_only_to_who_is_strict() {
         let report = Report { severity: biplane_core::report::Severity::Warning, ..report("a.yaml", 1) };
         let findings = Findings::new(Path::new("."), &[], vec![report]);
         assert_eq!(findings.text(), "a.yaml:1: warning: Upstream default/a: static: no hosts");
         assert_eq!(findings.summary(), "1 warning in 1 object");
-        assert_eq!(findings.code(), Code::Success);
+        assert_eq!((findings.code(false), findings.code(true)), (Code::Success, Code::Findings));
     }
 }

@@ -61,7 +61,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Outcome {
     let reports = loaded.reports.into_iter().chain(translation.reports).collect();
     let findings = Findings::new(&arguments.path, &good, reports);
     say(&findings);
-    Ok(findings.code())
+    Ok(findings.code(false))
 }
 
 fn tree(fleets: &Fleets) -> Result<Value, Failure> {

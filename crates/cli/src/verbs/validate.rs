@@ -16,12 +16,16 @@ use crate::output;
 #[derive(Debug, Args)]
 #[command(
     after_help = "Each finding is a line `FILE:LINE: error|warning: KIND NAMESPACE/NAME: FIELD: MESSAGE`, \
-                        with a line `hint: ...` below it where there is advice. Errors make the exit code 1."
+                        with a line `hint: ...` below it where there is advice. Errors make the exit code 1, \
+                        with --strict warnings too."
 )]
 pub(crate) struct Arguments {
     /// A directory of resources, or one file
     #[arg(value_name = "DIR|FILE")]
     path: PathBuf,
+    /// Count warnings as errors: the exit code is 1 unless nothing at all is wrong
+    #[arg(long)]
+    strict: bool,
     /// How to print
     #[arg(short, long, value_enum, default_value_t)]
     output: Format,
@@ -50,5 +54,5 @@ pub(crate) async fn run(arguments: &Arguments) -> Outcome {
         Format::Json => output::json(&findings)?,
     })?;
     output::say(&findings.summary());
-    Ok(findings.code())
+    Ok(findings.code(arguments.strict))
 }

@@ -118,7 +118,7 @@ fn a_good_tree_is_silent_on_stdout_and_ends_with_0() {
 }
 
 #[test]
-fn what_only_the_translation_sees_is_told_with_its_place_and_as_a_warning_ends_with_0() {
+fn what_only_the_translation_sees_is_told_with_its_place_and_as_a_warning_ends_with_0_unless_strict() {
     let place = Place::with(&[(
         "web.yaml",
         "\
@@ -139,6 +139,8 @@ spec:
     let warning = run.stdout.lines().find(|line| line.contains(": warning: VirtualService default/web: "));
     let warning = warning.unwrap_or_else(|| panic!("{run:?}"));
     assert!(warning.starts_with("web.yaml:") && warning.contains("default/missing"), "{warning}");
+    let strict = place.run(&["validate", "--strict", "."]);
+    assert_eq!((strict.code, strict.stdout), (Some(1), run.stdout));
 }
 
 #[test]
@@ -154,7 +156,7 @@ fn a_root_that_is_not_there_is_not_an_empty_one() {
 #[test]
 fn every_example_is_valid() {
     for name in ["quickstart", "gloo-files", "tls", "delegation", "canary", "grpc"] {
-        let run = Place::new().run(&["validate", &example(&format!("{name}/resources"))]);
+        let run = Place::new().run(&["validate", "--strict", &example(&format!("{name}/resources"))]);
         assert_eq!((run.code, run.stdout.as_str()), (Some(0), ""), "{name}: {run:?}");
     }
 }
