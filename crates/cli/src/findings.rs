@@ -30,8 +30,11 @@ impl Findings {
         let objects = good.iter().chain(named).collect::<BTreeSet<_>>().len();
         reports.sort_by(|a, b| (&a.location, &a.path, a).cmp(&(&b.location, &b.path, b)));
         reports.dedup();
-        let reports: Vec<_> =
+        let mut reports: Vec<_> =
             reports.into_iter().map(|report| ObjectReport::from(&below(root, report))).collect();
+        if objects == 0 && reports.is_empty() {
+            reports.push(nothing(root));
+        }
         let count = |severity| reports.iter().filter(|report| report.severity == severity).count();
         Self { objects, errors: count(Severity::Error), warnings: count(Severity::Warning), reports }
     }
@@ -63,6 +66,17 @@ impl Findings {
         let counted = if strict { self.errors + self.warnings } else { self.errors };
         if counted == 0 { Code::Success } else { Code::Findings }
     }
+}
+
+/// What is said about a root without resources: most often it is another directory than the one that was meant.
+fn nothing(root: &Path) -> ObjectReport {
+    let place = root.display();
+    let message = if root.is_file() {
+        format!("no resources in {place}")
+    } else {
+        format!("no .yaml, .yml or .json with resources below {place}")
+    };
+    ObjectReport { severity: Severity::Warning, message, ..ObjectReport::default() }
 }
 
 /// The same finding with a place that can be opened from where the user is. A root that is a file is
@@ -109,6 +123,14 @@ mod tests {
         );
         assert_eq!(findings.summary(), "3 errors in 1 object");
         assert_eq!(findings.code(false), Code::Findings);
+    }
+
+    #[test]
+    fn a_root_without_resources_is_a_warning() {
+        let findings = Findings::new(Path::new("conf"), &[], Vec::new());
+        assert_eq!(findings.text(), "warning: no .yaml, .yml or .json with resources below conf");
+        assert_eq!(findings.summary(), "1 warning in 0 objects");
+        assert_eq!((findings.code(false), findings.code(true)), (Code::Success, Code::Findings));
     }
 
     #[test]

@@ -150,7 +150,10 @@ fn a_root_that_is_not_there_is_not_an_empty_one() {
         assert_eq!((run.code, run.stdout.as_str()), (Some(3), ""), "{run:?}");
     }
     let empty = Place::new().run(&["validate", "."]);
-    assert_eq!((empty.code, empty.stderr.as_str()), (Some(0), "0 objects, nothing wrong\n"));
+    let warning = "warning: no .yaml, .yml or .json with resources below .\n";
+    assert_eq!((empty.code, empty.stdout.as_str()), (Some(0), warning), "{empty:?}");
+    let strict = Place::new().run(&["validate", "--strict", "."]);
+    assert_eq!((strict.code, strict.stdout.as_str()), (Some(1), warning), "{strict:?}");
 }
 
 #[test]
