@@ -6,12 +6,11 @@ use std::collections::{HashMap, HashSet};
 use biplane_core::key::ObjectKey;
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::object::{Change, Changes, Fault, Identity, Listing, Revision, StoredObject};
+use crate::object::{Change, Changes, Fault, Listing, Revision, StoredObject};
 
 /// The told state of one store.
 #[derive(Debug, Default)]
 pub(super) struct Mirror {
-    identity: Option<Identity>,
     revision: Revision,
     objects: HashMap<ObjectKey, u64>,
     faults: Vec<Fault>,
@@ -29,7 +28,6 @@ impl Mirror {
     /// Starts over from a listing.
     pub(super) fn adopt(&mut self, listing: &Listing) {
         *self = Self {
-            identity: Some(listing.identity.clone()),
             revision: listing.revision,
             objects: listing.items.iter().map(|object| (object.key.clone(), digest(object))).collect(),
             faults: listing.faults.clone(),
@@ -56,8 +54,9 @@ impl Mirror {
         self.touched = Touched::default();
     }
 
-    /// How many objects the listing shows otherwise than the watch told. Another identity, and faults
-    /// that nobody was told of, count as one each.
+    /// How many objects the listing shows otherwise than the watch told. Faults that nobody was told of
+    /// count as one. Another identity does not count: a root that was switched to the next release has told
+    /// what is in it.
     pub(super) fn drift(&self, listing: &Listing) -> usize {
         let listed: HashMap<_, _> =
             listing.items.iter().map(|object| (&object.key, digest(object))).collect();
@@ -66,8 +65,7 @@ impl Mirror {
         let missed =
             changed.map(|(key, _)| *key).chain(gone).filter(|key| !self.touched.objects.contains(*key));
         let faults = !self.touched.faults && self.faults != listing.faults;
-        let identity = self.identity.as_ref() != Some(&listing.identity);
-        missed.count() + usize::from(faults) + usize::from(identity)
+        missed.count() + usize::from(faults)
     }
 
     fn change(&mut self, change: &Change) {
@@ -90,6 +88,7 @@ mod tests {
     use biplane_core::location::Location;
 
     use super::*;
+    use crate::object::Identity;
 
     fn object(name: &str, value: &'static str) -> StoredObject {
         StoredObject {
@@ -131,8 +130,10 @@ mod tests {
     }
 
     #[test]
-    fn another_identity_is_drift() {
-        let other = Listing { identity: Identity::new("two"), ..listing(Vec::new()) };
+    fn another_identity_of_the_content_that_was_told_is_no_drift() {
+        let items = vec![object("a", "1")];
+        let other = Listing { identity: Identity::new("two"), ..listing(items.clone()) };
+        assert_eq!(mirror(items).drift(&other), 0);
         assert_eq!(mirror(Vec::new()).drift(&other), 1);
     }
 
