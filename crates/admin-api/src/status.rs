@@ -47,8 +47,9 @@ impl Status {
     pub fn problems(&self) -> Vec<String> {
         let gate = self.gate_problem();
         let sources = self.sources.iter().filter_map(SourceStatus::problem);
+        let without = self.nodes.iter().filter_map(|node| self.fleet_problem(node));
         let nodes = self.nodes.iter().filter_map(NodeStatus::problem);
-        gate.into_iter().chain(sources).chain(nodes).chain(self.report_problem()).collect()
+        gate.into_iter().chain(sources).chain(without).chain(nodes).chain(self.report_problem()).collect()
     }
 
     fn gate_problem(&self) -> Option<String> {
@@ -61,6 +62,21 @@ impl Status {
             self.gate.waiting_for.join(", ")
         };
         Some(format!("nothing is served yet: waiting for {waiting}"))
+    }
+
+    /// Most often a typo in `node.cluster` or in `proxyNames`. While nothing was read, no fleet is known.
+    fn fleet_problem(&self, node: &NodeStatus) -> Option<String> {
+        let known = self.gate.state != GateState::Waiting;
+        if !known || self.fleets.iter().any(|fleet| fleet.name == node.fleet) {
+            return None;
+        }
+        let names: Vec<_> = self.fleets.iter().map(|fleet| fleet.name.as_str()).collect();
+        let fleets = if names.is_empty() {
+            "there are no gateways".to_owned()
+        } else {
+            format!("the fleets are {}", names.join(", "))
+        };
+        Some(format!("node {} has no gateway: none is of its fleet {:?}; {fleets}", node.id, node.fleet))
     }
 
     fn report_problem(&self) -> Option<String> {

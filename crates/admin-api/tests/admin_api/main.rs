@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 
 use biplane_admin_api::status::{
-    Gate, GateState, NodeStatus, ObjectReport, Rejection, Severity, SourceState, SourceStatus, TypeStatus,
+    FleetStatus, Gate, GateState, NodeStatus, ObjectReport, Rejection, Severity, SourceState, SourceStatus,
+    TypeStatus,
 };
 use biplane_admin_api::{Client, ClientError, Status};
 use biplane_core::key::{Kind, ObjectKey};
@@ -75,6 +76,27 @@ fn problems_name_the_gate_the_source_the_node_and_the_errors() {
             "1 error in the configuration",
         ]
     );
+}
+
+#[test]
+fn a_node_whose_fleet_has_no_gateway_is_a_problem_once_the_fleets_are_known() {
+    let fleet = |name: &str| FleetStatus { name: name.into(), ..FleetStatus::default() };
+    let node =
+        |id: &str, fleet: &str| NodeStatus { id: id.into(), fleet: fleet.into(), ..NodeStatus::default() };
+    let gate = |state| Gate { state, ..Gate::default() };
+    let mut status = Status {
+        gate: gate(GateState::Open),
+        fleets: vec![fleet("edge"), fleet("inner")],
+        nodes: vec![node("a", "edge"), node("b", "egde")],
+        ..Status::default()
+    };
+    let told = "node b has no gateway: none is of its fleet \"egde\"; the fleets are edge, inner";
+    assert_eq!(status.problems(), [told]);
+    status.fleets.clear();
+    assert_eq!(status.problems().len(), 2, "{:?}", status.problems());
+    assert!(status.problems()[0].ends_with("; there are no gateways"), "{:?}", status.problems());
+    status.gate = gate(GateState::Waiting);
+    assert_eq!(status.problems(), ["nothing is served yet: waiting for its sources"]);
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! A status as tables for people. A table without rows is left out, but for those whose absence is news.
+//! A status as tables for people. A table without rows is left out, but for those whose absence is news:
+//! they say "none". What is wrong stands before the counts, which nobody reads first.
 
 use std::fmt::Write as _;
 
@@ -10,9 +11,14 @@ use crate::output::{one_line, table};
 /// The whole status.
 pub(super) fn render(status: &Status) -> String {
     let always = [headline(status), sources(status), fleets(status), nodes(status)];
-    let if_any = [refused(status), held(status), objects(status), reports(status)];
+    let if_any = [refused(status), held(status), reports(status), objects(status)];
     let parts: Vec<_> = always.into_iter().chain(if_any.into_iter().flatten()).collect();
     parts.join("\n\n")
+}
+
+fn table_or_none(header: &[&str], rows: Vec<Vec<String>>) -> String {
+    let none = if rows.is_empty() { "\nnone" } else { "" };
+    format!("{}{none}", table(header, rows))
 }
 
 fn headline(status: &Status) -> String {
@@ -42,7 +48,7 @@ fn sources(status: &Status) -> String {
         ]
     };
     let header = ["SOURCE", "KIND", "STATE", "REVISION", "OBJECTS", "AGE", "LAST ERROR"];
-    table(&header, status.sources.iter().map(row))
+    table_or_none(&header, status.sources.iter().map(row).collect())
 }
 
 fn fleets(status: &Status) -> String {
@@ -59,7 +65,7 @@ fn fleets(status: &Status) -> String {
         std::iter::once(fleet.name.clone()).chain(counts.map(|count| count.to_string())).collect()
     });
     let header = ["FLEET", "GENERATION", "LISTENERS", "ROUTES", "CLUSTERS", "ENDPOINTS", "SECRETS", "NODES"];
-    table(&header, rows)
+    table_or_none(&header, rows.collect())
 }
 
 fn nodes(status: &Status) -> String {
@@ -77,7 +83,7 @@ fn nodes(status: &Status) -> String {
         ]
     };
     let header = ["NODE", "FLEET", "FROM", "ENVOY", "PROTOCOL", "SINCE", "IN SYNC", "REFUSED"];
-    table(&header, status.nodes.iter().map(row))
+    table_or_none(&header, status.nodes.iter().map(row).collect())
 }
 
 fn refused(status: &Status) -> Option<String> {
@@ -108,8 +114,9 @@ fn held(status: &Status) -> Option<String> {
 }
 
 fn objects(status: &Status) -> Option<String> {
-    let rows = status.objects.iter().map(|(kind, count)| vec![kind.clone(), count.to_string()]);
-    (!status.objects.is_empty()).then(|| table(&["KIND", "OBJECTS"], rows))
+    let used = status.objects.iter().filter(|(_, count)| **count > 0);
+    let rows: Vec<_> = used.map(|(kind, count)| vec![kind.clone(), count.to_string()]).collect();
+    (!rows.is_empty()).then(|| table(&["KIND", "OBJECTS"], rows))
 }
 
 fn reports(status: &Status) -> Option<String> {
@@ -119,4 +126,29 @@ fn reports(status: &Status) -> Option<String> {
     });
     let lines: Vec<_> = lines.collect();
     (!lines.is_empty()).then(|| lines.join("\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use biplane_admin_api::status::{ObjectReport, Severity};
+
+    use super::*;
+
+    #[test]
+    fn what_is_missing_says_none_and_findings_stand_before_the_kinds_that_are_used() {
+        let report =
+            ObjectReport { severity: Severity::Warning, message: "odd".into(), ..ObjectReport::default() };
+        let status = Status {
+            reports: vec![report],
+            objects: [("Gateway".to_owned(), 0), ("Upstream".to_owned(), 2)].into(),
+            ..Status::default()
+        };
+        let parts = render(&status);
+        let parts: Vec<_> = parts.split("\n\n").collect();
+        let [_, sources, fleets, nodes, reports, objects] = parts[..] else { panic!("{parts:?}") };
+        for (part, header) in [(sources, "SOURCE  "), (fleets, "FLEET  "), (nodes, "NODE  ")] {
+            assert!(part.starts_with(header) && part.ends_with("\nnone"), "{part}");
+        }
+        assert_eq!((reports, objects), ("warning: odd", "KIND      OBJECTS\nUpstream  2"));
+    }
 }
