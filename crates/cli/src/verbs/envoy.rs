@@ -17,8 +17,15 @@ pub(crate) enum Verb {
     Bootstrap(Arguments),
 }
 
+/// What two Envoys would otherwise share, and the second would not start.
+const TWO_ON_ONE_MACHINE: &str = "\
+Each further Envoy on one machine needs its own --id and --admin here, and its own shared memory when it starts:
+  biplane envoy bootstrap --id edge-2 --admin 127.0.0.1:19001 > edge-2.yaml
+  envoy -c edge-2.yaml --base-id 1    # or --use-dynamic-base-id";
+
 /// The command line of `envoy bootstrap`.
 #[derive(Debug, Args)]
+#[command(after_help = TWO_ON_ONE_MACHINE)]
 pub(crate) struct Arguments {
     /// Where Biplane serves Envoys: IP:PORT or NAME:PORT
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9977")]

@@ -45,6 +45,14 @@ fn the_bootstrap_has_what_keeps_traffic_flowing() {
 }
 
 #[test]
+fn help_says_what_a_second_envoy_on_one_machine_needs() {
+    let run = Place::new().run(&["envoy", "bootstrap", "--help"]);
+    for flag in ["own --id and --admin", "--base-id 1", "--use-dynamic-base-id"] {
+        assert!(run.stdout.contains(flag), "{flag} is not in {}", run.stdout);
+    }
+}
+
+#[test]
 fn an_envoy_that_would_get_nothing_is_refused() {
     let wrong: [&[&str]; 4] =
         [&["--fleet", ""], &["--id", ""], &["--xds", "9977"], &["--admin", "localhost"]];
