@@ -51,6 +51,8 @@ pub(crate) enum Sign {
 pub(crate) struct Batch {
     /// What to look at.
     pub(crate) paths: BTreeSet<PathBuf>,
+    /// Those of them of which nothing but the mode or the owner has changed.
+    pub(crate) touched: BTreeSet<PathBuf>,
     /// Events were lost: look at everything.
     pub(crate) rescan: bool,
 }
@@ -160,17 +162,22 @@ impl Pending {
     pub(crate) fn take(&mut self, now: Instant) -> Batch {
         let whole = self.batch_verdict(now) == Verdict::Ripe;
         let is_ripe = |mark: &Mark| mark.due() <= now && (whole || mark.alone);
-        let ripe: BTreeSet<_> =
-            self.marks.iter().filter(|(_, mark)| is_ripe(mark)).map(|(path, _)| path.clone()).collect();
-        self.marks.retain(|path, _| !ripe.contains(path));
+        let mut batch = Batch::default();
+        for (path, mark) in self.marks.extract_if(|_, mark| is_ripe(mark)) {
+            if mark.state == Sign::Touched {
+                batch.touched.insert(path.clone());
+            }
+            batch.paths.insert(path);
+        }
         if !whole {
-            return Batch { paths: ripe, rescan: false };
+            return batch;
         }
         for mark in self.marks.values_mut() {
             mark.alone = true;
         }
         self.burst = None;
-        Batch { paths: ripe, rescan: std::mem::take(&mut self.rescan) }
+        batch.rescan = std::mem::take(&mut self.rescan);
+        batch
     }
 
     fn prolong(&mut self, now: Instant) {
@@ -324,6 +331,16 @@ mod tests {
         assert_eq!(pending.verdict(now + QUIET_MIN), Verdict::Ripe);
         assert!(pending.take(now + QUIET_MIN).rescan);
         assert_eq!(pending.verdict(now + QUIET_MIN), Verdict::Idle);
+    }
+
+    #[test]
+    fn a_batch_tells_a_mode_change_from_everything_else() {
+        let now = Instant::now();
+        let mut pending = Pending::default();
+        pending.note(Path::new("/moved-here"), Sign::Ready, now);
+        pending.note(Path::new("/moved-here"), Sign::Touched, now);
+        pending.note(Path::new("/team"), Sign::Touched, now);
+        assert_eq!(pending.take(now + QUIET_MIN).touched, BTreeSet::from(["/team".into()]));
     }
 
     #[test]

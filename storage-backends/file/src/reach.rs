@@ -3,6 +3,8 @@
 //! several logical ones. Pure.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 /// The directories that are read, and what lies between the root and the files behind links.
@@ -10,9 +12,22 @@ use std::path::{Path, PathBuf};
 pub(crate) struct Reach {
     directories: Relation,
     links: Relation,
-    /// The device that each directory was on when it was last read, by logical path.
-    devices: BTreeMap<PathBuf, u64>,
+    /// Which directory each one was when it was last read, by logical path.
+    ids: BTreeMap<PathBuf, FileId>,
     has_changed: bool,
+}
+
+/// Which file or directory something is, whatever it is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FileId {
+    pub(crate) device: u64,
+    pub(crate) inode: u64,
+}
+
+impl FileId {
+    pub(crate) fn of(metadata: &Metadata) -> Self {
+        Self { device: metadata.dev(), inode: metadata.ino() }
+    }
 }
 
 /// Logical paths to real ones, and back.
@@ -37,14 +52,19 @@ impl Reach {
         self.directories.real.get(logical)?.first().map(PathBuf::as_path)
     }
 
-    /// The directory was read on this device.
-    pub(crate) fn set_device(&mut self, logical: &Path, device: u64) {
-        self.devices.insert(logical.to_owned(), device);
+    /// The directory was read, and was this one.
+    pub(crate) fn set_id(&mut self, logical: &Path, id: FileId) {
+        self.ids.insert(logical.to_owned(), id);
     }
 
-    /// The device that the directory was last read on.
-    pub(crate) fn device(&self, logical: &Path) -> Option<u64> {
-        self.devices.get(logical).copied()
+    /// Which directory it was when it was last read.
+    pub(crate) fn id(&self, logical: &Path) -> Option<FileId> {
+        self.ids.get(logical).copied()
+    }
+
+    /// The logical paths of a real directory that is read.
+    pub(crate) fn directories_at(&self, real: &Path) -> impl Iterator<Item = &PathBuf> {
+        self.directories.logical(real)
     }
 
     /// The way to the logical path leads through these links, and to this file behind them.
@@ -62,10 +82,10 @@ impl Reach {
     /// The logical path, and what is below it, is not read any more.
     pub(crate) fn forget(&mut self, logical: &Path) {
         self.has_changed |= self.directories.forget_below(logical) | self.links.forget_below(logical);
-        let from_here = self.devices.range(logical.to_owned()..).map(|(path, _)| path);
+        let from_here = self.ids.range(logical.to_owned()..).map(|(path, _)| path);
         let below: Vec<_> = from_here.take_while(|path| path.starts_with(logical)).cloned().collect();
         for path in &below {
-            self.devices.remove(path);
+            self.ids.remove(path);
         }
     }
 

@@ -4,6 +4,7 @@
 //! Order matters everywhere: a place is made known and watched before it is read, so that a change
 //! after the read is always told. All of it blocks and runs off the async threads.
 
+mod events;
 mod file;
 mod root;
 
@@ -11,8 +12,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fs::Metadata;
 use std::io;
-use std::ops::Bound;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -24,15 +23,11 @@ use crate::git;
 use crate::inbox::Inbox;
 use crate::names::{is_resource, is_skipped};
 use crate::options::{FileOptions, Limits};
-use crate::pending::Batch;
-use crate::reach::Reach;
+use crate::reach::{FileId, Reach};
 use crate::resolve::resolve;
 use crate::watcher::Watcher;
 use file::FileState;
 use root::Root;
-
-/// So many of the places that could not be read are tried again in quiet moments.
-const RETRIES: usize = 100;
 
 /// What is said of a directory whose file system has gone.
 const BARE: &str = "this is now on another device, which holds nothing";
@@ -119,41 +114,11 @@ impl Tree {
         if now.is_directory {
             self.refuse_bare_mount_point(now)?;
             self.forget_file(&root);
-            self.walk(&root, &now.real, now.device, mode)
+            self.walk(&root, &now.real, now.id, mode)
         } else {
             self.expect_at(&now.real);
             self.load_root(&now.real, mode)
         }
-    }
-
-    /// Reads what the batch names.
-    pub(crate) fn apply(&mut self, batch: &Batch) -> Result<(), StoreError> {
-        // What the batch names is lost with an error, so the next reading has to be one of everything.
-        let was_torn = std::mem::replace(&mut self.torn, true);
-        if was_torn || batch.rescan || self.root_has_moved()? {
-            return self.sweep(Mode::Changed);
-        }
-        batch.paths.iter().for_each(|path| self.watcher.distrust(path));
-        let mut affected: BTreeSet<_> =
-            batch.paths.iter().flat_map(|path| self.reach.affected(path)).collect();
-        if batch.is_empty() {
-            affected = self.next_retries();
-        }
-        if affected.contains(&self.root) {
-            return self.sweep(Mode::Changed);
-        }
-        self.entered = 0;
-        affected.iter().try_for_each(|logical| self.visit(logical))?;
-        self.settle()
-    }
-
-    /// Not everything that cannot be read now tells when it can be again. All such places take turns.
-    fn next_retries(&mut self) -> BTreeSet<PathBuf> {
-        let after = (Bound::Excluded(&*self.retried), Bound::Unbounded);
-        let in_turn = self.failed.range::<Path, _>(after).chain(&self.failed).take(RETRIES);
-        let in_turn: Vec<_> = in_turn.cloned().collect();
-        self.retried = in_turn.last().cloned().unwrap_or_default();
-        in_turn.into_iter().collect()
     }
 
     /// Whether a git is writing the tree just now.
@@ -190,34 +155,11 @@ impl Tree {
     pub(crate) fn listing(&self) -> Listing {
         let root = self.seen.as_ref().expect("a tree is listed after it was read");
         Listing {
-            identity: Identity::new(format!("{} on device {}", root.real.display(), root.device)),
+            identity: Identity::new(format!("{} on device {}", root.real.display(), root.id.device)),
             revision: self.catalog.revision(),
             items: self.catalog.objects(),
             faults: self.catalog.faults(),
         }
-    }
-
-    fn visit(&mut self, logical: &Path) -> Result<(), StoreError> {
-        let Some((parent, name)) = logical.parent().zip(logical.file_name()) else { return Ok(()) };
-        let Some(real) = self.reach.directory(parent) else { return Ok(()) };
-        if is_skipped(name) {
-            return Ok(());
-        }
-        let at = real.join(name);
-        if *parent != *self.root && !self.is_in_place(parent, real) {
-            // An unmounted file system takes its files along: what there is to decide is decided above them.
-            return self.visit(parent);
-        }
-        // The event says that the file changed, whatever its stamp says.
-        if let Some(state) = self.files.get_mut(logical) {
-            state.stamp = None;
-        }
-        self.enter(logical, &at, Mode::Changed)
-    }
-
-    /// Whether a directory is still where, and on the device on which, it was read.
-    fn is_in_place(&self, directory: &Path, real: &Path) -> bool {
-        real.metadata().is_ok_and(|metadata| self.reach.device(directory) == Some(metadata.dev()))
     }
 
     /// Looks at one entry of a directory; `at` is its own place, links in it not yet followed.
@@ -230,7 +172,7 @@ impl Tree {
         match real.metadata() {
             Ok(metadata) if metadata.is_dir() => {
                 self.forget_file(logical);
-                self.walk(logical, &real, metadata.dev(), mode)
+                self.walk(logical, &real, FileId::of(&metadata), mode)
             }
             Ok(_) => self.enter_file(logical, &real, mode),
             Err(error) => self.cut_off(logical, at, &error),
@@ -274,7 +216,7 @@ impl Tree {
         real
     }
 
-    fn walk(&mut self, logical: &Path, real: &Path, device: u64, mode: Mode) -> Result<(), StoreError> {
+    fn walk(&mut self, logical: &Path, real: &Path, id: FileId, mode: Mode) -> Result<(), StoreError> {
         if self.reach.leads_back(logical, real) {
             debug!(path = %logical.display(), "a link leads back to a directory above it, not followed");
             self.forget(logical);
@@ -289,11 +231,11 @@ impl Tree {
             Err(error) if *logical == *self.root => return Err(self.unavailable(&error)),
             Err(error) => return self.unreachable(logical, real, &error),
         };
-        if self.is_bare_mount_point(logical, device) && !holds_something(real, &names) {
+        if self.is_bare_mount_point(logical, id) && !holds_something(real, &names) {
             self.fail(logical, FaultKind::Unreadable, BARE, BARE_HINT);
             return Ok(());
         }
-        self.reach.set_device(logical, device);
+        self.reach.set_id(logical, id);
         self.catalog.clear_fault(logical);
         let children: BTreeSet<_> = names.iter().map(|name| logical.join(name)).collect();
         self.forget_unseen(logical, &children)?;
@@ -301,8 +243,8 @@ impl Tree {
     }
 
     /// Whether a directory that holds nothing would be one whose file system is not mounted.
-    fn is_bare_mount_point(&self, logical: &Path, device: u64) -> bool {
-        self.reach.device(logical).is_some_and(|known| known != device)
+    fn is_bare_mount_point(&self, logical: &Path, now: FileId) -> bool {
+        self.reach.id(logical).is_some_and(|known| known.device != now.device)
             && self.catalog.below(logical).next().is_some()
     }
 

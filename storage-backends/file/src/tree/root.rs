@@ -2,20 +2,19 @@
 
 use std::collections::BTreeSet;
 use std::io;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use biplane_store::StoreError;
 
 use super::{Tree, holds_something, names, watch_place};
+use crate::reach::FileId;
 use crate::resolve::resolve;
 
 /// The root as it was when it was last read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Root {
     pub(super) real: PathBuf,
-    pub(super) device: u64,
-    pub(super) inode: u64,
+    pub(super) id: FileId,
     pub(super) is_directory: bool,
 }
 
@@ -24,7 +23,7 @@ impl Tree {
     pub(super) fn find_root(&mut self) -> Result<Root, StoreError> {
         let found = self.resolve_root().and_then(|real| Ok((real.metadata()?, real)));
         let (metadata, real) = found.map_err(|error| self.unavailable(&error))?;
-        Ok(Root { real, device: metadata.dev(), inode: metadata.ino(), is_directory: metadata.is_dir() })
+        Ok(Root { real, id: FileId::of(&metadata), is_directory: metadata.is_dir() })
     }
 
     fn resolve_root(&mut self) -> io::Result<PathBuf> {
@@ -42,7 +41,7 @@ impl Tree {
 
     pub(super) fn refuse_bare_mount_point(&self, now: &Root) -> Result<(), StoreError> {
         let names = names(&now.real).map_err(|error| self.unavailable(&error))?;
-        let moved = self.seen.as_ref().is_some_and(|seen| seen.device != now.device);
+        let moved = self.seen.as_ref().is_some_and(|seen| seen.id.device != now.id.device);
         if !moved || self.catalog.len() == 0 || holds_something(&now.real, &names) {
             return Ok(());
         }
@@ -69,8 +68,7 @@ impl Tree {
 
     fn root_is(&self, expected: Option<&Root>) -> Result<bool, StoreError> {
         let metadata = self.root.metadata().map_err(|error| self.unavailable(&error))?;
-        let found = (metadata.dev(), metadata.ino());
-        Ok(expected.is_some_and(|root| (root.device, root.inode) == found))
+        Ok(expected.is_some_and(|root| root.id == FileId::of(&metadata)))
     }
 
     pub(super) fn unavailable(&self, error: &io::Error) -> StoreError {

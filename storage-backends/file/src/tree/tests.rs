@@ -1,6 +1,8 @@
 //! Rules of the walk that need the world to change in the middle of it.
 
+use super::events::RETRIES;
 use super::*;
+use crate::pending::Batch;
 
 fn document(name: &str) -> String {
     format!("kind: Upstream\nmetadata: {{name: {name}}}\n")
@@ -51,9 +53,10 @@ fn an_event_below_a_vanished_mount_removes_nothing() {
     let mut tree = tree(&root);
     tree.sweep(Mode::Everything).expect("the root is there");
     assert!(tree.commit().is_some());
-    let device = tree.reach.device(&root).expect("the root was read");
-    tree.reach.set_device(&root.join("mount"), device + 1);
-    tree.reach.set_device(&root.join("mount/deep"), device + 1);
+    for mounted in ["mount", "mount/deep"].map(|path| root.join(path)) {
+        let id = tree.reach.id(&mounted).expect("it was read");
+        tree.reach.set_id(&mounted, FileId { device: id.device + 1, ..id });
+    }
     std::fs::remove_dir_all(root.join("mount/deep")).expect("remove");
     tree.visit(&root.join("mount/deep/a.yaml")).expect("the root is there");
     let changes = tree.commit().expect("there is a fault");
@@ -68,4 +71,26 @@ fn all_that_cannot_be_read_takes_turns_in_being_tried_again() {
     assert_eq!((first.len(), second.len()), (RETRIES, RETRIES));
     assert!(first.is_disjoint(&second));
     assert_eq!(tree.next_retries(), first);
+}
+
+#[test]
+fn a_directory_whose_mode_changes_is_not_read_again() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let root = directory.path().canonicalize().expect("it exists");
+    let team = root.join("team");
+    std::fs::create_dir_all(team.join("deep")).expect("create");
+    std::fs::write(team.join("a.yaml"), document("a")).expect("write");
+    std::fs::write(team.join("deep/b.yaml"), document("b")).expect("write");
+    let mut tree = tree(&root);
+    tree.sweep(Mode::Everything).expect("the root is there");
+    let before = tree.reads();
+    std::fs::remove_file(team.join("a.yaml")).expect("remove");
+    std::fs::write(team.join("c.yaml"), document("c")).expect("write");
+    for directory in [&root, &team, &team.join("deep")] {
+        let touched = BTreeSet::from([directory.clone()]);
+        let batch = Batch { paths: touched.clone(), touched, rescan: false };
+        tree.apply(&batch).expect("the root is there");
+    }
+    assert_eq!(tree.reads() - before, 1, "only what is new is read");
+    assert_eq!(tree.catalog.len(), 2, "b and c");
 }
