@@ -94,7 +94,7 @@ fn known(name: &str, arguments: Option<&str>) -> Result<(), Refusal> {
         };
         return refuse(format!("Envoy has no command %{name}%"), hint);
     }
-    if arguments.is_some() {
+    if arguments.is_some_and(|arguments| !arguments.is_empty()) {
         return refuse(format!("%{name}% takes no arguments"), format!("write %{name}%"));
     }
     Ok(())
@@ -137,7 +137,7 @@ fn is_header(name: &str) -> bool {
 
 /// `key`, `key:PLAIN`, `key:TYPED`, or `key:FIELD:name`.
 fn filter_state(name: &str, arguments: &str) -> Result<(), Refusal> {
-    let mut parts = arguments.splitn(3, ':');
+    let mut parts = arguments.split(':');
     let (key, form, field) = (parts.next().unwrap_or_default(), parts.next(), parts.next());
     match (form, field) {
         _ if key.is_empty() => refuse(format!("%{name}% needs the key"), format!("write %{name}(key)%")),
@@ -303,7 +303,7 @@ mod tests {
             "100%%",
             "%PROTOCOL%",
             "%REQ(X-A?:path):12% %START_TIME(%Y/%m)%",
-            "%RESPONSE_CODE%%%",
+            "%RESPONSE_CODE()%%%",
             "%GRPC_STATUS(NUMBER)%%PATH(WQ:ORIG)%%PATH(:ORIG)%%PATH()%",
             "%REQ(a):999999999%%REQ(?a)%%REQ(a?)%%RESP(:status)%",
             "%REQUESTED_SERVER_NAME(SNI_FIRST:ORIG)%%START_TIME(:)%%START_TIME(a(b)%",
@@ -348,6 +348,7 @@ mod tests {
             "%FILTER_STATE(:PLAIN)%",
             "%FILTER_STATE(a:FIELD)%",
             "%FILTER_STATE(a:FIELD:)%",
+            "%FILTER_STATE(a:FIELD::)%",
             "%FILTER_STATE(a:PLAIN:x:y)%",
             "%UPSTREAM_FILTER_STATE(a:TYPED:x)%",
             "%COMMON_DURATION(DS_RX_BEG:DS_TX_END:xx)%",
