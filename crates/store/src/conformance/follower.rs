@@ -1,4 +1,7 @@
 //! A reader that holds what a watch has told so far, and waits for it to become what a rule says.
+//!
+//! The watch is read by a task of its own, as a driver does: also while a test is busy writing, so that
+//! half a write would be told if the store told such things.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -6,17 +9,21 @@ use std::time::Duration;
 
 use biplane_core::key::ObjectKey;
 use futures::StreamExt as _;
+use tokio::sync::mpsc;
 use tokio::time::timeout;
 
+use crate::error::StoreError;
 use crate::object::{Change, Changes, Fault, Revision, StoredObject, WatchEvent};
 use crate::store::{Store, WatchStream};
 
 /// Longer than any store needs, shorter than anybody's patience.
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 
+type Told = Result<WatchEvent, StoreError>;
+
 /// A listing kept up to date by a watch.
 pub struct Follower {
-    watch: WatchStream,
+    watch: mpsc::UnboundedReceiver<Told>,
     /// The revision told last.
     pub revision: Revision,
     /// The objects by key.
@@ -32,14 +39,16 @@ impl Follower {
     pub async fn start(store: &Arc<dyn Store>) -> Self {
         let listing = store.list().await.expect("the store lists");
         let watch = store.watch(listing.revision).await.expect("the store can be watched");
+        let (events, told) = mpsc::unbounded_channel();
+        tokio::spawn(read(watch, events));
         let objects = listing.items.into_iter().map(|object| (object.key.clone(), object)).collect();
-        Self { watch, revision: listing.revision, objects, faults: listing.faults, told: Vec::new() }
+        Self { watch: told, revision: listing.revision, objects, faults: listing.faults, told: Vec::new() }
     }
 
     /// Follows until `done`.
     pub async fn until(&mut self, what: &str, done: impl Fn(&Self) -> bool) {
         while !done(self) {
-            let Ok(event) = timeout(PATIENCE, self.watch.next()).await else {
+            let Ok(event) = timeout(PATIENCE, self.watch.recv()).await else {
                 panic!("waiting for {what}: nothing came for {PATIENCE:?}; {}", self.seen());
             };
             match event {
@@ -53,7 +62,7 @@ impl Follower {
     pub async fn until_end(&mut self) -> Vec<Changes> {
         let mut told = Vec::new();
         loop {
-            match timeout(PATIENCE, self.watch.next()).await.expect("a watch of a store that is gone ends") {
+            match timeout(PATIENCE, self.watch.recv()).await.expect("a watch of a store that is gone ends") {
                 Some(Ok(WatchEvent::Changes(changes))) => told.push(changes),
                 Some(Ok(WatchEvent::Resync) | Err(_)) | None => return told,
             }
@@ -87,6 +96,21 @@ impl Follower {
     fn seen(&self) -> String {
         let objects: Vec<_> = self.objects.keys().map(ToString::to_string).collect();
         format!("seen so far: {objects:?} at {} with faults {:?}", self.revision, self.faults)
+    }
+}
+
+/// Passes on what the watch tells, until it ends or nobody listens.
+async fn read(mut watch: WatchStream, events: mpsc::UnboundedSender<Told>) {
+    loop {
+        tokio::select! {
+            told = watch.next() => {
+                let Some(told) = told else { return };
+                if events.send(told).is_err() {
+                    return;
+                }
+            }
+            () = events.closed() => return,
+        }
     }
 }
 
