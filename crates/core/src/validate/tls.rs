@@ -1,43 +1,13 @@
 //! TLS settings, towards clients and towards upstreams.
 
+mod ciphers;
+
 use std::collections::BTreeSet;
 
 use super::{Validator, text};
 use crate::path::Trail;
 use crate::resources::tls::{ProtocolVersion, SslConfig, SslFiles, SslParameters, UpstreamSslConfig};
 use crate::suggest::nearest;
-
-/// Cipher suites of TLS 1.2 and below that Envoy knows.
-const CIPHERS: [&str; 21] = [
-    "ECDHE-ECDSA-AES128-GCM-SHA256",
-    "ECDHE-RSA-AES128-GCM-SHA256",
-    "ECDHE-ECDSA-AES256-GCM-SHA384",
-    "ECDHE-RSA-AES256-GCM-SHA384",
-    "ECDHE-ECDSA-CHACHA20-POLY1305",
-    "ECDHE-RSA-CHACHA20-POLY1305",
-    "ECDHE-PSK-CHACHA20-POLY1305",
-    "ECDHE-ECDSA-AES128-SHA",
-    "ECDHE-RSA-AES128-SHA",
-    "ECDHE-RSA-AES128-SHA256",
-    "ECDHE-PSK-AES128-CBC-SHA",
-    "ECDHE-ECDSA-AES256-SHA",
-    "ECDHE-RSA-AES256-SHA",
-    "ECDHE-PSK-AES256-CBC-SHA",
-    "AES128-GCM-SHA256",
-    "AES256-GCM-SHA384",
-    "AES128-SHA",
-    "AES256-SHA",
-    "PSK-AES128-CBC-SHA",
-    "PSK-AES256-CBC-SHA",
-    "DES-CBC3-SHA",
-];
-
-/// Words for several suites at once.
-#[rustfmt::skip]
-const CIPHER_WORDS: [&str; 25] = [
-    "ALL", "HIGH", "FIPS", "kRSA", "kECDHE", "kEECDH", "kPSK", "aRSA", "aECDSA", "aPSK", "ECDHE", "EECDH", "ECDSA", "RSA",
-    "PSK", "AES", "AES128", "AES256", "AESGCM", "CHACHA20", "3DES", "SHA", "SHA1", "TLSv1", "TLSv1.2",
-];
 
 /// Curves and key exchanges that Envoy knows.
 const CURVES: [&str; 9] =
@@ -175,26 +145,9 @@ fn parameters(v: &mut Validator<'_, '_>, parameters: &SslParameters, at: &Trail<
         v.error(&at.field("minimumProtocolVersion"), "above maximumProtocolVersion, so no version is left");
     }
     for (index, suite) in parameters.cipher_suites.iter().enumerate() {
-        cipher_suite(v, suite, &at.field("cipherSuites").index(index));
+        ciphers::suite(v, suite, &at.field("cipherSuites").index(index));
     }
     curves(v, &parameters.ecdh_curves, &at.field("ecdhCurves"));
-}
-
-/// One suite or one word for several; in brackets, more of them of equal preference: `[A|B]`.
-fn cipher_suite(v: &mut Validator<'_, '_>, suite: &str, at: &Trail<'_>) {
-    let group = suite.strip_prefix('[').and_then(|inner| inner.strip_suffix(']'));
-    if suite.contains('+') {
-        // Many such pairs have no suite in common, and Envoy refuses those.
-        let hint = "list the suites by name";
-        return v.error_hint(at, format!("{suite:?}: suites that are several words at once"), hint);
-    }
-    if group.unwrap_or(suite).contains(['[', ']']) || (group.is_none() && suite.contains('|')) {
-        let hint = "write suites of equal preference as [A|B], in one pair of brackets";
-        return v.error_hint(at, format!("{suite:?}: Envoy does not take this form"), hint);
-    }
-    for name in group.unwrap_or(suite).split('|').filter(|name| !CIPHER_WORDS.contains(name)) {
-        known(v, name, &CIPHERS, at);
-    }
 }
 
 fn curves(v: &mut Validator<'_, '_>, curves: &[String], at: &Trail<'_>) {

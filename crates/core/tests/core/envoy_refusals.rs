@@ -55,7 +55,16 @@ fn curves_are_listed_once_under_whatever_name() {
 #[test]
 fn cipher_suites_of_equal_preference_stand_in_one_pair_of_brackets() {
     let count = |suite: &str| count_in_both_directions(&format!("parameters: {{cipherSuites: ['{suite}']}}"));
-    for suite in ["ALL", "AES128-SHA", "[ALL]", "[AES128-SHA|AES256-SHA]", "[AES128-SHA|ECDHE]"] {
+    for suite in [
+        "ALL",
+        "AES128-SHA",
+        "[ALL]",
+        "ECDHE+AESGCM",
+        "[ECDHE+AES|AES128-SHA]",
+        "kRSA+3DES+ALL",
+        "[AES128-SHA|AES256-SHA]",
+        "[AES128-SHA|ECDHE]",
+    ] {
         assert_eq!(count(suite), 0, "{suite}");
     }
     for suite in [
@@ -67,6 +76,10 @@ fn cipher_suites_of_equal_preference_stand_in_one_pair_of_brackets() {
         "[]",
         "CHACHA20+3DES",
         "AES128-SHA+AES256-SHA",
+        "ECDHE+3DES",
+        "kECDHE+PSK",
+        "ECDHE+",
+        "TLSv1.2+CHACHA20+EECDH",
         "-ALL",
     ] {
         assert_eq!(count(suite), 1, "{suite}");
