@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 pub(crate) struct Reach {
     directories: Relation,
     links: Relation,
-    /// Which directory each one was when it was last read, by logical path.
+    /// Which directory each one was when it was last read, and which file each one behind links.
     ids: BTreeMap<PathBuf, FileId>,
     has_changed: bool,
 }
@@ -52,14 +52,19 @@ impl Reach {
         self.directories.real.get(logical)?.first().map(PathBuf::as_path)
     }
 
-    /// The directory was read, and was this one.
+    /// The directory, or what is behind links, was read and was this.
     pub(crate) fn set_id(&mut self, logical: &Path, id: FileId) {
         self.ids.insert(logical.to_owned(), id);
     }
 
-    /// Which directory it was when it was last read.
+    /// Which directory or file it was when it was last read.
     pub(crate) fn id(&self, logical: &Path) -> Option<FileId> {
         self.ids.get(logical).copied()
+    }
+
+    /// The logical paths that are reached by links, with the places of the links and what is behind them.
+    pub(crate) fn linked(&self) -> impl Iterator<Item = (&PathBuf, &BTreeSet<PathBuf>)> {
+        self.links.real.iter()
     }
 
     /// The logical paths of a real directory that is read.

@@ -174,7 +174,12 @@ impl Tree {
                 self.forget_file(logical);
                 self.walk(logical, &real, FileId::of(&metadata), mode)
             }
-            Ok(_) => self.enter_file(logical, &real, mode),
+            Ok(metadata) => {
+                if real != at {
+                    self.reach.set_id(logical, FileId::of(&metadata));
+                }
+                self.enter_file(logical, &real, mode)
+            }
             Err(error) => self.cut_off(logical, at, &error),
         }
     }

@@ -33,6 +33,7 @@ impl Tree {
         }
         if batch.is_empty() {
             affected = self.next_retries();
+            affected.extend(self.swapped_behind_links());
         }
         if affected.contains(&self.root) {
             return self.sweep(Mode::Changed);
@@ -50,6 +51,22 @@ impl Tree {
         let in_turn: Vec<_> = in_turn.cloned().collect();
         self.retried = in_turn.last().cloned().unwrap_or_default();
         in_turn.into_iter().collect()
+    }
+
+    /// What is not what it was, although nothing was told: not every directory on the way to where a link
+    /// leads is watched.
+    fn swapped_behind_links(&mut self) -> BTreeSet<PathBuf> {
+        let is_swapped = |logical: &Path| {
+            let (parent, name) = logical.parent().zip(logical.file_name())?;
+            let now = self.reach.directory(parent)?.join(name).metadata().ok();
+            Some(now.as_ref().map(FileId::of) != self.reach.id(logical))
+        };
+        let swapped = self.reach.linked().filter(|(logical, _)| is_swapped(logical) == Some(true));
+        let swapped: Vec<_> = swapped.map(|(logical, places)| (logical.clone(), places.clone())).collect();
+        // The watches are of what was there.
+        let directories = swapped.iter().flat_map(|(_, places)| places).filter_map(|place| place.parent());
+        directories.for_each(|directory| self.watcher.distrust(directory));
+        swapped.into_iter().map(|(logical, _)| logical).collect()
     }
 
     /// Looks at what an event has named.

@@ -125,6 +125,26 @@ async fn a_link_whose_targets_directory_moves_is_looked_at_again() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_swapped_far_behind_a_link_is_noticed_without_an_event() {
+    let files = Files::new();
+    for (release, note) in [("one", "old"), ("two", "new")] {
+        fs::create_dir_all(files.aside(&format!("{release}/deep/team"))).expect("create");
+        for name in ["team/a", "b"] {
+            let content = service(name.trim_start_matches("team/"), note);
+            fs::write(files.aside(&format!("{release}/deep/{name}.yaml")), content).expect("write");
+        }
+    }
+    symlink(files.aside("one/deep/team"), files.at("team")).expect("link");
+    symlink(files.aside("one/deep/b.yaml"), files.at("b.yaml")).expect("link");
+    let mut follower = files.follow().await;
+    renameat_with(CWD, files.aside("one"), CWD, files.aside("two"), RenameFlags::EXCHANGE).expect("exchange");
+    follower.until_note(&key("a"), "new").await;
+    follower.until_note(&key("b"), "new").await;
+    fs::write(files.aside("one/deep/team/c.yaml"), service("c", "1")).expect("write");
+    follower.until_note(&key("c"), "1").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn links_that_lead_back_are_not_followed_for_ever() {
     let files = Files::new();
     files.save("sub/a.yaml", service("a", "1"));
