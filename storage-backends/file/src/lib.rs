@@ -10,8 +10,10 @@
 //!
 //! What is guaranteed:
 //!
-//! - A root that is absent, unreadable, or has become an empty mount point is an error, never an
-//!   empty listing. An existing empty directory is known to be empty.
+//! - A root that is absent, unreadable, or has become a bare mount point is an error, never an
+//!   empty listing; so is a root that is one file and holds no text. An existing empty directory is
+//!   known to be empty. A directory below the root that has become a bare mount point keeps what it held.
+//! - What was read by halves, because the root went or an edit was under way, is never told.
 //! - Every directory is watched before it is read, so no edit falls between. An overflow of the
 //!   kernel's queue leads to a comparison of all files; [`Store::list`] reads every byte anew.
 //! - A change costs the files that changed. One among thousands is one read.

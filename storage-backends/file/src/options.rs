@@ -15,7 +15,8 @@ pub struct FileOptions {
     /// How often the root is looked at: mounting and unmounting cause no events.
     pub root_check: Duration,
     /// Compare all files this often instead of trusting events, as network file systems need it. A
-    /// store that the kernel refuses watches for does so by itself, every two seconds.
+    /// store that the kernel refuses watches for does so by itself, every two seconds. What is missing or
+    /// has only just changed then counts a second later: nothing else says when an edit is complete.
     pub poll: Option<Duration>,
 }
 

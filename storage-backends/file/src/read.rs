@@ -48,6 +48,13 @@ pub(crate) fn read(path: &Path, known: Option<&Stamp>, limit: u64) -> Read {
     })
 }
 
+/// Whether the file has not changed for so long. Waiting is no use for one that is not there, or whose
+/// clock is ahead of ours.
+pub(crate) fn has_rested(path: &Path, grace: Duration) -> bool {
+    let age = path.metadata().ok().and_then(|metadata| Stamp::of(&metadata).age(SystemTime::now()));
+    age.is_none_or(|age| age >= grace)
+}
+
 fn try_read(path: &Path, known: Option<&Stamp>, limit: u64) -> io::Result<Read> {
     let mut file = open(path)?;
     let mut before = file.metadata()?;
@@ -96,9 +103,13 @@ impl Stamp {
 
     /// The stamp, if the file had rested for a while at `now`.
     fn trusted(self, now: SystemTime) -> Option<Self> {
+        self.age(now).is_some_and(|age| age > TICK).then_some(self)
+    }
+
+    /// How long before `now` the file changed; `None` if that is not in the past.
+    fn age(&self, now: SystemTime) -> Option<Duration> {
         let seconds = u64::try_from(self.changed.0).ok()?;
         let nanos = u32::try_from(self.changed.1).ok()?;
-        let changed = UNIX_EPOCH + Duration::new(seconds, nanos);
-        now.duration_since(changed).is_ok_and(|rested| rested > TICK).then_some(self)
+        now.duration_since(UNIX_EPOCH + Duration::new(seconds, nanos)).ok()
     }
 }

@@ -109,7 +109,7 @@ impl FileStore {
             let is_first = tree.revision() == Revision::default();
             match scope {
                 Scope::Whole(mode) => tree.sweep(mode),
-                Scope::Pending if polls => tree.sweep(Mode::Changed),
+                Scope::Pending if polls => tree.poll(),
                 Scope::Pending => tree.apply(&batch),
             }?;
             let git_began = patience.for_git && tree.is_being_checked_out();

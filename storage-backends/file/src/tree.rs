@@ -6,6 +6,7 @@
 
 mod events;
 mod file;
+mod poll;
 mod root;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,6 +15,7 @@ use std::fs::Metadata;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Instant;
 
 use biplane_store::{Changes, FaultKind, Identity, Listing, Revision, StoreError};
 use tracing::debug;
@@ -55,6 +57,10 @@ pub(crate) struct Tree {
     failed: BTreeSet<PathBuf>,
     /// The last of these that has been tried again.
     retried: PathBuf,
+    /// Since when what a poll has put off has been waiting.
+    waiting: BTreeMap<PathBuf, Instant>,
+    /// The same of the poll before, while one is under way.
+    waited: Option<BTreeMap<PathBuf, Instant>>,
     /// Files and directories that the present reading has come by.
     entered: usize,
     reads: u64,
@@ -86,6 +92,8 @@ impl Tree {
             git_lock: None,
             failed: BTreeSet::new(),
             retried: PathBuf::new(),
+            waiting: BTreeMap::new(),
+            waited: None,
             entered: 0,
             reads: 0,
         }
@@ -266,7 +274,9 @@ impl Tree {
     /// It is not there any more, provided that the root is.
     fn gone(&mut self, logical: &Path) -> Result<(), StoreError> {
         self.confirm_root()?;
-        self.forget(logical);
+        if !self.has_to_wait(logical) {
+            self.forget(logical);
+        }
         Ok(())
     }
 

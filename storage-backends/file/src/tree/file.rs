@@ -9,10 +9,11 @@ use biplane_store::{Fault, FaultKind, StoreError};
 use tracing::debug;
 use xxhash_rust::xxh3::xxh3_128;
 
+use super::poll::GRACE;
 use super::{Mode, Tree};
 use crate::names::is_resource;
 use crate::parse::parse;
-use crate::read::{Read, Stamp, read};
+use crate::read::{Read, Stamp, has_rested, read};
 
 /// What an operator can do about something that cannot be read.
 const KEPT: &str = "what it held before stays in force; make it readable, or remove it";
@@ -41,7 +42,10 @@ impl Tree {
         self.take(&root, found)
     }
 
-    fn read(&self, logical: &Path, real: &Path, mode: Mode) -> Read {
+    fn read(&mut self, logical: &Path, real: &Path, mode: Mode) -> Read {
+        if self.waited.is_some() && !has_rested(real, GRACE) && self.has_to_wait(logical) {
+            return Read::Unchanged;
+        }
         let state = self.files.get(logical);
         if state.is_some() && self.inbox.is_being_written(real) {
             return Read::Unchanged;

@@ -1,6 +1,7 @@
 //! Rules of the walk that need the world to change in the middle of it.
 
 use super::events::RETRIES;
+use super::poll::GRACE;
 use super::*;
 use crate::pending::Batch;
 
@@ -93,4 +94,31 @@ fn a_directory_whose_mode_changes_is_not_read_again() {
     }
     assert_eq!(tree.reads() - before, 1, "only what is new is read");
     assert_eq!(tree.catalog.len(), 2, "b and c");
+}
+
+/// Polls, and says how many objects have changed.
+fn poll(tree: &mut Tree) -> usize {
+    tree.poll().expect("the root is there");
+    tree.commit().map_or(0, |changes| changes.changes.len())
+}
+
+fn let_the_grace_pass(tree: &mut Tree) {
+    for since in tree.waiting.values_mut() {
+        *since -= GRACE;
+    }
+}
+
+#[test]
+fn a_poll_gives_what_is_missing_or_new_the_time_to_be_complete() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let root = directory.path().canonicalize().expect("it exists");
+    std::fs::write(root.join("a.yaml"), document("a")).expect("write");
+    let mut tree = tree(&root);
+    tree.sweep(Mode::Everything).expect("the root is there");
+    assert!(tree.commit().is_some());
+    std::fs::remove_file(root.join("a.yaml")).expect("remove");
+    std::fs::write(root.join("b.yaml"), document("b")).expect("write");
+    assert_eq!((poll(&mut tree), tree.waiting.len()), (0, 2));
+    let_the_grace_pass(&mut tree);
+    assert_eq!((poll(&mut tree), tree.waiting.len()), (2, 0));
 }
