@@ -184,7 +184,7 @@ impl Launch {
         let _ = fs::remove_file(&admin);
         let mut command = Command::new(binary());
         command.arg("--config-path").arg(&self.bootstrap).arg("--admin-address-path").arg(&admin);
-        command.args(["--use-dynamic-base-id", "--log-level", &self.options.log_level]);
+        command.args(["--disable-hot-restart", "--log-level", &self.options.log_level]);
         command.args(["--concurrency", &self.options.concurrency.to_string()]).args(&self.options.arguments);
         let mut process = Process::spawn(name, command, &self.directory);
         let address = async || fs::read_to_string(&admin)?.trim().parse().context("the admin address");
@@ -199,7 +199,7 @@ pub fn validate(bootstrap: &str) -> Result<()> {
     let path = write(bootstrap, directory.path(), "bootstrap");
     let mut command = Command::new(binary());
     command
-        .args(["--mode", "validate", "--use-dynamic-base-id", "--log-level", "error", "--config-path"])
+        .args(["--mode", "validate", "--disable-hot-restart", "--log-level", "error", "--config-path"])
         .arg(path);
     let output = command.output().context("cannot run Envoy")?;
     if output.status.success() {

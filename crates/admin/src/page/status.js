@@ -49,6 +49,10 @@ function yes(value) {
 function problems(status) {
   const found = [];
   if (status.gate.state === "waiting") found.push("Nothing is served yet: waiting for " + status.gate.waitingFor.join(", "));
+  const fleets = status.fleets.map((fleet) => fleet.name);
+  for (const node of status.nodes)
+    if (status.gate.state !== "waiting" && !fleets.includes(node.fleet))
+      found.push("node " + node.id + " has no gateway: none is of its fleet \"" + node.fleet + "\"; " + (fleets.length ? "the fleets are " + fleets.join(", ") : "there are no gateways"));
   for (const node of status.nodes)
     for (const rejection of node.rejected)
       found.push(node.id + " refused " + rejection.resource + ": " + rejection.error + (rejection.origins.length ? " (from " + rejection.origins.join(", ") + ")" : ""));
@@ -78,7 +82,7 @@ function render(status) {
   if (status.held.length > 0)
     parts.push(section("Held deletions", ["Object", "Still used by", "Since", "Until"],
       status.held.map((h) => [h.object, h.referencedBy.join(", "), h.since, h.until]), ""));
-  parts.push(section("Objects", ["Kind", "In use"], Object.entries(status.objects), "None."));
+  parts.push(section("Objects", ["Kind", "In use"], Object.entries(status.objects).filter(([, count]) => count > 0), "None."));
   document.getElementById("content").replaceChildren(...parts);
   const summary = document.getElementById("summary");
   summary.className = status.ready ? "good" : "bad";

@@ -96,7 +96,7 @@ fn spawn(binary: &Path, bootstrap: &Path, log: &Path) -> std::io::Result<Child> 
     Command::new(binary)
         .arg("--config-path")
         .arg(bootstrap)
-        .args(["--use-dynamic-base-id", "--concurrency", "2", "--log-level", "info"])
+        .args(["--disable-hot-restart", "--concurrency", "2", "--log-level", "info"])
         .stdin(Stdio::null())
         .stdout(log.try_clone()?)
         .stderr(log)
