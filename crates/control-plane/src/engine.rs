@@ -11,7 +11,7 @@ use std::fmt;
 
 use biplane_core::key::ObjectKey;
 use biplane_core::report::{Report, Severity};
-use biplane_store::{Changes, Listing, SourceEvent, StoredObject};
+use biplane_store::{Changes, Listing, Revision, SourceEvent, StoredObject};
 use biplane_xds::{Change, Fleets};
 use tokio::time::Instant;
 use tracing::{info, warn};
@@ -38,7 +38,7 @@ pub struct StoreState {
     /// When it was last known to be as it is used.
     pub fresh: Option<Instant>,
     /// The revision that is used.
-    pub revision: Option<String>,
+    pub revision: Option<Revision>,
     /// Why it cannot be read now.
     pub error: Option<String>,
 }
@@ -96,7 +96,7 @@ impl Engine {
             return self
                 .on_failure(format!("it is empty, but held {before} objects when Biplane ran last"), now);
         }
-        self.freshen(listing.revision.to_string(), now);
+        self.freshen(listing.revision, now);
         let objects = listing.items.len();
         if !self.holds.is_empty() {
             listing.items.iter().for_each(|item| self.holds.cancel(&item.key));
@@ -104,7 +104,7 @@ impl Engine {
         let edits = self.ingest.listing(listing);
         self.transact(edits, now);
         if self.gate != Gate::Open {
-            info!(objects, revision = self.store.revision, "store read, serving");
+            info!(objects, revision = self.revision().0, "store read, serving");
             self.open(Gate::Open);
         }
     }
@@ -114,7 +114,7 @@ impl Engine {
             self.gate = Gate::Open;
         }
         if self.gate != Gate::Restored {
-            self.freshen(changes.revision.to_string(), now);
+            self.freshen(changes.revision, now);
         }
         for change in &changes.changes {
             self.holds.cancel(change.key());
@@ -138,7 +138,7 @@ impl Engine {
         self.open(Gate::Restored);
     }
 
-    fn freshen(&mut self, revision: String, now: Instant) {
+    fn freshen(&mut self, revision: Revision, now: Instant) {
         self.store = StoreState { fresh: Some(now), revision: Some(revision), error: None };
     }
 
@@ -184,7 +184,7 @@ impl Engine {
         }
         for (fleet, change) in published {
             let (changed, removed) = (change.upserts.len(), change.removals.len());
-            info!(fleet, changed, removed, revision = self.store.revision, "configuration changed");
+            info!(fleet, changed, removed, revision = self.revision().0, "configuration changed");
         }
     }
 
@@ -211,6 +211,11 @@ impl Engine {
     /// How the store is doing.
     pub const fn store(&self) -> &StoreState {
         &self.store
+    }
+
+    /// The revision of the store that is published; the smallest before the first reading.
+    pub fn revision(&self) -> Revision {
+        self.store.revision.unwrap_or_default()
     }
 
     /// The graph, to read from.

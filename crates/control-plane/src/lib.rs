@@ -13,6 +13,7 @@
 
 mod convert;
 pub mod engine;
+mod freshen;
 pub mod graph;
 pub mod hold;
 pub mod ingest;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use biplane_store::SourceEvent;
+use biplane_store::{Revision, SourceEvent};
 use tokio::sync::{mpsc, watch};
 use tokio::task::block_in_place;
 use tokio::time::{Instant, sleep_until};
@@ -47,12 +47,32 @@ impl Pulse {
     }
 }
 
+/// What others wait for: editions for the snapshot on disk, revisions for nodes that come from elsewhere.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    /// The number of the last change of good objects.
+    pub(crate) editions: watch::Sender<u64>,
+    /// The revision of the store that is published.
+    pub(crate) revisions: watch::Sender<Revision>,
+}
+
+impl Progress {
+    fn tell(&self, engine: &SharedEngine) {
+        let (edition, revision) = {
+            let engine = engine.lock();
+            (engine.edition(), engine.revision())
+        };
+        self.editions.send_if_modified(|last| std::mem::replace(last, edition) != edition);
+        self.revisions.send_if_modified(|last| std::mem::replace(last, revision) != revision);
+    }
+}
+
 /// Runs until shutdown. A transaction may take long (all objects at the start): it gives its worker of the
 /// runtime, which must have several, to the others for that time.
 pub(crate) async fn run(
     engine: SharedEngine,
     mut events: mpsc::Receiver<SourceEvent>,
-    editions: watch::Sender<u64>,
+    progress: Progress,
     pulse: Pulse,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
@@ -79,7 +99,6 @@ pub(crate) async fn run(
             }
         }
         pulse.end();
-        let edition = engine.lock().edition();
-        editions.send_if_modified(|last| std::mem::replace(last, edition) != edition);
+        progress.tell(&engine);
     }
 }

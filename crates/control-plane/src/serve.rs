@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use anyhow::Context as _;
-use biplane_store::{Driver, DriverOptions, Store, StoreMetrics};
+use biplane_store::{Driver, DriverOptions, Revision, RevisionScope, Store, StoreMetrics};
 use biplane_xds::{Fleets, ServerOptions};
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
@@ -15,9 +15,10 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::engine::Engine;
+use crate::freshen::freshen;
 use crate::hold::Holds;
 use crate::metrics::EngineCollector;
-use crate::run_loop::{self, Pulse};
+use crate::run_loop::{self, Progress, Pulse};
 use crate::settings::Settings;
 use crate::shared::SharedEngine;
 use crate::snapshot::{SnapshotDirectory, SnapshotHealth, write_editions};
@@ -84,6 +85,10 @@ impl Server {
         let pulse = Pulse::new();
         let (events, received) = mpsc::channel(EVENTS);
         let (editions, edition) = watch::channel(0);
+        let (revisions, revision) = watch::channel(Revision::default());
+        if self.store.describe().revisions == RevisionScope::Store {
+            fleets.set_freshen(freshen(self.store.clone(), revision));
+        }
         let driver = Driver::new(self.store.clone(), self.driver_options(), events);
         let mut registry = Registry::default();
         let options = ServerOptions { drain: self.settings.drain, ..ServerOptions::default() };
@@ -99,7 +104,16 @@ impl Server {
             started: SystemTime::now(),
         };
         let mut supervisor = Supervisor::new(shutdown.clone());
-        supervisor.spawn("core", run_loop::run(engine.clone(), received, editions, pulse, shutdown.clone()));
+        supervisor.spawn(
+            "core",
+            run_loop::run(
+                engine.clone(),
+                received,
+                Progress { editions, revisions },
+                pulse,
+                shutdown.clone(),
+            ),
+        );
         supervisor.spawn("store", follow(driver, shutdown.clone()));
         let admin = biplane_admin::serve(self.admin_listener, Arc::new(source), shutdown.clone());
         supervisor.spawn("admin", async { Ok(admin.await?) });

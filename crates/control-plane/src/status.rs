@@ -114,7 +114,7 @@ fn source(engine: &Engine, name: &str) -> SourceStatus {
         name: name.to_owned(),
         kind: "store".to_owned(),
         state,
-        revision: store.revision.clone(),
+        revision: store.revision.map(|revision| revision.to_string()),
         objects: engine.graph().counts().values().map(|count| *count as u64).sum(),
         age_seconds: store.fresh.map(|fresh| age(fresh, store.error.is_some())),
         last_error: store.error.clone(),

@@ -2,9 +2,10 @@
 //! a reader always sees a whole snapshot, and nobody holds a lock while it sends.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
+use futures::future::BoxFuture;
 use tokio::sync::watch;
 
 use crate::snapshot::{Change, Snapshot};
@@ -14,6 +15,9 @@ mod nodes;
 
 pub(crate) use nodes::NodeEntry;
 use nodes::Nodes;
+
+/// Ends when what is published is at least as new as what the store held when it was called.
+pub type Freshen = Box<dyn Fn() -> BoxFuture<'static, ()> + Send + Sync>;
 
 /// Every fleet's snapshot and the nodes that are connected. A cheap handle: clones are the same.
 #[derive(Clone)]
@@ -26,13 +30,21 @@ struct Shared {
     fleets: Mutex<BTreeMap<String, watch::Sender<Arc<Snapshot>>>>,
     open: watch::Sender<bool>,
     nodes: Nodes,
+    freshen: OnceLock<Freshen>,
 }
 
 impl Fleets {
     /// No fleet yet, and the gate shut.
     pub fn new() -> Self {
         let open = watch::Sender::new(false);
-        Self { shared: Arc::new(Shared { fleets: Mutex::default(), open, nodes: Nodes::default() }) }
+        Self {
+            shared: Arc::new(Shared {
+                fleets: Mutex::default(),
+                open,
+                nodes: Nodes::default(),
+                freshen: OnceLock::new(),
+            }),
+        }
     }
 
     /// Applies a change and wakes the fleet's streams. Returns the generation, which stays the same, with
@@ -53,6 +65,17 @@ impl Fleets {
             sender.send_replace(next);
         }
         generation
+    }
+
+    /// Says how to catch up with the store. A client that brings versions along which are not ours may come
+    /// from a replica that is ahead; between versions there is no order, so its answers wait for this
+    /// once. Without it, or called a second time, nothing happens.
+    pub fn set_freshen(&self, freshen: Freshen) {
+        let _ = self.shared.freshen.set(freshen);
+    }
+
+    pub(crate) fn freshen(&self) -> Option<BoxFuture<'static, ()>> {
+        self.shared.freshen.get().map(|freshen| freshen())
     }
 
     /// Opens the publish gate: until then every stream's answers are held.

@@ -28,7 +28,7 @@ pub mod status;
 pub mod stream;
 pub mod wire;
 
-pub use fleets::Fleets;
+pub use fleets::{Fleets, Freshen};
 pub use metrics::Metrics;
 pub use resource::{Resource, ResourceName, ResourceType, Version};
 pub use server::{ServeError, ServerOptions, serve};

@@ -7,6 +7,7 @@ use std::future::pending;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
+use futures::future::BoxFuture;
 use futures::stream::{self, BoxStream, StreamExt};
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio_util::sync::CancellationToken;
@@ -15,7 +16,7 @@ use tracing::{debug, info, warn};
 
 use crate::fleets::{Fleets, NodeEntry};
 use crate::metrics::{Metrics, StreamGuard};
-use crate::resource::ResourceType;
+use crate::resource::{ResourceType, Version};
 use crate::snapshot::Snapshot;
 use crate::status::{NodeStatus, Protocol, Rejection, TypeStatus};
 use crate::stream::{Refused, Reply, Response, Stream, StreamOptions};
@@ -27,11 +28,19 @@ pub(crate) trait Request: Message + Default + Send + 'static {
 
     fn take_node(&mut self) -> Option<Node>;
     fn type_url(&self) -> &str;
+    /// Whether the client holds a version from an earlier stream that is not in the snapshot.
+    fn brings_unknown(&self, kind: ResourceType, snapshot: &Snapshot) -> bool;
     fn apply(self, stream: &mut Stream, kind: ResourceType, now: Instant) -> Reply;
 }
 
 impl Request for DeltaDiscoveryRequest {
     const PROTOCOL: Protocol = Protocol::Delta;
+
+    fn brings_unknown(&self, kind: ResourceType, snapshot: &Snapshot) -> bool {
+        let version = |name: &str| snapshot.get(kind, name).map(|resource| resource.version);
+        let mut held = self.initial_resource_versions.iter();
+        held.any(|(name, held)| version(name).is_none_or(|ours| Version::parse(held) != Some(ours)))
+    }
 
     fn take_node(&mut self) -> Option<Node> {
         self.node.take()
@@ -48,6 +57,11 @@ impl Request for DeltaDiscoveryRequest {
 
 impl Request for DiscoveryRequest {
     const PROTOCOL: Protocol = Protocol::Sotw;
+
+    /// It tells a version of the whole only, which says nothing here.
+    fn brings_unknown(&self, _: ResourceType, _: &Snapshot) -> bool {
+        !self.version_info.is_empty() && self.response_nonce.is_empty()
+    }
 
     fn take_node(&mut self) -> Option<Node> {
         self.node.take()
@@ -82,7 +96,15 @@ pub(crate) fn responses<R: Request>(
     requests: Streaming<R>,
     context: Context,
 ) -> BoxStream<'static, Result<Response, Status>> {
-    let session = Session { requests, open: context.fleets.watch_open(), context, connected: None };
+    let session = Session {
+        requests,
+        open: context.fleets.watch_open(),
+        context,
+        connected: None,
+        catching_up: None,
+        parked: None,
+        caught_up: false,
+    };
     let next = |session: Option<Session<R>>| async {
         let mut session = session?;
         match session.next().await {
@@ -98,6 +120,10 @@ struct Session<R> {
     open: watch::Receiver<bool>,
     context: Context,
     connected: Option<Connected>,
+    /// What a request that brought unknown versions waits for, and that request. Nothing is read behind it.
+    catching_up: Option<BoxFuture<'static, ()>>,
+    parked: Option<(ResourceType, R)>,
+    caught_up: bool,
 }
 
 /// What is known once the client has said who it is.
@@ -120,6 +146,7 @@ enum Event<R> {
     Open,
     Request(Option<R>),
     Timer,
+    CaughtUp,
 }
 
 impl<R: Request> Session<R> {
@@ -137,12 +164,16 @@ impl<R: Request> Session<R> {
                 Event::Request(None) => return Ok(None),
                 Event::Request(Some(request)) => self.take(request)?,
                 Event::Snapshot => self.advance(),
+                Event::CaughtUp => self.unpark(),
                 Event::Open | Event::Timer => {}
             }
         }
     }
 
     fn next_response(&mut self) -> Option<Response> {
+        if self.catching_up.is_some() {
+            return None;
+        }
         let connected = self.connected.as_mut()?;
         let response = connected.stream.next_response(Instant::now())?;
         debug!(node = connected.id, kind = %response.kind, nonce = response.nonce, resources = response.resources,
@@ -169,7 +200,10 @@ impl<R: Request> Session<R> {
         if let Some(event) = self.gate().await {
             return Ok(event);
         }
-        let deadline = self.connected.as_ref().and_then(|connected| connected.stream.next_deadline());
+        // Nothing that is due can be sent while the stream catches up.
+        let waits = self.catching_up.is_some();
+        let connected = self.connected.as_ref().filter(|_| !waits);
+        let deadline = connected.and_then(|connected| connected.stream.next_deadline());
         let snapshots = self.connected.as_mut().map(|connected| &mut connected.snapshots);
         let changed = async {
             // The sender cannot go while there is a receiver; if it did, there is nothing to come.
@@ -186,7 +220,8 @@ impl<R: Request> Session<R> {
             () = self.context.shutdown.cancelled() => Ok(Event::Shutdown),
             () = at(self.context.until) => Ok(Event::Expired),
             () = changed => Ok(Event::Snapshot),
-            request = self.requests.message() => request.map(Event::Request),
+            () = done(&mut self.catching_up) => Ok(Event::CaughtUp),
+            request = self.requests.message(), if !waits => request.map(Event::Request),
             () = at(deadline) => Ok(Event::Timer),
         }
     }
@@ -199,11 +234,32 @@ impl<R: Request> Session<R> {
             debug!(node = connected.id, type_url = request.type_url(), "type not served");
             return Ok(());
         };
+        if !self.caught_up && request.brings_unknown(kind, &connected.snapshots.borrow()) {
+            self.caught_up = true;
+            self.catching_up = self.context.fleets.freshen();
+        }
+        if self.catching_up.is_some() {
+            self.parked = Some((kind, request));
+        } else {
+            self.apply(kind, request);
+        }
+        Ok(())
+    }
+
+    fn unpark(&mut self) {
+        self.catching_up = None;
+        self.advance();
+        if let Some((kind, request)) = self.parked.take() {
+            self.apply(kind, request);
+        }
+    }
+
+    fn apply(&mut self, kind: ResourceType, request: R) {
+        let Some(connected) = self.connected.as_mut() else { return };
         let reply = request.apply(&mut connected.stream, kind, Instant::now());
         self.context.metrics.replied(kind, &reply);
         connected.log(kind, &reply);
         connected.list();
-        Ok(())
     }
 
     /// The first request has to tell who asks; later ones may, but not somebody else.
@@ -337,6 +393,13 @@ fn kind_of(type_url: &str, only: Option<ResourceType>) -> Result<Option<Resource
             Err(Status::invalid_argument(format!("this stream is for {} only", only.type_url())))
         }
         (url, _) => Ok(ResourceType::from_type_url(url)),
+    }
+}
+
+async fn done(future: &mut Option<BoxFuture<'static, ()>>) {
+    match future {
+        Some(future) => future.await,
+        None => pending().await,
     }
 }
 

@@ -268,3 +268,38 @@ async fn metrics_count_by_type() {
         assert!(text.contains(line), "{line} in\n{text}");
     }
 }
+
+#[tokio::test]
+async fn client_of_a_replica_that_is_ahead_is_not_moved_backwards() {
+    let server = Server::start(ServerOptions::default()).await;
+    server.fleets.publish(FLEET, upserts([cluster("a", "1")]));
+    let behind = server.fleets.clone();
+    server.fleets.set_freshen(Box::new(move || {
+        let behind = behind.clone();
+        Box::pin(async move {
+            tokio::task::yield_now().await;
+            behind.publish(FLEET, upserts([cluster("a", "2")]));
+        })
+    }));
+    server.fleets.open();
+    let mut client = server.delta().await;
+    let ahead = cluster("a", "2").version.to_string();
+    let held = [("a".to_owned(), ahead)].into_iter().collect();
+    client.ask(DeltaDiscoveryRequest { initial_resource_versions: held, ..first(CDS) }).await;
+    server.fleets.publish(FLEET, upserts([cluster("b", "1")]));
+    let response = client.response().await;
+    let told: Vec<_> = response.resources.iter().map(|entry| &*entry.name).collect();
+    assert_eq!((told, response.removed_resources), (vec!["b"], Vec::new()));
+}
+
+#[tokio::test]
+async fn client_whose_versions_are_known_waits_for_nothing() {
+    let server = Server::start(ServerOptions::default()).await;
+    server.fleets.set_freshen(Box::new(|| Box::pin(std::future::pending())));
+    server.fleets.publish(FLEET, upserts([cluster("a", "1"), cluster("b", "1")]));
+    server.fleets.open();
+    let mut client = server.delta().await;
+    let held = [("a".to_owned(), cluster("a", "1").version.to_string())].into_iter().collect();
+    client.ask(DeltaDiscoveryRequest { initial_resource_versions: held, ..first(CDS) }).await;
+    assert_eq!(client.response().await.resources[0].name, "b");
+}
