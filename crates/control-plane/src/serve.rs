@@ -132,7 +132,10 @@ impl Server {
     /// Serving never depends on this disk: where it cannot be used, that is said, and a restart needs the store.
     fn open_snapshots(&self, store: &str, health: &SnapshotHealth) -> Option<SnapshotDirectory> {
         let Some(path) = &self.settings.state_dir else {
-            warn!("no state directory: after a restart nothing is served until the store has been read");
+            warn!(
+                "no state directory: after a restart nothing is served until the store has been read, and an object \
+                 that is bad at that moment is not served at all"
+            );
             return None;
         };
         let opened = SnapshotDirectory::open(path, store, self.settings.snapshot_key_file.as_deref());

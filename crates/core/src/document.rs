@@ -10,7 +10,7 @@ mod locate;
 use std::ops::Range;
 
 pub use identify::{IdentifyError, IdentifyHint, identify};
-pub use locate::{Lines, locate};
+pub use locate::Lines;
 
 /// One document of a text.
 #[derive(Clone, Debug, PartialEq, Eq)]

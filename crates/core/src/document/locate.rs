@@ -6,12 +6,6 @@ use std::fmt;
 use crate::path::FieldPath;
 use crate::yaml::{Node, Value, parse};
 
-/// The line, from 1, of the field at `path` in one document; where the document does not go that
-/// deep, that of the last field on the way. `None`: the text is not a document.
-pub fn locate(slice: &str, path: &FieldPath) -> Option<u32> {
-    Some(Lines::of(slice)?.line(path))
-}
-
 /// The lines of one document, read once for any number of paths.
 pub struct Lines<'a>(Node<'a>);
 
@@ -43,6 +37,10 @@ impl fmt::Debug for Lines<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn locate(slice: &str, path: &FieldPath) -> Option<u32> {
+        Some(Lines::of(slice)?.line(path))
+    }
 
     const WRAPPED: &str = "kind: VirtualService\nmetadata: {name: a}\nspec:\n  virtual_host:\n    routes:\n    - matchers:\n      - prefix: /\n";
 
