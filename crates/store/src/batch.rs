@@ -1,8 +1,12 @@
 //! Writes: one or many objects, each under a condition, all or nothing.
 
+use std::collections::BTreeSet;
+
 use biplane_core::key::ObjectKey;
 use bytes::Bytes;
 
+use crate::error::StoreError;
+use crate::intent::Author;
 use crate::object::Revision;
 
 /// Operations that become visible together or not at all. An object may appear once.
@@ -10,6 +14,8 @@ use crate::object::Revision;
 pub struct Batch {
     /// What to do.
     pub operations: Vec<Operation>,
+    /// Who does it, and why. With an author the store keeps an [`Intent`](crate::intent::Intent) in the same step.
+    pub author: Option<Author>,
 }
 
 /// One write and the condition that it stands under.
@@ -66,6 +72,22 @@ impl Batch {
     pub fn put(mut self, key: ObjectKey, value: impl Into<Bytes>, precondition: Precondition) -> Self {
         self.operations.push(Operation { key, write: Write::Put(value.into()), precondition });
         self
+    }
+
+    /// The batch in somebody's name.
+    #[must_use]
+    pub fn by(mut self, author: Author) -> Self {
+        self.author = Some(author);
+        self
+    }
+
+    /// Refuses a batch that names an object twice: two writes of one step have no order.
+    pub fn check(&self) -> Result<(), StoreError> {
+        let mut seen = BTreeSet::new();
+        match self.operations.iter().find(|operation| !seen.insert(&operation.key)) {
+            Some(twice) => Err(StoreError::invalid(format!("{} appears twice in one batch", twice.key))),
+            None => Ok(()),
+        }
     }
 
     /// The batch with one more object to remove.

@@ -44,6 +44,21 @@ pub enum StoreError {
         /// What to try.
         hint: Option<String>,
     },
+    /// The store answers, but nothing marks what it shows as all of a Biplane store: it is new, was
+    /// wiped, or hides the mark from us. Never taken for empty.
+    #[error("{message}")]
+    Unmarked {
+        /// What is not there.
+        message: String,
+        /// What to try.
+        hint: Option<String>,
+    },
+    /// The write was the leader's to make, and somebody else leads now.
+    #[error("{message}")]
+    Deposed {
+        /// Who found out, and how.
+        message: String,
+    },
     /// What was asked, or what the store holds as a whole, cannot be: trying again cannot help.
     #[error("{message}")]
     Invalid {
@@ -73,8 +88,10 @@ impl StoreError {
     /// The same error with advice, where the outcome has room for it.
     #[must_use]
     pub fn with_hint(mut self, advice: impl Into<String>) -> Self {
-        if let Self::Unavailable { hint, .. } | Self::Denied { hint, .. } | Self::Invalid { hint, .. } =
-            &mut self
+        if let Self::Unavailable { hint, .. }
+        | Self::Denied { hint, .. }
+        | Self::Unmarked { hint, .. }
+        | Self::Invalid { hint, .. } = &mut self
         {
             *hint = Some(advice.into());
         }
@@ -86,10 +103,11 @@ impl StoreError {
         match self {
             Self::ReadOnly { .. } => Some("change it where it is kept; Biplane follows"),
             Self::Conflict { .. } => Some("read the object again and repeat the change"),
-            Self::NotFound { .. } => None,
-            Self::Unavailable { hint, .. } | Self::Denied { hint, .. } | Self::Invalid { hint, .. } => {
-                hint.as_deref()
-            }
+            Self::NotFound { .. } | Self::Deposed { .. } => None,
+            Self::Unavailable { hint, .. }
+            | Self::Denied { hint, .. }
+            | Self::Unmarked { hint, .. }
+            | Self::Invalid { hint, .. } => hint.as_deref(),
         }
     }
 }

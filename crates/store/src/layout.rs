@@ -12,6 +12,14 @@ pub const CONFIG: &str = "config";
 /// The key below `config/` that marks a prefix as a Biplane store; it is no object.
 pub const SENTINEL: &str = "_store";
 
+/// The key below `config/` of the manifest of a batch that is applied in several steps; it is no object.
+pub const MANIFEST: &str = "_batch";
+
+/// Whether the part of a key below `config/` is one of Biplane's own marks, which are neither objects nor faults.
+pub fn is_mark(text: &str) -> bool {
+    text == SENTINEL || text == MANIFEST
+}
+
 /// The part of a key below `config/`: `<Kind>/<namespace>/<name>`.
 pub fn format_key(key: &ObjectKey) -> String {
     format!("{}/{}/{}", key.kind, key.namespace, key.name)

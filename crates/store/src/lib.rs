@@ -19,23 +19,31 @@
 
 mod backoff;
 mod batch;
+pub mod clock;
 pub mod conformance;
 mod driver;
 mod error;
 pub mod faulty;
+pub mod intent;
 pub mod layout;
 mod log;
+pub mod manifest;
 pub mod memory;
 mod metrics;
 mod object;
+pub mod records;
+pub mod sentinel;
 mod store;
 
 pub use batch::{Batch, Operation, Precondition, Write};
 pub use driver::{Driver, DriverOptions, SourceEvent};
 pub use error::StoreError;
 pub use faulty::FaultyStore;
+pub use intent::{Author, Intent};
 pub use log::{After, ChangeLog};
 pub use memory::MemoryStore;
 pub use metrics::{StoreMetrics, StoreMetricsSnapshot};
 pub use object::{Change, Changes, Fault, FaultKind, Identity, Listing, Revision, StoredObject, WatchEvent};
+pub use records::{Fence, Record, RecordWrite, Records, Seat};
+pub use sentinel::Sentinel;
 pub use store::{Description, RevisionScope, Store, StoreExt, WatchStream};

@@ -1,6 +1,7 @@
 //! The trait that every config store implements, and the sugar on top of it.
 
 use std::fmt;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use biplane_core::key::ObjectKey;
@@ -9,14 +10,15 @@ use futures::stream::BoxStream;
 
 use crate::batch::{Batch, Precondition};
 use crate::error::StoreError;
-use crate::object::{Listing, Revision, WatchEvent};
+use crate::object::{Identity, Listing, Revision, WatchEvent};
+use crate::records::Records;
 
 /// What a watch yields. It ends after an error and after [`WatchEvent::Resync`]; whoever watches lists again.
 pub type WatchStream = BoxStream<'static, Result<WatchEvent, StoreError>>;
 
 /// Bytes under object keys.
 ///
-/// A backend supplies these five calls and nothing else: it never retries, never backs off and
+/// A backend supplies these calls and nothing else: it never retries, never backs off and
 /// keeps no last good state beyond what one bad document needs. That is [`Driver`](crate::Driver)'s
 /// and the control plane's work. Every call may be dropped at any await without harm.
 #[async_trait]
@@ -39,6 +41,18 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// Applies a batch in one step and says at which revision it became visible. A store that cannot
     /// be written answers [`StoreError::ReadOnly`].
     async fn commit(&self, batch: Batch) -> Result<Revision, StoreError>;
+
+    /// Marks an empty place as a store of ours, by writing its [`Sentinel`](crate::sentinel::Sentinel). A store
+    /// that is marked already stays as it is; its identity is the answer either way. Stores without a mark
+    /// (a directory; Gloo's own layout) have nothing to do.
+    async fn init(&self) -> Result<Identity, StoreError> {
+        Ok(self.list().await?.identity)
+    }
+
+    /// The store's room for Biplane's own records; `None`: it has none, and they live elsewhere or nowhere.
+    fn records(&self) -> Option<Arc<dyn Records>> {
+        None
+    }
 }
 
 /// What a store is called and can do.

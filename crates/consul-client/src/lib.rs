@@ -1,0 +1,2 @@
+//! A thin client of Consul's HTTP API.
+#![forbid(unsafe_code)]

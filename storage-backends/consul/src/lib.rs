@@ -1,0 +1,2 @@
+//! The config store in Consul KV.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! The config store in etcd.
+#![forbid(unsafe_code)]
