@@ -1,5 +1,7 @@
 //! How a store says no: outcomes that a caller can act on, each with what to try.
 
+use std::time::Duration;
+
 use biplane_core::key::ObjectKey;
 
 use crate::object::Revision;
@@ -22,6 +24,14 @@ pub enum StoreError {
         /// The revision that it is at; `None` when it does not exist.
         found: Option<Revision>,
     },
+    /// One of Biplane's own records is not at the revision that the writer expected.
+    #[error("the record {path} was changed by someone else ({})", found_text(*.found))]
+    RecordConflict {
+        /// Its path below the store's root.
+        path: String,
+        /// The revision that it is at; `None` when it does not exist.
+        found: Option<Revision>,
+    },
     /// The object that was to be changed does not exist.
     #[error("{key} does not exist")]
     NotFound {
@@ -35,6 +45,8 @@ pub enum StoreError {
         message: String,
         /// What to try.
         hint: Option<String>,
+        /// How long the store asked to be left alone (`Retry-After`).
+        retry_after: Option<Duration>,
     },
     /// The store answers, but not to us: trying again helps only after someone changes a right.
     #[error("{message}")]
@@ -72,7 +84,12 @@ pub enum StoreError {
 impl StoreError {
     /// The store cannot be reached or read now.
     pub fn unavailable(message: impl Into<String>) -> Self {
-        Self::Unavailable { message: message.into(), hint: None }
+        Self::Unavailable { message: message.into(), hint: None, retry_after: None }
+    }
+
+    /// The store refuses us for as long as this, having too much to do.
+    pub fn busy(message: impl Into<String>, retry_after: Duration) -> Self {
+        Self::Unavailable { message: message.into(), hint: None, retry_after: Some(retry_after) }
     }
 
     /// The store refuses us.
@@ -98,11 +115,21 @@ impl StoreError {
         self
     }
 
+    /// How long the store asked to be left alone.
+    pub const fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Unavailable { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
+
     /// What to try.
     pub fn hint(&self) -> Option<&str> {
         match self {
             Self::ReadOnly { .. } => Some("change it where it is kept; Biplane follows"),
-            Self::Conflict { .. } => Some("read the object again and repeat the change"),
+            Self::Conflict { .. } | Self::RecordConflict { .. } => {
+                Some("read it again and repeat the change")
+            }
             Self::NotFound { .. } | Self::Deposed { .. } => None,
             Self::Unavailable { hint, .. }
             | Self::Denied { hint, .. }

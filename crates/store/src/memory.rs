@@ -164,7 +164,12 @@ impl State {
 #[async_trait]
 impl Store for MemoryStore {
     fn describe(&self) -> Description {
-        Description { name: self.name.to_string(), writable: true, revisions: RevisionScope::Store }
+        Description {
+            name: self.name.to_string(),
+            writable: true,
+            sentinel: true,
+            revisions: RevisionScope::Store,
+        }
     }
 
     async fn list(&self) -> Result<Listing, StoreError> {

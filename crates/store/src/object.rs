@@ -100,6 +100,8 @@ pub enum FaultKind {
     TooLarge,
     /// The object is given more than once; this one is not used, and nothing is hidden by it.
     Duplicate,
+    /// A batch of writes was begun and never finished: what is shown may be half an edit. It hides nothing.
+    Unfinished,
 }
 
 impl Fault {
@@ -125,7 +127,7 @@ impl Fault {
     /// Whether an object that was last seen at `location` may still exist behind this fault. An
     /// object that a listing lacks, but that one of its faults may hide, is unknown and not absent.
     pub fn may_hide(&self, location: &Location) -> bool {
-        if self.kind == FaultKind::Duplicate {
+        if matches!(self.kind, FaultKind::Duplicate | FaultKind::Unfinished) {
             return false;
         }
         match (&self.location, location) {
@@ -217,9 +219,11 @@ mod tests {
     }
 
     #[test]
-    fn a_duplicate_hides_nothing() {
-        let fault = Fault { kind: FaultKind::Duplicate, ..unreadable("a.yaml") };
-        assert!(!fault.may_hide(&Location::file("a.yaml", 1)));
+    fn a_duplicate_and_an_unfinished_batch_hide_nothing() {
+        for kind in [FaultKind::Duplicate, FaultKind::Unfinished] {
+            let fault = Fault { kind, ..unreadable("a.yaml") };
+            assert!(!fault.may_hide(&Location::file("a.yaml", 1)));
+        }
     }
 
     #[test]

@@ -62,6 +62,9 @@ pub struct Description {
     pub name: String,
     /// Whether [`Store::commit`] may succeed.
     pub writable: bool,
+    /// Whether a [`Sentinel`](crate::sentinel::Sentinel) marks it, so that a wiped or hidden store is told from an
+    /// empty one. Without one (a directory, Gloo's own layout) only counts can make a listing suspect.
+    pub sentinel: bool,
     /// What its revisions may be compared with.
     pub revisions: RevisionScope,
 }

@@ -224,7 +224,12 @@ fn absolute(options: &FileOptions) -> Result<PathBuf, StoreError> {
 #[async_trait]
 impl Store for FileStore {
     fn describe(&self) -> Description {
-        Description { name: self.name.to_string(), writable: false, revisions: RevisionScope::Process }
+        Description {
+            name: self.name.to_string(),
+            writable: false,
+            sentinel: false,
+            revisions: RevisionScope::Process,
+        }
     }
 
     async fn list(&self) -> Result<Listing, StoreError> {
