@@ -8,9 +8,11 @@
 #![forbid(unsafe_code)]
 
 pub mod client;
+pub mod resources;
 pub mod status;
 
 pub use client::{Client, ClientError};
+pub use resources::{Problem, ProblemKind, Resources};
 pub use status::Status;
 
 /// Where the API is served and looked for unless a setting says otherwise.
@@ -27,4 +29,16 @@ pub mod path {
     pub const METRICS: &str = "/metrics";
     /// A [`Status`](crate::Status) in JSON.
     pub const STATUS: &str = "/v1/status";
+    /// A list of resources: a [`ResourceList`](crate::resources::ResourceList), filtered by the query.
+    pub const RESOURCES: &str = "/v1/resources";
+    /// Takes an [`ApplyRequest`](crate::resources::ApplyRequest).
+    pub const APPLY: &str = "/v1/apply";
+    /// Events of resources as they happen, one JSON document a line.
+    pub const WATCH: &str = "/v1/watch";
+    /// `POST /v1/sources/{name}/accept`: the removals that the guard holds are meant.
+    pub const SOURCES: &str = "/v1/sources";
+    /// Marks a new store as one of Biplane's.
+    pub const INIT: &str = "/v1/init";
+    /// The API's description in OpenAPI 3.1.
+    pub const OPENAPI: &str = "/v1/openapi.json";
 }

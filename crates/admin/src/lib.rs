@@ -17,13 +17,18 @@ mod page;
 mod routes;
 mod server;
 
-use biplane_admin_api::Status;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use biplane_admin_api::resources::Accepted;
+use biplane_admin_api::{Problem, Resources, Status};
 
 pub use guard::check_address;
 pub use server::serve;
 
 /// Where answers come from. Every method is called on the async runtime: it reads what is at hand
 /// and neither blocks nor waits.
+#[async_trait]
 pub trait Source: Send + Sync + 'static {
     /// The state of the whole.
     fn status(&self) -> Status;
@@ -36,4 +41,11 @@ pub trait Source: Send + Sync + 'static {
 
     /// All metrics in OpenMetrics text.
     fn metrics(&self) -> String;
+
+    /// What the store holds, to read and to change.
+    fn resources(&self) -> Arc<dyn Resources>;
+
+    /// The removals that the guard holds back for a source are meant: carry them out. A source whose mark
+    /// has gone is marked anew first. `author` is kept with it.
+    async fn accept(&self, source: &str, author: &str) -> Result<Accepted, Problem>;
 }

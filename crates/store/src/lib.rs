@@ -24,6 +24,7 @@ pub mod conformance;
 mod driver;
 mod error;
 pub mod faulty;
+pub mod history;
 pub mod intent;
 pub mod layout;
 mod log;

@@ -10,7 +10,7 @@ use futures::stream::BoxStream;
 
 use crate::batch::{Batch, Precondition};
 use crate::error::StoreError;
-use crate::object::{Identity, Listing, Revision, WatchEvent};
+use crate::object::{Identity, Listing, Revision, StoredObject, WatchEvent};
 use crate::records::Records;
 
 /// What a watch yields. It ends after an error and after [`WatchEvent::Resync`]; whoever watches lists again.
@@ -29,6 +29,11 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// Reads everything: complete and consistent at the listing's revision, or an error. It sees every
     /// write that was acknowledged before the call.
     async fn list(&self) -> Result<Listing, StoreError>;
+
+    /// One object as it is now, read strongly; `None`: the store is known not to have it.
+    async fn get(&self, key: &ObjectKey) -> Result<Option<StoredObject>, StoreError> {
+        Ok(self.list().await?.items.into_iter().find(|object| object.key == *key))
+    }
 
     /// What happens after `from`, in order, without gaps. A `from` that the store no longer (or not
     /// yet) knows yields [`WatchEvent::Resync`] first.

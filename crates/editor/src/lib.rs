@@ -1,0 +1,2 @@
+//! Reading and changing what a store holds.
+#![forbid(unsafe_code)]
