@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use serde_json::Value;
 
+pub use crate::command::Output;
 use crate::directory::TempDir;
 use crate::http::{Request, Response};
 use crate::ports::free_port;
@@ -16,6 +17,9 @@ use crate::process::Process;
 
 /// How long Biplane may take to bind its addresses.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How long a command may take.
+const COMMAND_PATIENCE: Duration = Duration::from_mins(1);
 
 /// A running `biplane serve`.
 #[derive(Debug)]
@@ -42,13 +46,39 @@ pub struct Options {
 impl Options {
     /// A file store.
     pub fn files(root: &Path) -> Self {
+        Self::store(format!("file://{}", root.display()))
+    }
+
+    /// Any store, by its URL.
+    pub fn store(url: impl Into<String>) -> Self {
         Self {
             name: "biplane".into(),
-            store: format!("file://{}", root.display()),
+            store: url.into(),
             state: None,
             arguments: Vec::new(),
             environment: Vec::new(),
         }
+    }
+
+    /// Names it: replicas that share a test's directory each need a name of their own.
+    #[must_use]
+    pub fn named(mut self, name: &str) -> Self {
+        name.clone_into(&mut self.name);
+        self
+    }
+
+    /// Adds arguments for `serve`.
+    #[must_use]
+    pub fn arguments<S: Into<String>>(mut self, arguments: impl IntoIterator<Item = S>) -> Self {
+        self.arguments.extend(arguments.into_iter().map(Into::into));
+        self
+    }
+
+    /// Sets a variable of its environment.
+    #[must_use]
+    pub fn variable(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.environment.push((name.to_owned(), value.into()));
+        self
     }
 }
 
@@ -129,6 +159,16 @@ impl Biplane {
         self.process.kill();
     }
 
+    /// Stops it where it is (`kill -STOP`): its connections stay open and nobody answers.
+    pub async fn pause(&mut self) {
+        self.process.pause().await;
+    }
+
+    /// Lets it go on.
+    pub fn resume(&self) {
+        self.process.resume();
+    }
+
     /// Ends it in order and starts it again on the same ports, with the same state.
     pub async fn restart(&mut self) {
         self.stop().await;
@@ -160,17 +200,6 @@ impl Launch {
     }
 }
 
-/// What a command has said.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Output {
-    /// Its exit code; -1 if a signal ended it.
-    pub code: i32,
-    /// Its data.
-    pub stdout: String,
-    /// Its talk.
-    pub stderr: String,
-}
-
 /// Runs `biplane` with arguments until it ends.
 pub fn run<I, S>(arguments: I) -> Output
 where
@@ -179,12 +208,20 @@ where
 {
     let mut command = Command::new(binary());
     command.args(arguments).env("NO_COLOR", "1");
-    let output = command.output().unwrap_or_else(|error| panic!("cannot run {command:?}: {error}"));
-    Output {
-        code: output.status.code().unwrap_or(-1),
-        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-    }
+    command.output().unwrap_or_else(|error| panic!("cannot run {command:?}: {error}")).into()
+}
+
+/// Runs `biplane` with more variables and an input, without blocking the test's runtime.
+pub async fn run_with<I, S>(arguments: I, environment: &[(&str, &str)], input: &str) -> Output
+where
+    I: IntoIterator<Item = S>,
+    S: AsRef<std::ffi::OsStr>,
+{
+    let mut command = Command::new(binary());
+    command.args(arguments).env("NO_COLOR", "1").envs(environment.iter().copied());
+    crate::command::run(command, input.as_bytes(), COMMAND_PATIENCE)
+        .await
+        .unwrap_or_else(|error| panic!("{error:#}"))
 }
 
 /// The binary to test: `BIPLANE_BIN`, or the one that cargo built beside this test.

@@ -13,9 +13,9 @@ use serde_json::Value;
 use crate::directory::TempDir;
 use crate::http::{Method, Request, Response};
 use crate::process::Process;
+use crate::tools::Tool;
 
-/// The version that `cargo xtask tools` installs.
-const VERSION: &str = "1.40.0";
+const ENVOY: Tool = Tool { variable: "BIPLANE_ENVOY", package: "envoy", version: "1.40.0", file: "envoy" };
 
 /// How long Envoy may take to open its admin port, or to be ready.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -210,17 +210,7 @@ pub fn validate(bootstrap: &str) -> Result<()> {
 
 /// The Envoy to test with: `BIPLANE_ENVOY`, or what `cargo xtask tools` has installed.
 pub fn binary() -> PathBuf {
-    if let Some(path) = variable("BIPLANE_ENVOY") {
-        return path;
-    }
-    let cache = variable("XDG_CACHE_HOME").or_else(|| variable("HOME").map(|home| home.join(".cache")));
-    let path = cache.unwrap_or_default().join("biplane/tools/envoy").join(VERSION).join("envoy");
-    assert!(path.is_file(), "there is no Envoy {VERSION} at {}: run `cargo xtask tools`", path.display());
-    path
-}
-
-fn variable(name: &str) -> Option<PathBuf> {
-    std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
+    ENVOY.path()
 }
 
 /// Envoy tells YAML from JSON by the file's name.

@@ -5,6 +5,8 @@
 //!  Files --> a directory <-- Biplane (process) --xDS--> Envoy (process) <-- Request, Load
 //!                                                          |
 //!                                                          +--> Upstream (thread)
+//!
+//!  Etcd, Consul (processes) <-- FaultProxy (thread) <-- Biplane, or a store under test
 //! ```
 //!
 //! Starting and waiting panic with the end of the server's log, because a test has nothing better to do than
@@ -16,8 +18,11 @@
 mod background;
 pub mod biplane;
 pub mod certificates;
+mod command;
+pub mod consul;
 pub mod directory;
 pub mod envoy;
+pub mod etcd;
 mod eventually;
 pub mod files;
 pub mod http;
@@ -25,13 +30,17 @@ pub mod load;
 pub mod ports;
 pub mod process;
 mod tls;
+mod tools;
 pub mod upstream;
 pub mod xds;
 
 pub use biplane::Biplane;
 pub use certificates::{Authority, Identity};
+pub use command::Output;
+pub use consul::Consul;
 pub use directory::TempDir;
 pub use envoy::Envoy;
+pub use etcd::Etcd;
 pub use eventually::{Hopeless, eventually, throughout};
 pub use files::Files;
 pub use http::{ClientTls, Protocol, Request, Response};

@@ -87,9 +87,22 @@ impl Process {
         let _ = kill_process(pid, signal);
     }
 
-    /// Asks it to end, as systemd does, and waits until it has.
+    /// Stops it where it is (`kill -STOP`), and returns when it stands still. Its connections stay open.
+    pub async fn pause(&mut self) {
+        self.signal(Signal::STOP);
+        let pid = self.pid();
+        self.until("its standstill", GRACE, async || usage::standstill(pid)).await;
+    }
+
+    /// Lets it go on after a [`pause`](Self::pause).
+    pub fn resume(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    /// Asks it to end, as systemd does, and waits until it has; a paused one goes on to do so.
     pub async fn terminate(&mut self) -> ExitStatus {
         self.signal(Signal::TERM);
+        self.resume();
         self.wait(GRACE).await
     }
 
@@ -158,6 +171,27 @@ mod tests {
         process.until("its word", PATIENCE, probe).await;
         assert_eq!(process.log(), "ready\n");
         assert!(process.usage().expect("it runs").resident_bytes > 0);
+    }
+
+    #[tokio::test]
+    async fn a_paused_process_stands_still_until_it_is_resumed() {
+        let directory = TempDir::new("process");
+        let mut process = shell("while :; do echo tick; sleep 0.01; done", directory.path());
+        process.pause().await;
+        let before = process.log();
+        crate::throughout("silence", Duration::from_millis(100), async || {
+            ensure!(process.log() == before, "it still talks");
+            Ok(())
+        })
+        .await;
+        process.resume();
+        crate::eventually("another word", PATIENCE, async || {
+            ensure!(process.log() != before, "silence");
+            Ok(())
+        })
+        .await;
+        process.pause().await;
+        assert!(!process.terminate().await.success(), "a paused process can be ended");
     }
 
     #[tokio::test]

@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 /// Memory and processor time of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,4 +39,15 @@ fn processor(pid: u32) -> Result<Duration> {
         total += Duration::from_nanos(nanoseconds);
     }
     Ok(total)
+}
+
+/// Whether every thread of a process has been stopped by a signal.
+pub(super) fn standstill(pid: u32) -> Result<()> {
+    for thread in fs::read_dir(format!("/proc/{pid}/task")).context("the process is gone")? {
+        let Ok(stat) = fs::read_to_string(thread?.path().join("stat")) else { continue };
+        // The name before it may contain anything, parentheses included.
+        let state = stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next());
+        ensure!(state == Some('T'), "a thread is in state {state:?}");
+    }
+    Ok(())
 }
