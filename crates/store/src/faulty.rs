@@ -1,18 +1,23 @@
 //! A store that breaks on demand, around any other one: how everything above stores is tested
 //! against bad days without having to arrange them.
 
+mod records;
+
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
+use biplane_core::key::ObjectKey;
 use futures::StreamExt as _;
 use tokio::sync::watch;
 
 use crate::batch::Batch;
 use crate::error::StoreError;
-use crate::object::{Listing, Revision, WatchEvent};
+use crate::object::{Identity, Listing, Revision, StoredObject, WatchEvent};
+use crate::records::Records;
 use crate::store::{Description, Store, WatchStream};
+use records::FaultyRecords;
 
 /// Wraps a store; its [`Faults`] say how it misbehaves from now on. Without any it adds nothing.
 #[derive(Debug)]
@@ -57,6 +62,7 @@ struct Settings {
     list: Mode,
     watch: Mode,
     commit: Mode,
+    records: Mode,
     swallow: usize,
 }
 
@@ -79,7 +85,7 @@ impl FaultyStore {
 }
 
 impl Faults {
-    /// What happens to `list` and `head` from now on.
+    /// What happens to `list`, `get` and `head` from now on.
     pub fn on_list(&self, mode: Mode) {
         self.lock().list = mode;
     }
@@ -89,15 +95,26 @@ impl Faults {
         self.lock().watch = mode;
     }
 
-    /// What happens to `commit` from now on.
+    /// What happens to `commit` and `init` from now on.
     pub fn on_commit(&self, mode: Mode) {
         self.lock().commit = mode;
+    }
+
+    /// What happens to every call about records from now on. A seat that is held stays held.
+    pub fn on_records(&self, mode: Mode) {
+        self.lock().records = mode;
     }
 
     /// Everything fails with `error` from now on, and open watches with it.
     pub fn take_down(&self, error: &StoreError) {
         let down = Mode::Fail(error.clone());
-        *self.lock() = Settings { list: down.clone(), watch: down.clone(), commit: down, swallow: 0 };
+        *self.lock() = Settings {
+            list: down.clone(),
+            watch: down.clone(),
+            commit: down.clone(),
+            records: down,
+            swallow: 0,
+        };
         self.cut(Cut::Fail(error.clone()));
     }
 
@@ -165,6 +182,7 @@ impl Cuts {
     }
 }
 
+#[deny(clippy::missing_trait_methods, reason = "what is not passed on would be answered by a default")]
 #[async_trait]
 impl Store for FaultyStore {
     fn describe(&self) -> Description {
@@ -175,6 +193,11 @@ impl Store for FaultyStore {
         self.faults.lists.fetch_add(1, Ordering::Relaxed);
         self.faults.mode(|settings| &settings.list).pass().await?;
         self.inner.list().await
+    }
+
+    async fn get(&self, key: &ObjectKey) -> Result<Option<StoredObject>, StoreError> {
+        self.faults.mode(|settings| &settings.list).pass().await?;
+        self.inner.get(key).await
     }
 
     async fn watch(&self, from: Revision) -> Result<WatchStream, StoreError> {
@@ -196,6 +219,15 @@ impl Store for FaultyStore {
     async fn commit(&self, batch: Batch) -> Result<Revision, StoreError> {
         self.faults.mode(|settings| &settings.commit).pass().await?;
         self.inner.commit(batch).await
+    }
+
+    async fn init(&self) -> Result<Identity, StoreError> {
+        self.faults.mode(|settings| &settings.commit).pass().await?;
+        self.inner.init().await
+    }
+
+    fn records(&self) -> Option<Arc<dyn Records>> {
+        Some(Arc::new(FaultyRecords { inner: self.inner.records()?, faults: self.faults.clone() }))
     }
 }
 

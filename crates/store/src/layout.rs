@@ -1,9 +1,11 @@
 //! How keys are spelled in stores that have keys: `<root>/config/<Kind>/<namespace>/<name>`.
 //! Shared by every such backend, so that they all refuse the same keys with the same words.
 
+use biplane_core::decode::MAX_OBJECT;
 use biplane_core::key::{Kind, ObjectKey};
 use biplane_core::location::Location;
 
+use crate::error::StoreError;
 use crate::object::{Fault, FaultKind};
 
 /// The folder below a store's root that holds what users write.
@@ -14,6 +16,9 @@ pub const SENTINEL: &str = "_store";
 
 /// The key below `config/` of the manifest of a batch that is applied in several steps; it is no object.
 pub const MANIFEST: &str = "_batch";
+
+/// What to do about values that are too large.
+const SPLIT: &str = "split it: a virtual service may delegate to route tables";
 
 /// Whether the part of a key below `config/` is one of Biplane's own marks, which are neither objects nor faults.
 pub fn is_mark(text: &str) -> bool {
@@ -38,6 +43,18 @@ pub fn misplaced_key(location: Location, message: String) -> Fault {
     let kinds = Kind::ALL.map(Kind::as_str).join(", ");
     Fault::new(FaultKind::Unidentified, location, message)
         .hint(format!("move it to <Kind>/<namespace>/<name>, with one of the kinds {kinds}"))
+}
+
+/// The fault of a value that is larger than any document that is read. What its object was before stays.
+pub fn too_large(location: Location, key: ObjectKey, bytes: usize) -> Fault {
+    let message = format!("the value has {bytes} bytes, more than the {MAX_OBJECT} that are read");
+    Fault::new(FaultKind::TooLarge, location, message).of(key).hint(SPLIT)
+}
+
+/// The refusal to write such a value.
+pub fn too_large_to_write(key: &ObjectKey, bytes: usize) -> StoreError {
+    StoreError::invalid(format!("{key} has {bytes} bytes, more than the {MAX_OBJECT} that are read"))
+        .with_hint(SPLIT)
 }
 
 fn parts(text: &str) -> Option<[&str; 3]> {

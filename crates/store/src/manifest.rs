@@ -11,12 +11,14 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use biplane_core::location::Location;
 use biplane_core::scalars::Timestamp;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::batch::Batch;
 use crate::clock;
+use crate::object::{Fault, FaultKind};
 
 /// How long a reader holds changes back for an open manifest, and after which another writer may take over.
 pub const PATIENCE: Duration = Duration::from_secs(10);
@@ -60,6 +62,16 @@ impl Manifest {
     #[must_use]
     pub fn closed(&self) -> Self {
         Self { open: false, ..self.clone() }
+    }
+
+    /// The fault of a batch that was never finished, whose manifest is at `location`.
+    pub fn unfinished(&self, location: Location) -> Fault {
+        let author = if self.author.is_empty() { "somebody" } else { &self.author };
+        let Self { operations, folders, .. } = self;
+        let folders = folders.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+        let message = format!("a batch of {operations} writes by {author} in {folders} was never finished");
+        Fault::new(FaultKind::Unfinished, location, message)
+            .hint("compare what is there with what was meant, and apply it again")
     }
 
     /// As it is stored.

@@ -1,136 +1,116 @@
-//! The reference store: everything in memory, with a history, revisions and optimistic locking.
+//! The reference store: everything in memory, with a history, revisions, optimistic locking, a sentinel,
+//! records and a leader's seat.
 //!
 //! It keeps raw keys, as etcd and Consul do, so that keys that name no object can exist in it. All
 //! state changes under one lock, together with the log that watches read: what a listing shows and
 //! what a watch from its revision tells always fit together.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod hold;
+mod records;
+mod state;
+mod watch;
+
+use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use async_trait::async_trait;
+use biplane_core::decode::MAX_OBJECT;
 use biplane_core::key::ObjectKey;
-use biplane_core::location::Location;
 use bytes::Bytes;
 
-use crate::batch::{Batch, Operation, Write};
+use crate::batch::{Batch, Write};
 use crate::error::StoreError;
-use crate::layout;
-use crate::log::ChangeLog;
-use crate::object::{Change, Changes, Fault, Identity, Listing, Revision, StoredObject};
+use crate::intent::{self, Intent};
+use crate::layout::{self, SENTINEL};
+use crate::manifest::PATIENCE;
+use crate::object::{Identity, Listing, Revision, StoredObject};
+use crate::records::Records;
+use crate::sentinel::Sentinel;
 use crate::store::{Description, RevisionScope, Store, WatchStream};
-
-/// How many changes a memory store remembers for its watches.
-const HISTORY: usize = 4096;
+use hold::Before;
+use records::MemoryRecords;
+use state::{State, Writes};
 
 /// A store in memory. Clones share the content, as replicas share a server.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct MemoryStore {
     name: Arc<str>,
+    patience: Duration,
     state: Arc<Mutex<State>>,
-    log: Arc<ChangeLog>,
 }
 
-#[derive(Debug, Default)]
-struct State {
-    entries: BTreeMap<String, Entry>,
-    revision: Revision,
-}
-
-#[derive(Clone, Debug)]
-struct Entry {
-    value: Bytes,
-    created: Revision,
-    revision: Revision,
-}
+/// All that a memory store held at one moment, records and revisions included.
+#[derive(Clone)]
+pub struct Backup(State);
 
 impl MemoryStore {
-    /// An empty store called `memory://NAME`.
+    /// An empty store called `memory://NAME`. It is marked from the start, and two of one name share their identity.
     pub fn new(name: &str) -> Self {
-        Self {
-            name: format!("memory://{name}").into(),
-            state: Arc::default(),
-            log: Arc::new(ChangeLog::new(Revision::default(), HISTORY)),
-        }
+        let store = Self::unmarked(name);
+        let sentinel = Sentinel { id: store.name.to_string(), ..Sentinel::new() };
+        store.lock().write_one(SENTINEL.to_owned(), Some(sentinel.encode()), Revision::default());
+        store
     }
 
-    /// Writes under a raw key, which need not name an object, as somebody else's tool would.
+    /// An empty place called `memory://NAME`, which is no store before [`Store::init`].
+    pub fn unmarked(name: &str) -> Self {
+        let name: Arc<str> = format!("memory://{name}").into();
+        Self { state: Arc::new(Mutex::new(State::new(name.clone()))), name, patience: PATIENCE }
+    }
+
+    /// The same store for a reader who waits this long for a batch that is not finished.
+    #[must_use]
+    pub const fn with_patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    /// Writes under a raw key below `config/`, which need not name an object, as somebody else's tool would.
     pub fn put_raw(&self, key: &str, value: impl Into<Bytes>) -> Revision {
-        self.change(BTreeMap::from([(key.to_owned(), Some(value.into()))]))
+        self.apply(&mut self.lock(), Writes::from([(key.to_owned(), Some(value.into()))]))
     }
 
     /// Removes a raw key, if it is there.
     pub fn delete_raw(&self, key: &str) -> Revision {
-        self.change(BTreeMap::from([(key.to_owned(), None)]))
+        self.apply(&mut self.lock(), Writes::from([(key.to_owned(), None)]))
+    }
+
+    /// Removes everything below `config/` in one step, the sentinel included.
+    pub fn wipe(&self) -> Revision {
+        let mut state = self.lock();
+        let writes = state.keys().map(|key| (key, None)).collect();
+        self.apply(&mut state, writes)
     }
 
     /// Forgets the history, as a compaction does: watches from before now have to resync.
     pub fn compact(&self) {
-        self.log.forget();
+        self.lock().log().forget();
     }
 
-    fn change(&self, writes: BTreeMap<String, Option<Bytes>>) -> Revision {
-        let mut state = self.lock();
-        self.apply(&mut state, writes)
+    /// A copy of everything, to [`restore`](Self::restore) later.
+    pub fn backup(&self) -> Backup {
+        Backup(self.lock().clone())
     }
 
-    /// Makes the writes visible at the next revision and logs them.
-    fn apply(&self, state: &mut State, writes: BTreeMap<String, Option<Bytes>>) -> Revision {
-        let faults_before = self.faults(state);
-        let revision = state.revision.next();
-        state.revision = revision;
-        let keys: BTreeSet<_> = writes.keys().cloned().collect();
-        for (key, value) in writes {
-            state.write(key, value, revision);
-        }
-        let mut changes: Vec<_> = keys.iter().filter_map(|key| self.change_of(state, key)).collect();
-        changes.sort_by(|a, b| a.key().cmp(b.key()));
-        let faults = self.faults(state);
-        let faults = (faults != faults_before).then_some(faults);
-        self.log.push(Changes { revision, changes, faults });
+    /// Goes back to what was: revisions go backwards, and open watches are told to list again.
+    pub fn restore(&self, backup: Backup) {
+        self.lock().replace(backup.0);
+    }
+
+    /// Takes the leader's seat from whoever holds it, as a lease that ran out does. Whether anybody did.
+    pub fn expire_seat(&self) -> bool {
+        self.lock().vacate(None)
+    }
+
+    /// Makes the writes visible at the next revision and logs them, or holds them while a batch is open.
+    fn apply(&self, state: &mut State, writes: Writes) -> Revision {
+        let before = Before::of(state, &writes);
+        let revision = state.next_revision();
+        let changes = state.write(writes, revision);
+        self.show(state, before, changes);
         revision
-    }
-
-    fn change_of(&self, state: &State, raw: &str) -> Option<Change> {
-        let key = layout::parse_key(raw).ok()?;
-        Some(state.entries.get(raw).map_or_else(
-            || Change::Deleted(key.clone()),
-            |entry| Change::Put(self.object(key.clone(), raw, entry)),
-        ))
-    }
-
-    fn object(&self, key: ObjectKey, raw: &str, entry: &Entry) -> StoredObject {
-        StoredObject {
-            key,
-            value: entry.value.clone(),
-            location: self.location(raw, entry),
-            revision: entry.revision,
-            created: Some(entry.created.0),
-        }
-    }
-
-    fn location(&self, raw: &str, entry: &Entry) -> Location {
-        Location::Key { store: self.name.clone(), key: raw.into(), revision: entry.revision.0 }
-    }
-
-    fn faults(&self, state: &State) -> Vec<Fault> {
-        let fault = |(raw, entry): (&String, &Entry)| {
-            let message = layout::parse_key(raw).err()?;
-            Some(layout::misplaced_key(self.location(raw, entry), message))
-        };
-        state.entries.iter().filter_map(fault).collect()
-    }
-
-    fn listing(&self, state: &State) -> Listing {
-        let object =
-            |(raw, entry): (&String, &Entry)| Some(self.object(layout::parse_key(raw).ok()?, raw, entry));
-        let mut items: Vec<_> = state.entries.iter().filter_map(object).collect();
-        items.sort_by(|a, b| a.key.cmp(&b.key));
-        Listing {
-            identity: Identity(self.name.clone()),
-            revision: state.revision,
-            items,
-            faults: self.faults(state),
-        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -138,26 +118,15 @@ impl MemoryStore {
     }
 }
 
-impl State {
-    fn write(&mut self, key: String, value: Option<Bytes>, revision: Revision) {
-        let Some(value) = value else {
-            self.entries.remove(&key);
-            return;
-        };
-        let created = self.entries.get(&key).map_or(revision, |entry| entry.created);
-        self.entries.insert(key, Entry { value, created, revision });
+impl fmt::Debug for MemoryStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryStore").field("name", &self.name).finish_non_exhaustive()
     }
+}
 
-    fn check(&self, operation: &Operation) -> Result<(), StoreError> {
-        let found = self.entries.get(&layout::format_key(&operation.key)).map(|entry| entry.revision);
-        let key = || operation.key.clone();
-        if !operation.precondition.holds(found) {
-            return Err(StoreError::Conflict { key: key(), found });
-        }
-        if operation.write == Write::Delete && found.is_none() {
-            return Err(StoreError::NotFound { key: key() });
-        }
-        Ok(())
+impl fmt::Debug for Backup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Backup").finish_non_exhaustive()
     }
 }
 
@@ -173,39 +142,76 @@ impl Store for MemoryStore {
     }
 
     async fn list(&self) -> Result<Listing, StoreError> {
-        Ok(self.listing(&self.lock()))
+        let state = self.lock();
+        state.identity()?;
+        Ok(state.shown())
+    }
+
+    async fn get(&self, key: &ObjectKey) -> Result<Option<StoredObject>, StoreError> {
+        let state = self.lock();
+        state.identity()?;
+        Ok(state.get(key))
     }
 
     async fn watch(&self, from: Revision) -> Result<WatchStream, StoreError> {
-        Ok(self.log.clone().stream(from))
+        watch::open(self, from)
     }
 
     async fn head(&self) -> Result<Revision, StoreError> {
-        Ok(self.lock().revision)
+        let state = self.lock();
+        state.identity()?;
+        Ok(state.revision())
     }
 
     async fn commit(&self, batch: Batch) -> Result<Revision, StoreError> {
+        batch.check()?;
+        refuse_large_values(&batch)?;
         let mut state = self.lock();
+        state.identity()?;
         batch.operations.iter().try_for_each(|operation| state.check(operation))?;
-        let writes = writes(batch)?;
-        if writes.is_empty() {
-            return Ok(state.revision);
+        if batch.operations.is_empty() {
+            return Ok(state.revision());
         }
-        Ok(self.apply(&mut state, writes))
+        let intent = Intent::of(&batch);
+        let revision = self.apply(&mut state, writes(batch));
+        if let Some(intent) = intent {
+            state.put_record(intent::path(intent.at), intent.encode(), revision);
+        }
+        Ok(revision)
+    }
+
+    async fn init(&self) -> Result<Identity, StoreError> {
+        let mut state = self.lock();
+        if !state.is_marked() {
+            let mark = Sentinel::new().encode();
+            self.apply(&mut state, Writes::from([(SENTINEL.to_owned(), Some(mark))]));
+        }
+        state.identity()
+    }
+
+    fn records(&self) -> Option<Arc<dyn Records>> {
+        Some(Arc::new(MemoryRecords::of(self.clone())))
     }
 }
 
-/// The batch by raw key; an object that appears twice has no defined outcome and is refused.
-fn writes(batch: Batch) -> Result<BTreeMap<String, Option<Bytes>>, StoreError> {
-    let mut writes = BTreeMap::new();
-    for operation in batch.operations {
-        let value = match operation.write {
-            Write::Put(value) => Some(value),
-            Write::Delete => None,
-        };
-        if writes.insert(layout::format_key(&operation.key), value).is_some() {
-            return Err(StoreError::invalid(format!("{} appears twice in one batch", operation.key)));
-        }
+/// A server would say the same of a value that it does not take.
+fn refuse_large_values(batch: &Batch) -> Result<(), StoreError> {
+    let size = |write: &Write| match write {
+        Write::Put(value) => value.len(),
+        Write::Delete => 0,
+    };
+    match batch.operations.iter().find(|operation| size(&operation.write) > MAX_OBJECT) {
+        Some(large) => Err(layout::too_large_to_write(&large.key, size(&large.write))),
+        None => Ok(()),
     }
-    Ok(writes)
+}
+
+/// The batch by raw key, each of them once.
+fn writes(batch: Batch) -> BTreeMap<String, Option<Bytes>> {
+    let write = |write| match write {
+        Write::Put(value) => Some(value),
+        Write::Delete => None,
+    };
+    let operations = batch.operations.into_iter();
+    operations.map(|operation| (layout::format_key(&operation.key), write(operation.write))).collect()
 }
