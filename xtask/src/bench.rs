@@ -71,7 +71,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
             &bench,
             "--",
         ]);
-        cargo.args(&options.arguments).env("BIPLANE_ENVOY", &tools.envoy);
+        cargo.args(&options.arguments).envs(tools.environment());
         command::in_view(&mut cargo)?;
         step.done("measured");
     }

@@ -4,6 +4,7 @@
 //! harmless: the second finds the first one's result and throws its own away.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use crate::failure::{Attempt, Failure, Result};
@@ -52,6 +53,23 @@ impl Cache {
         let _ = fs::remove_dir_all(&home);
         fs::rename(ready, &home).attempt(|| format!("cannot install into {}", home.display()))
     }
+
+    /// Lets one version of a tool be found under the name of another.
+    pub(crate) fn alias(&self, name: &str, alias: &str, version: &str) -> Result<()> {
+        let home = self.tool(name, alias);
+        relink(version, &home).attempt(|| format!("cannot link {}", home.display()))
+    }
+}
+
+/// Puts a link in the place of whatever is there, without a moment in which there is nothing.
+fn relink(target: &str, home: &Path) -> std::io::Result<()> {
+    if fs::read_link(home).is_ok_and(|present| present == Path::new(target)) {
+        return Ok(());
+    }
+    let fresh = home.with_file_name(format!(".linking-{target}-{}", std::process::id()));
+    let _ = fs::remove_file(&fresh);
+    symlink(target, &fresh)?;
+    fs::rename(&fresh, home)
 }
 
 /// A folder for an installation under way.
@@ -93,5 +111,22 @@ mod tests {
         let _ = fs::remove_dir_all(&root);
         assert_eq!(installed.expect("the tool is in place"), "whole");
         assert_eq!(entries, 1, "only the folder of envoy is left");
+    }
+
+    #[test]
+    fn an_alias_leads_to_the_version_that_was_linked_last() {
+        let root = std::env::temp_dir().join(format!("biplane-xtask-alias-{}", std::process::id()));
+        let cache = Cache { root: root.clone() };
+        for version in ["1.0.0-a", "1.0.0-b"] {
+            fs::create_dir_all(cache.tool("client", version)).expect("a writable temporary directory");
+            fs::write(cache.tool("client", version).join("client"), version).expect("the folder is there");
+            cache.alias("client", "1.0.0", version).expect("a link takes the place of a link");
+        }
+
+        let found = fs::read_to_string(cache.tool("client", "1.0.0").join("client"));
+        let entries = fs::read_dir(root.join("client")).expect("the cache exists").count();
+        let _ = fs::remove_dir_all(&root);
+        assert_eq!(found.expect("the alias leads somewhere"), "1.0.0-b");
+        assert_eq!(entries, 3, "two versions, one alias and nothing else");
     }
 }

@@ -1,9 +1,13 @@
 //! Running other programs: found on the PATH or not, quietly or in full view, and what they said when they failed.
 
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::Duration;
 
 use crate::failure::{Attempt, Failure, Result};
+use crate::progress;
 
 /// How much of a failed program's words is repeated.
 const TAIL_LINES: usize = 30;
@@ -26,6 +30,57 @@ pub(crate) fn quietly(command: &mut Command) -> Result<String> {
         )));
     }
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// Runs a program whose words on stderr are its sign of life, and ends it when it has been silent for too long.
+pub(crate) fn watched(command: &mut Command, silence: Duration) -> Result<()> {
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .attempt(|| describe(command))?;
+    let lines = lines_of(&mut child);
+    let mut said = Vec::new();
+    loop {
+        match lines.recv_timeout(silence) {
+            Ok(line) => said.push(line),
+            Err(RecvTimeoutError::Disconnected) => break,
+            Err(RecvTimeoutError::Timeout) => {
+                let _ = child.kill();
+                let _ = child.wait();
+                return Err(silent(command, silence, &said));
+            }
+        }
+    }
+    let status = child.wait().attempt(|| describe(command))?;
+    if status.success() {
+        return Ok(());
+    }
+    Err(Failure::new(format!("{} failed ({status}):\n{}", describe(command), tail(&said.join("\n")))))
+}
+
+fn lines_of(child: &mut Child) -> Receiver<String> {
+    let (sender, lines) = channel();
+    let errors = child.stderr.take().expect("piped by the caller");
+    // Ends with the program's stderr; nobody waits for it, since a grandchild may hold on to that for longer.
+    std::thread::spawn(move || {
+        for line in BufReader::new(errors).lines().map_while(std::result::Result::ok) {
+            if sender.send(line).is_err() {
+                break;
+            }
+        }
+    });
+    lines
+}
+
+fn silent(command: &Command, silence: Duration, said: &[String]) -> Failure {
+    let last = said.last().map_or("nothing", String::as_str);
+    let silence = progress::seconds(silence);
+    Failure::new(format!(
+        "{} was silent for {silence} and was ended; its last words: {last}",
+        describe(command)
+    ))
 }
 
 /// Runs a program with its errors in full view, and returns what it wrote to stdout for us.
@@ -88,6 +143,23 @@ mod tests {
             .to_string();
         assert!(failure.contains("sh -c"), "{failure}");
         assert!(failure.contains("no such thing"), "{failure}");
+    }
+
+    #[test]
+    fn a_silent_program_is_ended_and_its_last_words_are_repeated() {
+        let mut silent = Command::new("sh");
+        silent.args(["-c", "echo fetching >&2; exec sleep 600"]);
+        let failure = watched(&mut silent, Duration::from_millis(300)).expect_err("ended by us").to_string();
+        assert!(failure.ends_with("last words: fetching"), "{failure}");
+    }
+
+    #[test]
+    fn a_watched_program_that_ends_is_judged_by_its_status() {
+        let minute = Duration::from_mins(1);
+        let failure = watched(Command::new("sh").args(["-c", "echo no route >&2; exit 3"]), minute)
+            .expect_err("the program exits with 3");
+        assert!(failure.to_string().contains("no route"), "{failure}");
+        watched(Command::new("sh").args(["-c", "echo talk >&2"]), minute).expect("the program exits with 0");
     }
 
     #[test]

@@ -146,6 +146,17 @@ mod tests {
     }
 
     #[test]
+    fn a_backend_is_tested_with_the_testkit_and_tests_with_everything() {
+        assert!(
+            check(&[package("storage-backends/etcd", &[("crates/store", false), (TESTKIT, true)])]).is_ok()
+        );
+        assert!(check(&[package("storage-backends/etcd", &[(TESTKIT, false)])]).is_err());
+        let all =
+            [("storage-backends/etcd", true), ("crates/admin-api", true), ("crates/consul-client", true)];
+        assert!(check(&[package("tests", &all)]).is_ok());
+    }
+
+    #[test]
     fn a_crate_without_a_place_in_the_table_fails() {
         assert!(check(&[package("crates/new", &[])]).is_err());
     }

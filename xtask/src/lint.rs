@@ -5,7 +5,8 @@ use std::process::Command;
 use crate::command;
 use crate::failure::Result;
 use crate::progress::{Step, Steps};
-use crate::{edges, shape, tools, workspace};
+use crate::tools::{self, debian};
+use crate::{edges, shape, workspace};
 
 /// `cargo xtask lint`.
 pub(crate) fn run() -> Result<()> {
@@ -22,9 +23,11 @@ pub(crate) fn check(step: &Step) -> Result<()> {
     shape::check()?;
     command::in_view(command::cargo().args(["fmt", "--all", "--check"]))
         .map_err(|failure| failure.hint("run `cargo fmt --all`"))?;
+    tools::check_format()?;
     step.say("dependencies");
     dependencies(step)?;
     step.say("clippy");
+    debian::install(debian::FOR_BUILDS, step)?;
     let arguments = ["clippy", "--workspace", "--all-targets", "--locked", "--", "--deny", "warnings"];
     command::in_view(command::cargo().args(arguments))
 }

@@ -29,13 +29,13 @@ impl Options {
 
 /// Does not come back if all goes well: `biplane quickstart` takes our place, and with it the terminal's Ctrl-C.
 pub(crate) fn run(options: &Options) -> Result<()> {
-    let mut steps = Steps::new(tools::STEPS + 2);
-    let tools = tools::install(&mut steps)?;
+    let mut steps = Steps::new(tools::STEPS_FOR_QUICKSTART + 2);
+    let envoy = tools::for_quickstart(&mut steps)?;
     let step = steps.next("biplane");
     let biplane = build(&step)?;
     step.done("built");
     steps.next("quickstart").say("starting Biplane, Envoy and a demo upstream ...");
-    let error = command_of(&biplane, &tools.envoy, options.once).exec();
+    let error = command_of(&biplane, &envoy, options.once).exec();
     Err(Failure::new(format!("cannot run {}: {error}", biplane.display())))
 }
 

