@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use anyhow::Context as _;
+use biplane_admin_api::Resources;
 use biplane_store::{Driver, DriverOptions, Revision, RevisionScope, Store, StoreMetrics};
 use biplane_xds::{Fleets, ServerOptions};
 use prometheus_client::registry::Registry;
@@ -38,6 +39,7 @@ pub struct Server {
     pub admin: SocketAddr,
     settings: Settings,
     store: Arc<dyn Store>,
+    resources: Arc<dyn Resources>,
     xds_listener: TcpListener,
     admin_listener: TcpListener,
 }
@@ -46,14 +48,20 @@ pub struct Server {
 pub async fn serve(
     settings: Settings,
     store: Arc<dyn Store>,
+    resources: Arc<dyn Resources>,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
-    Server::bind(settings, store).await?.run(shutdown).await
+    Server::bind(settings, store, resources).await?.run(shutdown).await
 }
 
 impl Server {
-    /// Binds the addresses, and says so in the ready file.
-    pub async fn bind(settings: Settings, store: Arc<dyn Store>) -> anyhow::Result<Self> {
+    /// Binds the addresses, and says so in the ready file. `resources` is how the HTTP API reads and changes
+    /// what `store` holds.
+    pub async fn bind(
+        settings: Settings,
+        store: Arc<dyn Store>,
+        resources: Arc<dyn Resources>,
+    ) -> anyhow::Result<Self> {
         anyhow::ensure!(settings.xds.ip().is_loopback(), biplane_xds::ServeError::NotLoopback(settings.xds));
         biplane_admin::check_address(settings.admin).context("admin address")?;
         let xds_listener = listen("xds", settings.xds).await?;
@@ -63,6 +71,7 @@ impl Server {
             admin: admin_listener.local_addr()?,
             settings,
             store,
+            resources,
             xds_listener,
             admin_listener,
         };
@@ -101,6 +110,7 @@ impl Server {
             pulse: pulse.clone(),
             registry,
             store: store_name,
+            resources: self.resources,
             started: SystemTime::now(),
         };
         let mut supervisor = Supervisor::new(shutdown.clone());

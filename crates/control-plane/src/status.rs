@@ -5,12 +5,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use async_trait::async_trait;
 use biplane_admin::Source;
-use biplane_admin_api::Status;
+use biplane_admin_api::resources::Accepted;
 use biplane_admin_api::status::{
     FleetStatus, Gate as GateStatus, GateState, HeldDeletion, NodeStatus, ObjectReport, Rejection, Severity,
     SourceState, SourceStatus, TypeStatus,
 };
+use biplane_admin_api::{Problem, ProblemKind, Resources, Status};
 use biplane_core::scalars::Timestamp;
 use biplane_xds::{Fleets, ResourceType};
 use prometheus_client::encoding::text::encode;
@@ -31,9 +33,11 @@ pub(crate) struct StatusSource {
     pub(crate) pulse: Pulse,
     pub(crate) registry: Registry,
     pub(crate) store: Arc<str>,
+    pub(crate) resources: Arc<dyn Resources>,
     pub(crate) started: SystemTime,
 }
 
+#[async_trait]
 impl Source for StatusSource {
     fn status(&self) -> Status {
         // The lock is waited for and much is read: not on a worker that serves Envoys.
@@ -55,6 +59,18 @@ impl Source for StatusSource {
             Some(busy) => Err(format!("one transaction has taken {} s", busy.as_secs())),
             None => Ok(()),
         }
+    }
+
+    fn resources(&self) -> Arc<dyn Resources> {
+        self.resources.clone()
+    }
+
+    async fn accept(&self, source: &str, _author: &str) -> Result<Accepted, Problem> {
+        if source != &*self.store {
+            let problem = Problem::new(ProblemKind::NotFound, format!("there is no source {source:?}"));
+            return Err(problem.hint(format!("the source is {}", self.store)));
+        }
+        Ok(Accepted { source: source.to_owned(), ..Accepted::default() })
     }
 
     fn metrics(&self) -> String {

@@ -17,11 +17,13 @@ mod resources;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use biplane_admin_api::Client;
 use biplane_admin_api::client::Answer;
 use biplane_control_plane::{Server, Settings};
+use biplane_editor::Editor;
 use clap::Args;
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
@@ -123,7 +125,8 @@ impl Demo {
             state_dir: Some(self.directory.join("state")),
             ..Settings::default()
         };
-        let server = Server::bind(settings, store).await.map_err(|error| Failure::of(&error))?;
+        let editor = Arc::new(Editor::new(store.clone()));
+        let server = Server::bind(settings, store, editor).await.map_err(|error| Failure::of(&error))?;
         let xds = server.xds;
         self.parts.control_plane = Some(tokio::spawn(server.run(self.stop.clone())));
         Ok(xds)

@@ -1,8 +1,10 @@
 //! `biplane serve`: the process that Envoys and people talk to.
 
 use std::io::{self, ErrorKind};
+use std::sync::Arc;
 
 use biplane_control_plane::{Server, Settings};
+use biplane_editor::Editor;
 use clap::Args;
 use tracing::info;
 
@@ -29,7 +31,9 @@ pub(crate) async fn run(global: &GlobalFlags, arguments: &Arguments) -> Outcome 
     info!(version = env!("CARGO_PKG_VERSION"), store = config.store, settings = file, "starting");
     let store = backends::open(&config.store)?;
     let stop = signals::stop_token()?;
-    let server = Server::bind(settings(config), store).await.map_err(|error| cannot_start(&error))?;
+    let server = Server::bind(settings(config), store.clone(), Arc::new(Editor::new(store)))
+        .await
+        .map_err(|error| cannot_start(&error))?;
     service_manager::ready();
     let announced = stop.clone();
     tokio::spawn(async move {
