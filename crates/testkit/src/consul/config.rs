@@ -80,7 +80,6 @@ impl Config {
     pub(super) fn agent(&self, name: &str, socket: Option<PathBuf>) -> Self {
         Self {
             name: name.to_owned(),
-            limits: None,
             socket,
             wan: None,
             ports: Ports::new(),
@@ -161,7 +160,12 @@ impl Config {
     }
 
     fn client(&self, server: u16) -> Value {
-        json!({ "server": false, "retry_join": [format!("127.0.0.1:{server}")] })
+        let mut client = json!({ "server": false, "retry_join": [format!("127.0.0.1:{server}")] });
+        if self.limits.is_some() {
+            // It would ask again for seven seconds before it says that there is a limit.
+            client["performance"] = json!({ "rpc_hold_timeout": "10ms" });
+        }
+        client
     }
 
     fn acl(&self, token: &str) -> Value {
