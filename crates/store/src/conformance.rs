@@ -18,9 +18,15 @@
 //! The harness writes by the means that users have, never through the store under test, so that the
 //! store does not check itself. Rules wait for conditions and fail with what they saw last.
 
+pub mod batch_rules;
 mod follower;
+mod hands;
+pub mod mark_rules;
 mod memory;
+pub mod record_rules;
 pub mod rules;
+pub mod seat_rules;
+pub mod value_rules;
 pub mod write_rules;
 
 use std::sync::Arc;
@@ -29,6 +35,8 @@ use async_trait::async_trait;
 use biplane_core::key::{Kind, ObjectKey};
 use bytes::Bytes;
 
+use crate::manifest::Manifest;
+use crate::records::Fence;
 use crate::store::Store;
 
 pub use follower::Follower;
@@ -64,6 +72,33 @@ pub trait Harness: Send + Sync {
     /// Makes the store forget how it got here, so that revisions handed out before can no longer be
     /// watched from: compaction, overflow. It may write while doing so.
     async fn lose_history(&self);
+
+    /// Writes one object, which the store's users may not be able to because of its size; whether they were.
+    async fn try_write(&self, key: ObjectKey, value: Bytes) -> bool {
+        self.write(vec![(key, value)]).await;
+        true
+    }
+
+    /// Removes the sentinel and nothing else. Only asked of stores that say that they have one.
+    async fn unmark(&self) {
+        panic!("a store with a sentinel has to say how its users remove it");
+    }
+
+    /// Removes everything below `config/`, the sentinel included, in one step. Only asked of stores with a sentinel.
+    async fn wipe(&self) {
+        panic!("a store with a sentinel has to say how its users wipe it");
+    }
+
+    /// Leaves this manifest in the store, as a writer that died after it would. Only asked of stores with a
+    /// sentinel.
+    async fn leave_batch_open(&self, manifest: Manifest) {
+        panic!("a store with a sentinel has to say how its users write {manifest:?}");
+    }
+
+    /// Takes the leader's seat from its holder, as a lease that runs out does. Only asked of stores with records.
+    async fn expire_seat(&self, fence: &Fence) {
+        panic!("a store with records has to say how its users end {fence:?}");
+    }
 }
 
 /// The key of a virtual service that rules write.
@@ -105,10 +140,17 @@ macro_rules! conformance_tests {
             lost_history_asks_to_resync
             after_a_resync_list_and_watch_agree
             two_replicas_list_alike
+            identity_is_the_same_for_every_instance
+            one_object_reads_as_the_listing_has_it
             two_watches_tell_the_same
             a_dropped_watch_harms_nobody
+        );
+        $crate::conformance_tests!(@rules $harness, value_rules:
             odd_names_and_unicode_values_survive
             large_values_survive
+            keys_with_odd_characters_survive
+            a_value_over_the_limit_costs_only_itself
+            a_remade_object_is_created_anew
         );
         $crate::conformance_tests!(@rules $harness, write_rules:
             a_store_says_whether_it_can_be_written
@@ -118,6 +160,42 @@ macro_rules! conformance_tests {
             deleting_what_is_absent_is_not_found
             a_batch_is_all_or_nothing
             a_batch_names_an_object_once
+            an_empty_batch_changes_nothing
+            a_large_value_can_be_written
+            a_value_over_the_limit_is_refused
+        );
+        $crate::conformance_tests!(@rules $harness, batch_rules:
+            a_large_batch_is_told_together
+            a_large_delete_is_told_together
+            a_conflict_in_the_middle_of_a_large_batch_changes_nothing
+            a_large_batch_that_deletes_what_is_absent_changes_nothing
+            two_large_batches_do_not_interleave
+            a_batch_left_open_is_held_back_and_then_told
+            an_authored_batch_leaves_its_intent
+        );
+        $crate::conformance_tests!(@rules $harness, mark_rules:
+            an_unmarked_place_is_not_empty
+            init_marks_a_place_and_keeps_what_is_there
+            init_of_a_marked_store_changes_nothing
+            two_inits_at_once_agree
+            a_place_that_is_marked_anew_is_another_store
+            a_mark_taken_away_ends_the_watch
+            a_wipe_tells_no_deletion
+            a_marked_store_keeps_records
+        );
+        $crate::conformance_tests!(@rules $harness, record_rules:
+            a_record_reads_as_it_was_written
+            a_deleted_record_is_gone
+            a_folder_of_records_reads_whole_and_sorted
+            a_record_written_on_an_outdated_belief_is_refused
+            many_records_are_written_in_one_call
+            records_never_show_among_objects
+        );
+        $crate::conformance_tests!(@rules $harness, seat_rules:
+            one_leads_and_the_next_one_waits
+            a_fence_lets_the_leader_write
+            a_deposed_leader_writes_nothing
+            a_fence_ends_with_its_seat
         );
     };
     (@rules $harness:path, $module:ident: $($rule:ident)*) => {

@@ -71,7 +71,7 @@ impl Manifest {
         let folders = folders.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
         let message = format!("a batch of {operations} writes by {author} in {folders} was never finished");
         Fault::new(FaultKind::Unfinished, location, message)
-            .hint("compare what is there with what was meant, and apply it again")
+            .hint("compare what is there with what was meant, apply it again, and remove this key")
     }
 
     /// As it is stored.

@@ -23,7 +23,7 @@ use bytes::Bytes;
 use crate::batch::{Batch, Write};
 use crate::error::StoreError;
 use crate::intent::{self, Intent};
-use crate::layout::{self, SENTINEL};
+use crate::layout::{self, MANIFEST, SENTINEL};
 use crate::manifest::PATIENCE;
 use crate::object::{Identity, Listing, Revision, StoredObject};
 use crate::records::Records;
@@ -32,6 +32,9 @@ use crate::store::{Description, RevisionScope, Store, WatchStream};
 use hold::Before;
 use records::MemoryRecords;
 use state::{State, Writes};
+
+/// What a server would do in one step. A batch beyond it needs the manifest, and takes over one that was left open.
+const STEP: usize = 128;
 
 /// A store in memory. Clones share the content, as replicas share a server.
 #[derive(Clone)]
@@ -173,7 +176,10 @@ impl Store for MemoryStore {
             return Ok(state.revision());
         }
         let intent = Intent::of(&batch);
-        let revision = self.apply(&mut state, writes(batch));
+        let takes_over = (batch.operations.len() > STEP).then(|| state.abandoned_batch()).flatten();
+        let mut writes = writes(batch);
+        writes.extend(takes_over.map(|left| (MANIFEST.to_owned(), Some(left.closed().encode()))));
+        let revision = self.apply(&mut state, writes);
         if let Some(intent) = intent {
             state.put_record(intent::path(intent.at), intent.encode(), revision);
         }

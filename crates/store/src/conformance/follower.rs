@@ -32,6 +32,8 @@ pub struct Follower {
     pub faults: Vec<Fault>,
     /// Everything told, in order.
     pub told: Vec<Changes>,
+    /// What the watch failed with when it ended, after [`Self::until_end`].
+    pub ended: Option<StoreError>,
 }
 
 impl Follower {
@@ -42,7 +44,14 @@ impl Follower {
         let (events, told) = mpsc::unbounded_channel();
         tokio::spawn(read(watch, events));
         let objects = listing.items.into_iter().map(|object| (object.key.clone(), object)).collect();
-        Self { watch: told, revision: listing.revision, objects, faults: listing.faults, told: Vec::new() }
+        Self {
+            watch: told,
+            revision: listing.revision,
+            objects,
+            faults: listing.faults,
+            told: Vec::new(),
+            ended: None,
+        }
     }
 
     /// Follows until `done`.
@@ -58,13 +67,14 @@ impl Follower {
         }
     }
 
-    /// Follows until the watch fails or ends, and says what it told on the way.
+    /// Follows until the watch ends, and says what it told on the way.
     pub async fn until_end(&mut self) -> Vec<Changes> {
         let mut told = Vec::new();
         loop {
             match timeout(PATIENCE, self.watch.recv()).await.expect("a watch of a store that is gone ends") {
                 Some(Ok(WatchEvent::Changes(changes))) => told.push(changes),
-                Some(Ok(WatchEvent::Resync) | Err(_)) | None => return told,
+                Some(Err(error)) => self.ended = Some(error),
+                Some(Ok(WatchEvent::Resync)) | None => return told,
             }
         }
     }
@@ -94,8 +104,10 @@ impl Follower {
     }
 
     fn seen(&self) -> String {
-        let objects: Vec<_> = self.objects.keys().map(ToString::to_string).collect();
-        format!("seen so far: {objects:?} at {} with faults {:?}", self.revision, self.faults)
+        let objects: Vec<_> = self.objects.keys().take(10).map(ToString::to_string).collect();
+        let Self { revision, faults, .. } = self;
+        let count = self.objects.len();
+        format!("seen so far: {count} objects, first {objects:?}, at {revision} with faults {faults:?}")
     }
 }
 

@@ -1,6 +1,7 @@
 //! The reference harness: the memory store behind switches that take it away.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use biplane_core::key::ObjectKey;
@@ -10,8 +11,14 @@ use super::Harness;
 use crate::batch::{Batch, Precondition};
 use crate::error::StoreError;
 use crate::faulty::{Faults, FaultyStore};
+use crate::layout::{self, MANIFEST, SENTINEL};
+use crate::manifest::Manifest;
 use crate::memory::MemoryStore;
+use crate::records::Fence;
 use crate::store::{Store, StoreExt as _};
+
+/// So short that rules about it are quick, and longer than any step of theirs.
+const PATIENCE: Duration = Duration::from_millis(300);
 
 /// A memory store and somebody else who writes to it.
 #[derive(Debug)]
@@ -24,7 +31,7 @@ pub struct MemoryHarness {
 impl MemoryHarness {
     /// An empty memory store.
     pub fn new() -> Self {
-        let content = MemoryStore::new("conformance");
+        let content = MemoryStore::new("conformance").with_patience(PATIENCE);
         let store = FaultyStore::new(Arc::new(content.clone()));
         Self { content, faults: store.faults(), store: Arc::new(store) }
     }
@@ -76,5 +83,25 @@ impl Harness for MemoryHarness {
         self.content.put_raw("Upstream/default/history", "kind: Upstream");
         self.content.delete_raw("Upstream/default/history");
         self.content.compact();
+    }
+    async fn try_write(&self, key: ObjectKey, value: Bytes) -> bool {
+        self.content.put_raw(&layout::format_key(&key), value);
+        true
+    }
+
+    async fn unmark(&self) {
+        self.content.delete_raw(SENTINEL);
+    }
+
+    async fn wipe(&self) {
+        self.content.wipe();
+    }
+
+    async fn leave_batch_open(&self, manifest: Manifest) {
+        self.content.put_raw(MANIFEST, manifest.encode());
+    }
+
+    async fn expire_seat(&self, _fence: &Fence) {
+        assert!(self.content.expire_seat(), "somebody holds the seat");
     }
 }

@@ -2,15 +2,14 @@
 
 use std::sync::Arc;
 
-use biplane_core::key::{Kind, ObjectKey};
-use bytes::Bytes;
 use futures::StreamExt as _;
 use tokio::time::timeout;
 
 use super::follower::{PATIENCE, contains};
-use super::{Follower, Harness, document, key};
+use super::hands::{follow, keys, list, value, values, write};
+use super::{Harness, document, key};
 use crate::error::StoreError;
-use crate::object::{Change, Listing, Revision, WatchEvent};
+use crate::object::{Change, Revision, WatchEvent};
 use crate::store::{Store, WatchStream};
 
 /// Known empty is a legal state, and not the same as unknown.
@@ -215,6 +214,29 @@ pub async fn two_replicas_list_alike(harness: impl Harness) {
     assert_eq!(one.faults.len(), other.faults.len());
 }
 
+/// Which store it is does not depend on who asks, or when.
+pub async fn identity_is_the_same_for_every_instance(harness: impl Harness) {
+    let first = list(&harness).await.identity;
+    write(&harness, "a", "1").await;
+    for instance in [harness.store(), harness.replica().await, harness.replica().await] {
+        assert_eq!(instance.list().await.expect("the store lists").identity, first);
+    }
+}
+
+/// Reading one object is as good as reading all of them.
+pub async fn one_object_reads_as_the_listing_has_it(harness: impl Harness) {
+    write(&harness, "a", "1").await;
+    write(&harness, "b", "2").await;
+    let (store, listing) = (harness.store(), list(&harness).await);
+    for object in &listing.items {
+        assert_eq!(store.get(&object.key).await, Ok(Some(object.clone())));
+    }
+    assert_eq!(store.get(&key("absent")).await, Ok(None));
+    harness.take_away().await;
+    assert!(store.get(&key("absent")).await.is_err(), "a store that is gone knows nothing of absence");
+    harness.give_back().await;
+}
+
 /// Watches share nothing that one could take from the other.
 pub async fn two_watches_tell_the_same(harness: impl Harness) {
     let mut one = follow(&harness).await;
@@ -239,37 +261,6 @@ pub async fn a_dropped_watch_harms_nobody(harness: impl Harness) {
     stays.until_note(&key("a"), "1").await;
 }
 
-/// Names are compared, never interpreted, and values are bytes.
-pub async fn odd_names_and_unicode_values_survive(harness: impl Harness) {
-    let long = "n".repeat(200);
-    let names = ["a.b.c", "a-b", "x--y", "0", long.as_str()];
-    let note = "snowman \u{2603}, kanji \u{6f22}\u{5b57}, emoji \u{1f680}";
-    let written: Vec<(ObjectKey, Bytes)> = names
-        .iter()
-        .flat_map(|name| {
-            [Kind::VirtualService, Kind::RouteTable].map(|kind| ObjectKey::new(kind, "team-a", *name))
-        })
-        .map(|key| (key.clone(), document(&key, note)))
-        .collect();
-    let mut follower = follow(&harness).await;
-    harness.write(written.clone()).await;
-    follower.until("all of them", |seen| seen.objects.len() == written.len()).await;
-    for (key, value) in written {
-        let seen = &follower.objects[&key].value;
-        assert_eq!(seen.trim_ascii(), value.trim_ascii(), "{key}");
-    }
-}
-
-/// Objects near the size limit pass whole.
-pub async fn large_values_survive(harness: impl Harness) {
-    let large = document(&key("large"), &"x".repeat(400 * 1024));
-    let mut follower = follow(&harness).await;
-    harness.write(vec![(key("large"), large.clone())]).await;
-    follower.until("the large one", |seen| seen.objects.contains_key(&key("large"))).await;
-    assert_eq!(follower.objects[&key("large")].value.trim_ascii(), large.trim_ascii());
-    assert_eq!(value(&list(&harness).await, &key("large")).trim_ascii(), large.trim_ascii());
-}
-
 async fn assert_resync(store: &Arc<dyn Store>, from: Revision) {
     let mut watch = store.watch(from).await.expect("the store can be watched");
     let event = next(&mut watch).await;
@@ -279,29 +270,4 @@ async fn assert_resync(store: &Arc<dyn Store>, from: Revision) {
 
 async fn next(watch: &mut WatchStream) -> Option<Result<WatchEvent, StoreError>> {
     timeout(PATIENCE, watch.next()).await.expect("the watch says something in time")
-}
-
-async fn write(harness: &impl Harness, name: &str, note: &str) {
-    harness.write(vec![(key(name), document(&key(name), note))]).await;
-}
-
-async fn list(harness: &impl Harness) -> Listing {
-    harness.store().list().await.expect("the store lists")
-}
-
-async fn follow(harness: &impl Harness) -> Follower {
-    Follower::start(&harness.store()).await
-}
-
-fn keys(listing: &Listing) -> Vec<ObjectKey> {
-    listing.items.iter().map(|object| object.key.clone()).collect()
-}
-
-fn values(listing: &Listing) -> Vec<(ObjectKey, Bytes)> {
-    listing.items.iter().map(|object| (object.key.clone(), object.value.clone())).collect()
-}
-
-fn value<'a>(listing: &'a Listing, key: &ObjectKey) -> &'a Bytes {
-    let found = listing.items.iter().find(|object| object.key == *key);
-    &found.unwrap_or_else(|| panic!("{key} is not listed: {listing:?}")).value
 }

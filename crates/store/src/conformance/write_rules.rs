@@ -1,7 +1,9 @@
 //! The rules of writing. A store that cannot be written passes them by saying so.
 
+use biplane_core::decode::MAX_OBJECT;
 use bytes::Bytes;
 
+use super::hands::{list, writable};
 use super::{Follower, Harness, document, key};
 use crate::batch::{Batch, Precondition};
 use crate::error::StoreError;
@@ -82,8 +84,36 @@ pub async fn a_batch_names_an_object_once(harness: impl Harness) {
     assert!(matches!(result, Err(StoreError::Invalid { .. })), "{result:?}");
 }
 
-fn writable(harness: &impl Harness) -> Option<std::sync::Arc<dyn crate::store::Store>> {
-    Some(harness.store()).filter(|store| store.describe().writable)
+/// A batch of nothing asks for nothing.
+pub async fn an_empty_batch_changes_nothing(harness: impl Harness) {
+    let Some(store) = writable(&harness) else { return };
+    let before = list(&harness).await;
+    store.commit(Batch::new()).await.expect("nothing can be written");
+    assert_eq!(list(&harness).await.items, before.items);
+}
+
+/// What users can write by their means can be written by ours.
+pub async fn a_large_value_can_be_written(harness: impl Harness) {
+    let Some(store) = writable(&harness) else { return };
+    let large = value(&"x".repeat(400 * 1024));
+    store.put(key("a"), large.clone(), Precondition::Absent).await.expect("a large value");
+    assert_eq!(list(&harness).await.items[0].value, large);
+}
+
+/// What could not be read is not written, and takes nothing with it.
+pub async fn a_value_over_the_limit_is_refused(harness: impl Harness) {
+    let Some(store) = writable(&harness) else { return };
+    let mut large = value("").to_vec();
+    large.resize(MAX_OBJECT + 1, b'\n');
+    let batch = Batch::new().put(key("a"), large, Precondition::Any).put(
+        key("b"),
+        document(&key("b"), "1"),
+        Precondition::Any,
+    );
+    let error = store.commit(batch).await.expect_err("one byte too many");
+    assert!(matches!(error, StoreError::Invalid { .. }), "{error:?}");
+    assert!(error.to_string().contains(&key("a").to_string()) && error.hint().is_some(), "{error}");
+    assert_eq!(list(&harness).await.items, []);
 }
 
 fn value(note: &str) -> Bytes {

@@ -208,8 +208,13 @@ impl State {
         }
     }
 
+    /// The open batch that nobody waits for any more.
+    pub(super) fn abandoned_batch(&self) -> Option<Manifest> {
+        self.open_batch().filter(|batch| self.given_up.as_ref() == Some(&batch.id))
+    }
+
     fn unfinished(&self) -> Option<Fault> {
-        let batch = self.open_batch().filter(|batch| self.given_up.as_ref() == Some(&batch.id))?;
+        let batch = self.abandoned_batch()?;
         Some(batch.unfinished(self.location(MANIFEST, self.entries.get(MANIFEST)?)))
     }
 
