@@ -1,2 +1,43 @@
 //! A thin client of Consul's HTTP API.
+//!
+//! It speaks the protocol and decides nothing: no call is repeated (but for one after a token has changed on
+//! disk), nothing is cached, and what an answer means is up to the caller. In return it keeps what other
+//! clients drop: the index, the leader and the filter flag of every answer, also of one that says "not found".
+//!
+//! ```text
+//!  Settings ──▶ Client ── get, put, delete ──▶ one HTTP/1.1 connection a running request
+//!                 │  kv: keys, folders, writes, locks      txn: many writes in one step
+//!                 │  session: what holds a lock            status: leader, agent
+//!                 ▼
+//!  Answer { value, meta: QueryMeta }   or   Error, which tells an absent server from one that refuses
+//! ```
+//!
+//! Invariants: every call has a deadline, a blocking query one that is longer than the server's; a body is read up
+//! to a limit and no length that somebody declared is believed; a token appears in a header and nowhere else.
 #![forbid(unsafe_code)]
+
+mod address;
+mod answer;
+mod client;
+mod error;
+mod escape;
+mod kv;
+mod query;
+mod secret;
+mod session;
+mod settings;
+mod status;
+mod tls;
+mod token;
+mod txn;
+
+pub use address::Address;
+pub use client::Client;
+pub use error::Error;
+pub use kv::{Keys, KvEntries, KvEntry, PutCondition};
+pub use query::{Answer, Consistency, Query, QueryMeta};
+pub use secret::Secret;
+pub use session::{NewSession, Session, SessionBehavior};
+pub use settings::{BasicAuth, Settings, TlsSettings, TokenSource};
+pub use status::{AgentConfig, AgentSelf};
+pub use txn::{TxnError, TxnOp, TxnOutcome, TxnResult};

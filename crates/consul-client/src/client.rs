@@ -1,0 +1,288 @@
+//! The client: one request, its headers, its deadline, its refusal.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Method;
+use http::header::{AUTHORIZATION, HeaderValue};
+use reqwest::redirect::Policy;
+
+use crate::address::Address;
+use crate::answer::{Raw, ReadError};
+use crate::error::Error;
+use crate::escape::component;
+use crate::query::Query;
+use crate::secret::Secret;
+use crate::settings::{BasicAuth, Settings};
+use crate::tls;
+use crate::token::Token;
+
+/// How long a connection may be silent before the kernel asks whether the other side is there.
+const KEEPALIVE: Duration = Duration::from_secs(10);
+
+/// How often it asks then, and how often in vain before the connection is broken.
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(3);
+const KEEPALIVE_RETRIES: u32 = 3;
+
+/// How long sent bytes may stay without an acknowledgement: a peer that went silent must not cost 15 minutes.
+const USER_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// A client of one agent. Clones share its connections.
+#[derive(Clone)]
+pub struct Client {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    http: reqwest::Client,
+    /// `http://host:port`, without a slash.
+    base: String,
+    /// As people know it.
+    address: String,
+    token: Token,
+    authorization: Option<HeaderValue>,
+    /// `dc`, `ns` and `partition` of every request.
+    scope: Vec<(&'static str, String)>,
+    request_timeout: Duration,
+    body_max: usize,
+}
+
+/// One request.
+#[derive(Clone, Debug)]
+pub(crate) struct Request {
+    pub(crate) method: Method,
+    /// Behind `/v1/`, encoded.
+    pub(crate) path: String,
+    pub(crate) parameters: Vec<(&'static str, String)>,
+    pub(crate) body: Bytes,
+    /// What the server may wait beside the deadline of any request.
+    pub(crate) patience: Duration,
+}
+
+impl Request {
+    pub(crate) fn new(method: Method, path: impl Into<String>) -> Self {
+        let (parameters, body) = (Vec::new(), Bytes::new());
+        Self { method, path: path.into(), parameters, body, patience: Duration::ZERO }
+    }
+
+    pub(crate) fn get(path: impl Into<String>, query: &Query) -> Self {
+        let request = Self::new(Method::GET, path);
+        Self { parameters: query.parameters(), patience: query.patience(), ..request }
+    }
+
+    pub(crate) fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.parameters.push((name, value.into()));
+        self
+    }
+
+    pub(crate) fn body(self, body: impl Into<Bytes>) -> Self {
+        Self { body: body.into(), ..self }
+    }
+}
+
+impl Client {
+    /// A client; it connects when it is first used, and again whenever it has to.
+    pub fn new(settings: Settings) -> Result<Self, Error> {
+        let http = http(&settings)?;
+        let scope =
+            [("dc", settings.datacenter), ("ns", settings.namespace), ("partition", settings.partition)];
+        let inner = Inner {
+            http,
+            base: base(&settings.address, settings.tls.server_name.as_deref()),
+            address: settings.address.to_string(),
+            token: Token::new(settings.token),
+            authorization: settings.basic_auth.as_ref().map(authorization).transpose()?,
+            scope: scope.into_iter().filter_map(|(name, value)| Some((name, value?))).collect(),
+            request_timeout: settings.request_timeout,
+            body_max: settings.body_max,
+        };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// The agent's address, as people know it.
+    pub fn address(&self) -> &str {
+        &self.inner.address
+    }
+
+    /// Sends a request; after a refusal once more, if the token has become another one.
+    pub(crate) async fn send(&self, request: Request) -> Result<Raw, Error> {
+        let token = self.inner.token.current();
+        let raw = self.inner.send(&request, token.as_ref()).await?;
+        if !refuses_token(&raw) {
+            return Ok(raw);
+        }
+        match self.inner.token.other_than(token.as_ref()) {
+            Some(renewed) => self.inner.send(&request, Some(&renewed)).await,
+            None => Ok(raw),
+        }
+    }
+}
+
+/// Consul answers 403 to a token that it does not know, and anonymous requests get by with less.
+fn refuses_token(raw: &Raw) -> bool {
+    matches!(raw.status, 401 | 403)
+}
+
+impl Inner {
+    async fn send(&self, request: &Request, token: Option<&Secret>) -> Result<Raw, Error> {
+        let deadline = self.request_timeout + request.patience;
+        let mut builder = self.http.request(request.method.clone(), self.url(request)).timeout(deadline);
+        if let Some(token) = token {
+            builder = builder.header("x-consul-token", header(token.expose())?);
+        }
+        if let Some(authorization) = &self.authorization {
+            builder = builder.header(AUTHORIZATION, authorization.clone());
+        }
+        let response = builder.body(request.body.clone()).send().await;
+        let response = response.map_err(|error| self.failure(&error, deadline))?;
+        Raw::read(response, self.body_max).await.map_err(|error| match error {
+            ReadError::Http(error) => self.failure(&error, deadline),
+            ReadError::TooLarge(limit) => {
+                Error::TooLarge { message: format!("{} answered with more than {limit} bytes", self.address) }
+            }
+        })
+    }
+
+    fn url(&self, request: &Request) -> String {
+        let mut url = format!("{}/v1/{}", self.base, request.path);
+        let mut mark = '?';
+        for (name, value) in self.scope.iter().chain(&request.parameters) {
+            url.push(mark);
+            url.push_str(name);
+            if !value.is_empty() {
+                url.push('=');
+                url.push_str(&component(value));
+            }
+            mark = '&';
+        }
+        url
+    }
+
+    fn failure(&self, error: &reqwest::Error, deadline: Duration) -> Error {
+        let address = self.address.clone();
+        if error.is_timeout() && !error.is_connect() {
+            return Error::TimedOut { address, waited: deadline };
+        }
+        Error::Unreachable { address, message: root_cause(error) }
+    }
+}
+
+/// The innermost reason: the layers above only say that there is one.
+fn root_cause(error: &reqwest::Error) -> String {
+    if error.is_timeout() {
+        return "the connection has not come up in time".to_owned();
+    }
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(next) = cause.source() {
+        cause = next;
+    }
+    cause.to_string()
+}
+
+fn http(settings: &Settings) -> Result<reqwest::Client, Error> {
+    let mut builder = reqwest::Client::builder()
+        .user_agent(concat!("biplane/", env!("CARGO_PKG_VERSION")))
+        // An agent answers itself: a redirect or a proxy would carry the token elsewhere.
+        .redirect(Policy::none())
+        .no_proxy()
+        .http1_only()
+        .connect_timeout(settings.connect_timeout)
+        .tcp_keepalive(KEEPALIVE)
+        .tcp_keepalive_interval(KEEPALIVE_INTERVAL)
+        .tcp_keepalive_retries(KEEPALIVE_RETRIES)
+        .tcp_user_timeout(USER_TIMEOUT);
+    builder = match &settings.address {
+        Address::Tcp { tls: true, host, port } => {
+            if settings.tls.server_name.is_some() {
+                builder = builder.dns_resolver(tls::Elsewhere::new(host, *port));
+            }
+            tls::configure(builder, &settings.tls)?
+        }
+        // Without TLS nobody has to be trusted, and a machine without authorities is no reason to fail.
+        Address::Tcp { tls: false, .. } => builder.tls_certs_only([]),
+        Address::Unix(path) => builder.tls_certs_only([]).unix_socket(path.clone()),
+    };
+    builder
+        .build()
+        .map_err(|error| Error::invalid(format!("no HTTP client can be made: {}", root_cause(&error))))
+}
+
+fn base(address: &Address, server_name: Option<&str>) -> String {
+    match address {
+        Address::Unix(_) => "http://localhost".to_owned(),
+        Address::Tcp { port, tls: true, .. } if server_name.is_some() => {
+            format!("https://{}:{port}", server_name.unwrap_or_default())
+        }
+        Address::Tcp { tls, .. } => format!("{}://{address}", if *tls { "https" } else { "http" }),
+    }
+}
+
+fn authorization(user: &BasicAuth) -> Result<HeaderValue, Error> {
+    use base64::Engine as _;
+    let pair = format!("{}:{}", user.user, user.password.expose());
+    header(&format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair)))
+}
+
+/// A header's value that no log shows.
+fn header(secret: &str) -> Result<HeaderValue, Error> {
+    let mut value = HeaderValue::from_str(secret)
+        .map_err(|_| Error::invalid("the token or password has characters that no header takes"))?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("address", &self.inner.address).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::TokenSource;
+
+    fn settings() -> Settings {
+        Settings {
+            token: Some(TokenSource::Value(Secret::new("hunter2"))),
+            datacenter: Some("dc 2".into()),
+            namespace: Some("edge".into()),
+            ..Settings::default()
+        }
+    }
+
+    #[test]
+    fn a_url_bears_scope_and_parameters_and_no_token() {
+        let client = Client::new(settings()).expect("good settings");
+        let request = Request::get("kv/a", &Query::consistent()).with("separator", "/");
+        let url = client.inner.url(&request);
+        assert_eq!(url, "http://127.0.0.1:8500/v1/kv/a?dc=dc%202&ns=edge&consistent&separator=%2F");
+    }
+
+    #[test]
+    fn a_client_prints_without_its_token() {
+        let client = Client::new(settings()).expect("good settings");
+        assert!(!format!("{client:?}").contains("hunter2"));
+    }
+
+    #[tokio::test]
+    async fn nobody_there_is_unreachable_and_names_the_address() {
+        let address = Address::Tcp { host: "127.0.0.1".into(), port: 1, tls: false };
+        let client = Client::new(Settings { address, ..settings() }).expect("good settings");
+        let error = client.leader().await.expect_err("nobody listens there");
+        assert!(
+            matches!(&error, Error::Unreachable { address, .. } if address == "127.0.0.1:1"),
+            "{error:?}"
+        );
+        assert!(!format!("{error:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn half_a_client_certificate_is_refused() {
+        let tls = crate::TlsSettings { certificate: Some("cert.pem".into()), ..Default::default() };
+        let address = Address::Tcp { host: "127.0.0.1".into(), port: 1, tls: true };
+        assert!(matches!(Client::new(Settings { address, tls, ..settings() }), Err(Error::Invalid { .. })));
+    }
+}
