@@ -4,6 +4,7 @@ use std::process::{self, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use serde_json::Value;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
@@ -25,6 +26,12 @@ impl Output {
             return Ok(self.stdout);
         }
         bail!("exit code {}: {}{}", self.code, self.stderr.trim(), self.stdout.trim())
+    }
+
+    /// Its data, where each line is a JSON value.
+    pub fn json_lines(&self) -> Result<Vec<Value>> {
+        let lines = self.stdout.lines().map(serde_json::from_str).collect::<Result<_, _>>();
+        lines.with_context(|| format!("not lines of JSON: {:?} {:?}", self.stdout, self.stderr))
     }
 }
 

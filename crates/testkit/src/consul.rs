@@ -6,6 +6,7 @@
 mod acl;
 mod builder;
 mod config;
+mod independent;
 mod kv;
 mod node;
 

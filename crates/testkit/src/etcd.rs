@@ -137,9 +137,20 @@ impl Etcd {
 
     /// The newest revision.
     pub async fn revision(&self) -> Result<i64> {
+        let header = self.header().await?;
+        header["revision"].as_i64().with_context(|| format!("no revision in {header}"))
+    }
+
+    /// The cluster's id, which clients find in every answer.
+    pub async fn cluster_id(&self) -> Result<u64> {
+        let header = self.header().await?;
+        header["cluster_id"].as_u64().with_context(|| format!("no cluster id in {header}"))
+    }
+
+    /// The header of a linearizable read.
+    async fn header(&self) -> Result<Value> {
         let answer = self.ctl(["get", "any", "--write-out=json"]).await.success()?;
-        let answer: Value = serde_json::from_str(&answer)?;
-        answer["header"]["revision"].as_i64().with_context(|| format!("no revision in {answer}"))
+        Ok(serde_json::from_str::<Value>(&answer)?["header"].take())
     }
 
     /// Runs etcdctl, as root where there are users.

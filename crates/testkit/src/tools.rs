@@ -3,6 +3,9 @@
 use std::path::PathBuf;
 use std::process::Command;
 
+/// How the variables begin by which people configure the servers and their commands.
+const PREFIXES: [&str; 2] = ["CONSUL_", "ETCD"];
+
 /// A binary of a pinned version.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Tool {
@@ -37,9 +40,8 @@ impl Tool {
     /// configured by the test alone.
     pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(self.path());
-        let prefix = self.package.to_uppercase();
         for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with(&prefix) {
+            if PREFIXES.iter().any(|prefix| name.to_string_lossy().starts_with(prefix)) {
                 command.env_remove(name);
             }
         }

@@ -114,3 +114,14 @@ async fn a_rate_limit_is_told_with_429() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn the_independent_client_writes_what_is_read_and_reads_what_is_written() {
+    let directory = TempDir::new("consul");
+    let consul = Consul::start(&directory).await;
+    consul.consulrs("put", &["theirs", "-"], "their value\n").await.success().expect("written");
+    assert_eq!(consul.kv_get("theirs").await.expect("read").as_deref(), Some("their value\n"));
+    consul.kv_put("ours", "our value").await.expect("written");
+    let lines = consul.consulrs("get", &["ours"], "").await.json_lines().expect("JSON");
+    assert_eq!(lines[1]["value"], "our value", "{lines:?}");
+}

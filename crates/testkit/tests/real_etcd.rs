@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use biplane_testkit::etcd::Permission;
+use biplane_testkit::etcd::{Permission, Revisions};
 use biplane_testkit::{Authority, Etcd, TempDir, eventually};
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -104,5 +104,26 @@ async fn data_put_back_is_older_data_under_the_same_address() {
     assert_eq!(etcd.keys("").await.expect("listed"), ["kept"]);
     assert!(etcd.revision().await.expect("known") < revision);
     assert_eq!(etcd.address(0), address);
-    etcd.snapshot_save(&directory.join("snapshot.db")).await.expect("saved");
+}
+
+#[tokio::test]
+async fn a_restored_snapshot_goes_back_or_is_raised_beyond_what_clients_have_seen() {
+    let directory = TempDir::new("etcd");
+    let mut etcd = Etcd::builder().members(3).start(&directory).await;
+    etcd.put("kept", "1").await.expect("written");
+    let snapshot = directory.join("snapshot.db");
+    etcd.snapshot_save(&snapshot).await.expect("saved");
+    etcd.put("lost", "2").await.expect("written");
+    let (revision, cluster) =
+        (etcd.revision().await.expect("known"), etcd.cluster_id().await.expect("known"));
+
+    etcd.snapshot_restore(&snapshot, Revisions::GoBack).await.expect("restored");
+    assert_eq!(etcd.keys("").await.expect("listed"), ["kept"]);
+    assert!(etcd.revision().await.expect("known") < revision);
+    assert_eq!(etcd.cluster_id().await.expect("known"), cluster, "it does not tell");
+
+    etcd.snapshot_restore(&snapshot, Revisions::Bumped).await.expect("restored");
+    assert!(etcd.revision().await.expect("known") > revision);
+    let old = etcd.ctl(["get", "kept", &format!("--rev={revision}")]).await;
+    assert!(old.stderr.contains("compacted"), "{old:?}");
 }

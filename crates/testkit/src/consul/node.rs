@@ -18,7 +18,7 @@ const CONSUL: Tool =
     Tool { variable: "BIPLANE_CONSUL", package: "consul", version: "1.20.6", file: "consul" };
 
 /// How long an agent may take to join, elect and take a write.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// An agent, server or client.
 #[derive(Debug)]

@@ -15,7 +15,7 @@ use crate::tools::Tool;
 const ETCD: Tool = Tool { variable: "BIPLANE_ETCD", package: "etcd", version: "3.6.8", file: "etcd" };
 
 /// How long a member may take to hear from a leader.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A member of a cluster.
 #[derive(Debug)]

@@ -102,7 +102,7 @@ async fn carry(client: &mut TcpStream, shared: &Arc<Shared>) -> Result<()> {
             let (server, theirs) = tokio::io::duplex(CHUNK);
             let hop = async {
                 http::serve(theirs, shared).await;
-                pending().await
+                pending::<()>().await;
             };
             tokio::select! {
                 ended = both_ways(client, server, shared) => ended,
@@ -191,20 +191,21 @@ impl Way<'_> {
     }
 
     async fn deliver(&mut self, to: &mut (impl AsyncWrite + Unpin), mut chunk: Vec<u8>) -> Result<()> {
-        let faults = *self.faults.borrow();
-        let fate = self.meter.harm(&faults, &mut chunk);
-        match faults.bytes_per_second {
-            None => self.put(to, &chunk).await?,
-            Some(rate) => {
-                let slice = (rate / SLICES_PER_SECOND).clamp(1, CHUNK as u64);
-                for slice in chunk.chunks(usize::try_from(slice).expect("at most a chunk")) {
-                    sleep(
-                        Duration::from_secs(1) * slice.len() as u32 / u32::try_from(rate).unwrap_or(u32::MAX),
-                    )
-                    .await;
-                    self.put(to, slice).await?;
-                }
+        let fate = self.meter.harm(&self.faults.borrow(), &mut chunk);
+        let mut rest = chunk.as_slice();
+        while !rest.is_empty() {
+            // Looked at each time: a slow chunk does not outlive the fault.
+            let Faults { swallow, bytes_per_second, .. } = *self.faults.borrow();
+            if swallow {
+                self.lost = true;
+                return Ok(());
             }
+            let (slice, behind) = rest.split_at(slice(bytes_per_second).min(rest.len()));
+            if let Some(rate) = bytes_per_second {
+                sleep(Duration::from_nanos(1_000_000_000 * slice.len() as u64 / rate)).await;
+            }
+            self.put(to, slice).await?;
+            rest = behind;
         }
         fate
     }
@@ -245,8 +246,14 @@ impl Meter {
             return Ok(());
         }
         chunk.truncate(until);
-        Err(Error::new(ErrorKind::Other, "cut"))
+        Err(Error::other("cut"))
     }
+}
+
+/// What is written at once.
+fn slice(bytes_per_second: Option<u64>) -> usize {
+    let slice = bytes_per_second.map(|rate| usize::try_from(rate / SLICES_PER_SECOND).unwrap_or(CHUNK));
+    slice.unwrap_or(CHUNK).clamp(1, CHUNK)
 }
 
 async fn read(
@@ -275,6 +282,6 @@ async fn read(
 /// Waits until bytes go through.
 async fn healed(faults: &mut watch::Receiver<Faults>) {
     if faults.wait_for(|faults| !faults.swallow).await.is_err() {
-        pending().await
+        pending::<()>().await;
     }
 }

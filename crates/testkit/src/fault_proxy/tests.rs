@@ -152,7 +152,7 @@ async fn a_delay_holds_each_way_and_not_the_throughput() {
     proxy.delay(Duration::from_millis(50));
     let mut stream = connect(&proxy).await;
     let started = Instant::now();
-    let words = vec![1; 20 * 16 << 10];
+    let words = vec![1; 20 * (16 << 10)];
     let (mut from, mut to) = stream.split();
     let mut heard = vec![0; words.len()];
     let (sent, read) = tokio::join!(to.write_all(&words), from.read_exact(&mut heard));
@@ -167,13 +167,14 @@ async fn a_throttled_link_takes_its_time() {
     let proxy = FaultProxy::start(echo().await);
     let mut stream = connect(&proxy).await;
     say(&mut stream, b"hello").await.expect("an echo");
+    let words = vec![1; 20_000];
     proxy.throttle(100_000);
     let started = Instant::now();
-    say(&mut stream, &[1; 20_000]).await.expect("an echo");
+    say(&mut stream, &words).await.expect("an echo");
     assert!(started.elapsed() >= Duration::from_millis(200), "{:?}", started.elapsed());
     proxy.heal();
     let started = Instant::now();
-    say(&mut stream, &[1; 20_000]).await.expect("an echo");
+    say(&mut stream, &words).await.expect("an echo");
     assert!(started.elapsed() < Duration::from_millis(200), "{:?}", started.elapsed());
 }
 
