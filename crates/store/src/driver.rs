@@ -8,9 +8,10 @@
 //! and a store that cannot keep its history for that long answers with a resync.
 
 mod audit;
+mod ended;
+mod handle;
 mod mirror;
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,14 +26,22 @@ use crate::metrics::StoreMetrics;
 use crate::object::{Changes, Listing, Revision, WatchEvent};
 use crate::store::{Store, WatchStream};
 use audit::{Audit, Step};
-use mirror::Mirror;
+use ended::Ended;
+use mirror::{Mirror, Seen};
+
+pub use handle::DriverHandle;
+
+/// A store that asks to be left alone is left alone for this long at most.
+const RETRY_AFTER_MAX: Duration = Duration::from_mins(2);
 
 /// What a driver tells the control plane.
 #[derive(Clone, Debug)]
 pub enum SourceEvent {
-    /// The store holds exactly this. The first sign of a working store, and its return after trouble.
+    /// The store holds exactly this. The first sign of a working store, its return after trouble, and what it
+    /// says when it is asked again. It is told as it is, also where its revision or its identity is another one
+    /// than before: whether to believe that is decided above.
     Complete(Listing),
-    /// What happened since the last event.
+    /// What happened since the last event; without changes and faults: the store is at this revision.
     Changes(Changes),
     /// The store cannot be read; what it held before still stands. Sent again when the reason changes.
     Failed {
@@ -90,6 +99,7 @@ pub struct Driver {
     mirror: Mirror,
     backoff: Backoff,
     failure: Option<Failure>,
+    handle: DriverHandle,
 }
 
 /// The present row of failures.
@@ -97,25 +107,6 @@ pub struct Driver {
 struct Failure {
     since: Instant,
     told: StoreError,
-}
-
-/// Why a session with the store ended.
-#[derive(Debug)]
-enum Ended {
-    /// Nobody listens any more.
-    Closed,
-    /// The store could not be listed.
-    List(StoreError),
-    /// The watch could not be opened, or broke.
-    Watch(StoreError),
-    /// The watch ended without a word.
-    Silently,
-    /// The store asked for a new list.
-    Resync,
-    /// The watch went backwards to this revision.
-    Backwards(Revision),
-    /// The watch has not told everything.
-    Drift(usize),
 }
 
 impl Driver {
@@ -130,7 +121,13 @@ impl Driver {
             mirror: Mirror::default(),
             backoff,
             failure: None,
+            handle: DriverHandle::default(),
         }
+    }
+
+    /// By which others ask this driver to list again.
+    pub fn handle(&self) -> DriverHandle {
+        self.handle.clone()
     }
 
     /// What this driver counts.
@@ -143,15 +140,28 @@ impl Driver {
         let store = self.store.describe().name;
         loop {
             let Err(ended) = self.session().await;
+            let delay = self.delay(&ended);
             if matches!(ended, Ended::Closed) || self.settle(&store, ended).await.is_err() {
                 return;
             }
-            let delay = self.backoff.delay(random());
             tokio::select! {
                 () = sleep(delay) => {}
+                () = self.handle.asked() => {}
                 () = self.events.closed() => return,
             }
         }
+    }
+
+    /// How long to wait before the store is asked again.
+    fn delay(&mut self, ended: &Ended) -> Duration {
+        if matches!(ended, Ended::Asked) {
+            return Duration::ZERO;
+        }
+        let wished = ended.retry_after().map_or(Duration::ZERO, |wish| {
+            // A little later than asked, and not all replicas at once.
+            wish.min(RETRY_AFTER_MAX).mul_f64(1.0 + random() / 10.0)
+        });
+        self.backoff.delay(random()).max(wished)
     }
 
     /// One listing and the watch from it, for as long as they fit together.
@@ -177,6 +187,7 @@ impl Driver {
             tokio::select! {
                 event = watch.next() => self.take(event).await?,
                 step = audit.step() => self.check(step)?,
+                () = self.handle.asked() => return Err(Ended::Asked),
                 () = self.events.closed() => return Err(Ended::Closed),
             }
         }
@@ -189,10 +200,12 @@ impl Driver {
             Some(Err(error)) => return Err(Ended::Watch(error)),
             None => return Err(Ended::Silently),
         };
+        let was = self.mirror.revision();
         if !self.mirror.apply(&changes) {
             return Err(Ended::Backwards(changes.revision));
         }
-        if changes.changes.is_empty() && changes.faults.is_none() {
+        // A revision without changes is told too: somebody may wait until it is reached.
+        if changes.changes.is_empty() && changes.faults.is_none() && changes.revision == was {
             return Ok(());
         }
         self.emit(SourceEvent::Changes(changes)).await
@@ -202,9 +215,11 @@ impl Driver {
         match step {
             Step::Began => self.mirror.start_audit(),
             Step::Failed(error) => return Err(Ended::List(error)),
-            Step::Compare(listing) => match self.mirror.drift(&listing) {
-                0 => self.backoff.reset(),
-                drift => return Err(Ended::Drift(drift)),
+            Step::Compare(listing) => match self.mirror.compare(&listing) {
+                Seen::Earlier => return Err(Ended::Backwards(listing.revision)),
+                Seen::Another if self.store.describe().sentinel => return Err(Ended::Another),
+                Seen::Drift(objects) => return Err(Ended::Drift(objects)),
+                Seen::Same | Seen::Another => self.backoff.reset(),
             },
         }
         Ok(())
@@ -219,14 +234,16 @@ impl Driver {
     /// Says and counts why a session ended; only a store that cannot be listed has failed.
     async fn settle(&mut self, store: &str, ended: Ended) -> Result<(), Ended> {
         match &ended {
-            Ended::List(_) | Ended::Closed => {}
-            Ended::Watch(_) | Ended::Silently | Ended::Backwards(_) => self.metrics.watch_failed(),
+            Ended::List(_) | Ended::Closed | Ended::Asked => {}
+            Ended::Watch(_) | Ended::Silently | Ended::Backwards(_) | Ended::Another => {
+                self.metrics.watch_failed();
+            }
             Ended::Resync => self.metrics.resync(),
             Ended::Drift(objects) => self.metrics.drift(*objects),
         }
         match ended {
             Ended::List(error) => self.fail(store, error).await,
-            Ended::Resync => {
+            Ended::Resync | Ended::Asked => {
                 info!(store, "{ended}, listing again");
                 Ok(())
             }
@@ -267,18 +284,4 @@ async fn list(
 
 fn too_slow(call: &str, deadline: Duration) -> StoreError {
     StoreError::unavailable(format!("no answer within {deadline:?} to the call to {call}"))
-}
-
-impl fmt::Display for Ended {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Closed => f.write_str("nobody listens"),
-            Self::List(error) => write!(f, "the store cannot be read: {error}"),
-            Self::Watch(error) => write!(f, "the watch broke: {error}"),
-            Self::Silently => f.write_str("the watch ended"),
-            Self::Resync => f.write_str("the watch lost changes"),
-            Self::Backwards(revision) => write!(f, "the watch went backwards to revision {revision}"),
-            Self::Drift(objects) => write!(f, "the watch missed changes of {objects} objects"),
-        }
-    }
 }

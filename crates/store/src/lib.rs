@@ -37,7 +37,7 @@ pub mod sentinel;
 mod store;
 
 pub use batch::{Batch, Operation, Precondition, Write};
-pub use driver::{Driver, DriverOptions, SourceEvent};
+pub use driver::{Driver, DriverHandle, DriverOptions, SourceEvent};
 pub use error::StoreError;
 pub use faulty::FaultyStore;
 pub use intent::{Author, Intent};

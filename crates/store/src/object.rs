@@ -124,10 +124,19 @@ impl Fault {
         self
     }
 
+    /// Whether the object that it names is unknown because of it, and not absent.
+    pub fn hides_its_object(&self) -> bool {
+        self.key.is_some() && self.hides()
+    }
+
+    const fn hides(&self) -> bool {
+        !matches!(self.kind, FaultKind::Duplicate | FaultKind::Unfinished)
+    }
+
     /// Whether an object that was last seen at `location` may still exist behind this fault. An
     /// object that a listing lacks, but that one of its faults may hide, is unknown and not absent.
     pub fn may_hide(&self, location: &Location) -> bool {
-        if matches!(self.kind, FaultKind::Duplicate | FaultKind::Unfinished) {
+        if !self.hides() {
             return false;
         }
         match (&self.location, location) {

@@ -6,11 +6,12 @@ use std::collections::{HashMap, HashSet};
 use biplane_core::key::ObjectKey;
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::object::{Change, Changes, Fault, Listing, Revision, StoredObject};
+use crate::object::{Change, Changes, Fault, Identity, Listing, Revision, StoredObject};
 
 /// The told state of one store.
 #[derive(Debug, Default)]
 pub(super) struct Mirror {
+    identity: Option<Identity>,
     revision: Revision,
     objects: HashMap<ObjectKey, u64>,
     faults: Vec<Fault>,
@@ -22,12 +23,28 @@ pub(super) struct Mirror {
 struct Touched {
     objects: HashSet<ObjectKey>,
     faults: bool,
+    /// Where the watch was when the audit began.
+    from: Revision,
+}
+
+/// How an audit's listing looks next to what was told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Seen {
+    /// The same objects.
+    Same,
+    /// The same objects of another store: of a root that was switched to the next release, for example.
+    Another,
+    /// This many objects are otherwise.
+    Drift(usize),
+    /// It is of a time before what was told already.
+    Earlier,
 }
 
 impl Mirror {
     /// Starts over from a listing.
     pub(super) fn adopt(&mut self, listing: &Listing) {
         *self = Self {
+            identity: Some(listing.identity.clone()),
             revision: listing.revision,
             objects: listing.items.iter().map(|object| (object.key.clone(), digest(object))).collect(),
             faults: listing.faults.clone(),
@@ -49,19 +66,37 @@ impl Mirror {
         true
     }
 
+    /// The revision that was told last.
+    pub(super) const fn revision(&self) -> Revision {
+        self.revision
+    }
+
     /// From here on the watch may tell what the audit's listing does not know yet.
     pub(super) fn start_audit(&mut self) {
-        self.touched = Touched::default();
+        self.touched = Touched { from: self.revision, ..Touched::default() };
+    }
+
+    /// Holds the audit's listing against what was told.
+    pub(super) fn compare(&self, listing: &Listing) -> Seen {
+        if listing.revision < self.touched.from {
+            return Seen::Earlier;
+        }
+        match self.drift(listing) {
+            0 if self.identity.as_ref() != Some(&listing.identity) => Seen::Another,
+            0 => Seen::Same,
+            objects => Seen::Drift(objects),
+        }
     }
 
     /// How many objects the listing shows otherwise than the watch told. Faults that nobody was told of
-    /// count as one. Another identity does not count: a root that was switched to the next release has told
-    /// what is in it.
-    pub(super) fn drift(&self, listing: &Listing) -> usize {
+    /// count as one; what a fault hides does not count.
+    fn drift(&self, listing: &Listing) -> usize {
         let listed: HashMap<_, _> =
             listing.items.iter().map(|object| (&object.key, digest(object))).collect();
         let changed = listed.iter().filter(|(key, digest)| self.objects.get(**key) != Some(*digest));
-        let gone = self.objects.keys().filter(|key| !listed.contains_key(key));
+        let hidden = listing.faults.iter().filter(|fault| fault.hides_its_object());
+        let hidden: HashSet<_> = hidden.filter_map(|fault| fault.key.as_ref()).collect();
+        let gone = self.objects.keys().filter(|key| !listed.contains_key(key) && !hidden.contains(key));
         let missed =
             changed.map(|(key, _)| *key).chain(gone).filter(|key| !self.touched.objects.contains(*key));
         let faults = !self.touched.faults && self.faults != listing.faults;
@@ -88,7 +123,7 @@ mod tests {
     use biplane_core::location::Location;
 
     use super::*;
-    use crate::object::Identity;
+    use crate::object::FaultKind;
 
     fn object(name: &str, value: &'static str) -> StoredObject {
         StoredObject {
@@ -118,23 +153,40 @@ mod tests {
     #[test]
     fn changed_missing_and_new_objects_are_drift() {
         let mirror = mirror(vec![object("a", "1"), object("b", "1")]);
-        assert_eq!(mirror.drift(&listing(vec![object("a", "1"), object("b", "1")])), 0);
-        assert_eq!(mirror.drift(&listing(vec![object("a", "2"), object("c", "1")])), 3);
+        assert_eq!(mirror.compare(&listing(vec![object("a", "1"), object("b", "1")])), Seen::Same);
+        assert_eq!(mirror.compare(&listing(vec![object("a", "2"), object("c", "1")])), Seen::Drift(3));
+    }
+
+    #[test]
+    fn what_a_fault_hides_is_no_drift() {
+        let mirror = mirror(vec![object("a", "1"), object("b", "1")]);
+        let location = Location::file("elsewhere.yaml", 1);
+        let fault = Fault::new(FaultKind::TooLarge, location, "large").of(object("a", "1").key);
+        let listing = Listing { faults: vec![fault], ..listing(Vec::new()) };
+        assert_eq!(mirror.compare(&listing), Seen::Drift(2), "b, and the fault that nobody was told of");
     }
 
     #[test]
     fn what_the_watch_told_since_the_audit_began_is_no_drift() {
         let mut mirror = mirror(vec![object("a", "1")]);
         assert!(mirror.apply(&put(6, object("a", "2"))));
-        assert_eq!(mirror.drift(&listing(vec![object("a", "1")])), 0);
+        assert_eq!(mirror.compare(&listing(vec![object("a", "1")])), Seen::Same);
     }
 
     #[test]
     fn another_identity_of_the_content_that_was_told_is_no_drift() {
         let items = vec![object("a", "1")];
         let other = Listing { identity: Identity::new("two"), ..listing(items.clone()) };
-        assert_eq!(mirror(items).drift(&other), 0);
-        assert_eq!(mirror(Vec::new()).drift(&other), 1);
+        assert_eq!(mirror(items).compare(&other), Seen::Another);
+        assert_eq!(mirror(Vec::new()).compare(&other), Seen::Drift(1));
+    }
+
+    #[test]
+    fn a_listing_of_before_the_audit_is_earlier_whatever_it_holds() {
+        let mut mirror = mirror(Vec::new());
+        assert!(mirror.apply(&put(6, object("a", "1"))));
+        mirror.start_audit();
+        assert_eq!(mirror.compare(&listing(vec![object("a", "1")])), Seen::Earlier);
     }
 
     #[test]

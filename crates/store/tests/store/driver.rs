@@ -7,8 +7,8 @@ use biplane_core::key::ObjectKey;
 use biplane_store::conformance::{document, key};
 use biplane_store::faulty::{Cut, Faults, Mode};
 use biplane_store::{
-    Change, Driver, DriverOptions, FaultyStore, Listing, MemoryStore, Precondition, SourceEvent, Store as _,
-    StoreError, StoreExt as _, StoreMetrics,
+    Change, Driver, DriverHandle, DriverOptions, FaultyStore, Listing, MemoryStore, Precondition,
+    SourceEvent, Store as _, StoreError, StoreExt as _, StoreMetrics,
 };
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -21,6 +21,7 @@ struct Line {
     events: mpsc::Receiver<SourceEvent>,
     metrics: Arc<StoreMetrics>,
     driver: JoinHandle<()>,
+    handle: DriverHandle,
 }
 
 impl Line {
@@ -35,8 +36,8 @@ impl Line {
         prepare(&faults);
         let (sender, events) = mpsc::channel(8);
         let driver = Driver::new(Arc::new(store), DriverOptions::remote(), sender);
-        let metrics = driver.metrics();
-        Self { content, faults, events, metrics, driver: tokio::spawn(driver.run()) }
+        let (metrics, handle) = (driver.metrics(), driver.handle());
+        Self { content, faults, events, metrics, handle, driver: tokio::spawn(driver.run()) }
     }
 
     async fn put(&self, name: &str, note: &str) {
@@ -187,6 +188,128 @@ async fn a_store_that_goes_away_behind_a_silent_watch_is_noticed_by_the_audit() 
     line.complete().await;
     line.faults.on_list(Mode::Fail(down()));
     assert_eq!(line.failed().await.0, down());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wiped_store_is_failed_with_its_reason_and_never_empty() {
+    let mut line = Line::start();
+    line.complete().await;
+    line.put("a", "1").await;
+    line.changes().await;
+    line.content.wipe();
+    let (error, _) = line.failed().await;
+    assert!(matches!(error, StoreError::Unmarked { .. }), "{error:?}");
+    line.content.init().await.expect("memory can be marked");
+    assert_eq!(line.complete().await, [], "the one who marked it again said so");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_goes_backwards_is_told_as_it_is() {
+    let mut line = Line::start();
+    line.complete().await;
+    line.put("a", "1").await;
+    line.changes().await;
+    let backup = line.content.backup();
+    line.put("b", "1").await;
+    let SourceEvent::Changes(later) = line.next().await else { panic!("b was written") };
+    line.content.restore(backup);
+    let SourceEvent::Complete(earlier) = line.next().await else { panic!("the store was listed again") };
+    assert!(earlier.revision < later.revision, "{} then {}", later.revision, earlier.revision);
+    assert_eq!(earlier.items.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_has_become_another_one_is_listed_again() {
+    let mut line = Line::start();
+    let SourceEvent::Complete(before) = line.next().await else { panic!("the store was listed") };
+    line.content.wipe();
+    line.content.init().await.expect("memory can be marked");
+    let SourceEvent::Complete(after) = line.next().await else { panic!("the store was listed again") };
+    assert_ne!(before.identity, after.identity);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_relist_that_was_asked_for_does_not_wait() {
+    let mut line = Line::start();
+    line.complete().await;
+    let begun = Instant::now();
+    line.handle.relist();
+    assert_eq!(line.complete().await, []);
+    assert!(begun.elapsed() < Duration::from_millis(10), "{:?}", begun.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_relist_cuts_the_back_off_short() {
+    let mut line = Line::start_with(|faults| faults.on_list(Mode::Fail(down())));
+    line.failed().await;
+    tokio::time::sleep(Duration::from_hours(1)).await;
+    line.faults.heal();
+    let begun = Instant::now();
+    line.handle.relist();
+    line.complete().await;
+    assert!(begun.elapsed() < Duration::from_millis(10), "{:?}", begun.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_asks_to_be_left_alone_is() {
+    let minute = Duration::from_mins(1);
+    let busy = StoreError::busy("rate limit exceeded", minute);
+    let mut line = Line::start_with(|faults| faults.on_list(Mode::Fail(busy)));
+    let (error, _) = line.failed().await;
+    assert_eq!(error.retry_after(), Some(minute));
+    let begun = Instant::now();
+    line.faults.heal();
+    line.complete().await;
+    assert!((60..67).contains(&begun.elapsed().as_secs()), "{:?}", begun.elapsed());
+}
+
+/// A store's bad day must not become a storm: whatever fails, and at any time of the row of failures.
+#[tokio::test(start_paused = true)]
+async fn a_failing_store_is_listed_less_than_twice_a_second() {
+    let bad_days: [fn(&Faults); 3] = [
+        |faults| faults.on_list(Mode::Fail(down())),
+        |faults| faults.on_watch(Mode::Fail(down())),
+        |faults| faults.on_watch(Mode::Fail(StoreError::denied("revoked"))),
+    ];
+    for bad_day in bad_days {
+        let line = Line::start_with(bad_day);
+        let mut events = line.events;
+        tokio::spawn(async move { while events.recv().await.is_some() {} });
+        for _ in 0..30 {
+            let before = line.faults.lists();
+            tokio::time::sleep(Duration::from_secs(10)).await;
+            let lists = line.faults.lists() - before;
+            assert!(lists < 20, "{lists} lists in 10 s");
+        }
+    }
+}
+
+/// The same where the watch opens and breaks at once, each time.
+#[tokio::test(start_paused = true)]
+async fn a_watch_that_breaks_at_once_makes_no_storm_of_lists() {
+    let line = Line::start();
+    let (mut events, faults) = (line.events, line.faults.clone());
+    tokio::spawn(async move {
+        while events.recv().await.is_some() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            faults.cut(Cut::Resync);
+        }
+    });
+    for _ in 0..30 {
+        let before = line.faults.lists();
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        let lists = line.faults.lists() - before;
+        assert!(lists < 20, "{lists} lists in 10 s");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_revision_without_changes_is_told() {
+    let mut line = Line::start();
+    line.complete().await;
+    let revision = line.content.delete_raw("nothing/is/here");
+    let SourceEvent::Changes(changes) = line.next().await else { panic!("somebody waits for {revision}") };
+    assert_eq!((changes.revision, changes.changes.len()), (revision, 0));
 }
 
 #[tokio::test(start_paused = true)]
