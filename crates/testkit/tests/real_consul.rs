@@ -5,6 +5,8 @@ use std::time::Duration;
 use biplane_testkit::http::Method;
 use biplane_testkit::{Authority, Consul, TempDir, eventually};
 use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UnixStream;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -42,7 +44,13 @@ async fn a_server_with_data_keeps_it_and_goes_back_to_a_snapshot() {
     assert_eq!(consul.kv_keys("").await.expect("listed"), ["kept", "lost"]);
     consul.snapshot_restore(&snapshot).await.expect("restored");
     assert_eq!(consul.kv_keys("").await.expect("listed"), ["kept"]);
-    assert!(consul.socket().exists());
+
+    let mut socket = UnixStream::connect(consul.socket()).await.expect("it listens");
+    let request = b"GET /v1/kv/kept?raw HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+    socket.write_all(request).await.expect("it reads");
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).await.expect("an answer");
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("\r\n\r\n1"), "{answer}");
 }
 
 #[tokio::test]
