@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use biplane_core::key::ObjectKey;
+use biplane_core::key::{ObjectKey, check_name};
 use bytes::Bytes;
 
 use crate::error::StoreError;
@@ -50,6 +50,20 @@ pub enum Precondition {
     At(Revision),
 }
 
+impl Operation {
+    fn check_names(&self) -> Result<(), StoreError> {
+        for name in [&self.key.namespace, &self.key.name] {
+            check_name(name).map_err(|why| {
+                StoreError::invalid(format!(
+                    "{} cannot be written: the name {name:?} cannot be: {why}",
+                    self.key
+                ))
+            })?;
+        }
+        Ok(())
+    }
+}
+
 impl Precondition {
     /// Whether an object that last changed at `found` (`None`: it does not exist) satisfies this.
     pub fn holds(self, found: Option<Revision>) -> bool {
@@ -81,8 +95,10 @@ impl Batch {
         self
     }
 
-    /// Refuses a batch that names an object twice: two writes of one step have no order.
+    /// Refuses a batch that names an object twice (two writes of one step have no order), or in a way in which
+    /// no object can be named.
     pub fn check(&self) -> Result<(), StoreError> {
+        self.operations.iter().try_for_each(Operation::check_names)?;
         let mut seen = BTreeSet::new();
         match self.operations.iter().find(|operation| !seen.insert(&operation.key)) {
             Some(twice) => Err(StoreError::invalid(format!("{} appears twice in one batch", twice.key))),

@@ -160,6 +160,7 @@ macro_rules! conformance_tests {
             deleting_what_is_absent_is_not_found
             a_batch_is_all_or_nothing
             a_batch_names_an_object_once
+            a_name_that_cannot_be_is_refused
             an_empty_batch_changes_nothing
             a_large_value_can_be_written
             a_value_over_the_limit_is_refused

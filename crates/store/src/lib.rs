@@ -41,6 +41,7 @@ pub use driver::{Driver, DriverHandle, DriverOptions, SourceEvent};
 pub use error::StoreError;
 pub use faulty::FaultyStore;
 pub use intent::{Author, Intent};
+pub use layout::Layout;
 pub use log::{After, ChangeLog};
 pub use memory::MemoryStore;
 pub use metrics::{StoreMetrics, StoreMetricsSnapshot};

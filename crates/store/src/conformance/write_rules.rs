@@ -1,6 +1,7 @@
 //! The rules of writing. A store that cannot be written passes them by saying so.
 
 use biplane_core::decode::MAX_OBJECT;
+use biplane_core::key::{Kind, ObjectKey};
 use bytes::Bytes;
 
 use super::hands::{list, writable};
@@ -82,6 +83,19 @@ pub async fn a_batch_names_an_object_once(harness: impl Harness) {
     );
     let result = store.commit(batch).await;
     assert!(matches!(result, Err(StoreError::Invalid { .. })), "{result:?}");
+}
+
+/// A name that would lead out of its folder is refused before anything is written.
+pub async fn a_name_that_cannot_be_is_refused(harness: impl Harness) {
+    let Some(store) = writable(&harness) else { return };
+    for (namespace, name) in
+        [("default", ".."), ("..", "a"), ("default", "a/b"), ("default", ""), ("a b", "c")]
+    {
+        let key = ObjectKey::new(Kind::Upstream, namespace, name);
+        let result = store.put(key.clone(), document(&key, "1"), Precondition::Any).await;
+        assert!(matches!(result, Err(StoreError::Invalid { .. })), "{key}: {result:?}");
+    }
+    assert_eq!(list(&harness).await.items, []);
 }
 
 /// A batch of nothing asks for nothing.

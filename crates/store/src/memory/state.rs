@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use super::hold::Hold;
 use crate::batch::{Operation, Write};
 use crate::error::StoreError;
-use crate::layout::{self, MANIFEST, SENTINEL};
+use crate::layout::{self, Layout, MANIFEST, SENTINEL};
 use crate::log::ChangeLog;
 use crate::manifest::Manifest;
 use crate::object::{Change, Changes, Fault, Identity, Listing, Revision, StoredObject};
@@ -142,7 +142,7 @@ impl State {
 
     /// What is too large is a fault, and what it was before is neither changed nor gone.
     fn change_of(&self, raw: &str) -> Option<Change> {
-        let key = layout::parse_key(raw).ok()?;
+        let key = object_key(raw)?;
         match self.entries.get(raw) {
             None => Some(Change::Deleted(key)),
             Some(entry) if entry.value.len() > MAX_OBJECT => None,
@@ -182,9 +182,8 @@ impl State {
     /// Everything as it is.
     pub(super) fn listing(&self) -> Listing {
         let small = self.entries.iter().filter(|(_, entry)| entry.value.len() <= MAX_OBJECT);
-        let mut items: Vec<_> = small
-            .filter_map(|(raw, entry)| Some(self.object(layout::parse_key(raw).ok()?, raw, entry)))
-            .collect();
+        let mut items: Vec<_> =
+            small.filter_map(|(raw, entry)| Some(self.object(object_key(raw)?, raw, entry))).collect();
         items.sort_by(|a, b| a.key.cmp(&b.key));
         let identity = self.identity().unwrap_or_else(|_| Identity(self.name.clone()));
         Listing { identity, revision: self.revision, items, faults: self.faults() }
@@ -197,13 +196,12 @@ impl State {
     }
 
     fn fault(&self, raw: &str, entry: &Entry) -> Option<Fault> {
-        if layout::is_mark(raw) {
-            return None;
-        }
         let at = self.location(raw, entry);
-        match layout::parse_key(raw) {
+        match Layout::Biplane.parse(raw) {
             Err(message) => Some(layout::misplaced_key(at, message)),
-            Ok(key) if entry.value.len() > MAX_OBJECT => Some(layout::too_large(at, key, entry.value.len())),
+            Ok(Some(key)) if entry.value.len() > MAX_OBJECT => {
+                Some(layout::too_large(at, key, entry.value.len()))
+            }
             Ok(_) => None,
         }
     }
@@ -229,6 +227,11 @@ impl State {
         }
         Ok(())
     }
+}
+
+/// The object that a raw key names, if it names one.
+fn object_key(raw: &str) -> Option<ObjectKey> {
+    Layout::Biplane.parse(raw).ok().flatten()
 }
 
 fn new_log(head: Revision) -> Arc<ChangeLog> {
