@@ -1,4 +1,4 @@
-module biplane.dev/tools/consul
+module biplane/tools/consul
 
 go 1.23.8
 

@@ -1,4 +1,4 @@
-module biplane.dev/tools/etcd
+module biplane/tools/etcd
 
 go 1.24.0
 

@@ -48,6 +48,11 @@ const RULES: &[Rule] = &[
             "crates/xds",
         ],
     },
+    // What changes a store's objects: it judges them as the control plane does, and knows no backend either.
+    Rule {
+        folder: "crates/editor",
+        may_use: &["crates/admin-api", "crates/control-plane", "crates/core", "crates/store"],
+    },
     // The top, which joins them.
     Rule {
         folder: "crates/cli",

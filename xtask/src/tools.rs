@@ -40,7 +40,7 @@ const ETCD: GoBinary = GoBinary {
     version: "3.6.8",
     wrapper: "tools/etcd",
     go: (1, 24),
-    duration: "40 s for all of etcd",
+    duration: "about 40 s in all",
     programs: &[
         Program {
             name: "etcd",

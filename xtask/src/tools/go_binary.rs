@@ -129,7 +129,7 @@ impl GoBinary {
     }
 
     fn compile(&self, program: &Program, staging: &Staging, ready: &Path, step: &Step) -> Result<()> {
-        let what = format!("building {} {} ({}, once)", program.name, self.version, self.duration);
+        let what = format!("building {} ({}, once)", program.name, self.duration);
         let _working = step.working(&what);
         let mut build = go(staging);
         build.args(["build", "-trimpath", "-ldflags", "-s -w", "-o"]);
