@@ -27,7 +27,7 @@ const RULES: &[Rule] = &[
     Rule { folder: "crates/identity", may_use: &["crates/core"] },
     Rule { folder: "crates/translator", may_use: &["crates/core"] },
     Rule { folder: "crates/admin-api", may_use: &["crates/core"] },
-    Rule { folder: "crates/admin", may_use: &["crates/admin-api"] },
+    Rule { folder: "crates/admin", may_use: &["crates/admin-api", "crates/core"] },
     Rule { folder: "crates/terraform-provider", may_use: &["crates/admin-api"] },
     // Backends and adapters: a trait, the leaves, and nothing above.
     Rule { folder: "storage-backends/*", may_use: BACKEND },
