@@ -106,6 +106,19 @@ pub(crate) fn documents(objects: &[String]) -> String {
     objects.join("---\n")
 }
 
+/// The keys and values of objects in a store with this root: what `etcdctl put` and `consul kv put` take.
+pub(crate) fn keyed(root: &str, objects: &[String]) -> Vec<(String, String)> {
+    let word = |object: &str, after: &str| {
+        let (_, rest) = object.split_once(after).unwrap_or_else(|| panic!("no {after:?} in {object}"));
+        rest.split(|c: char| !c.is_alphanumeric() && c != '-').next().unwrap_or_default().to_owned()
+    };
+    let key = |object: &String| {
+        let (kind, name) = (word(object, "kind: "), word(object, "{ name: "));
+        (format!("{root}/config/{kind}/gloo-system/{name}"), object.clone())
+    };
+    objects.iter().map(key).collect()
+}
+
 /// Text in YAML's double quotes, whatever is in it.
 fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()

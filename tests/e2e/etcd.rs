@@ -1,0 +1,1 @@
+//! Configuration in a real etcd: its bad days are not the fleet's.
