@@ -54,7 +54,7 @@ async fn behind_a_proxy(port: u16) -> Result<String> {
 }
 
 #[tokio::test]
-async fn long_direct_responses_need_room_in_the_gateway() {
+async fn direct_responses_that_are_long_need_room_in_the_gateway() {
     let body = "x".repeat(8_000);
     let routes = route_answering("/", &body);
     let site = site(

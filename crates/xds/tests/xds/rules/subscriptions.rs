@@ -132,7 +132,7 @@ fn wildcard_whose_resources_all_wait_is_answered_after_a_moment() {
 }
 
 #[test]
-fn long_answer_is_cut_and_goes_on_after_the_ack() {
+fn answer_that_is_long_is_cut_and_goes_on_after_the_ack() {
     let fleets = Fleets::new();
     fleets.publish(FLEET, upserts((0..10).map(|number| endpoints(&format!("e{number}"), "1"))));
     let options = StreamOptions { response_bytes: 200, ..StreamOptions::aggregated(Protocol::Delta) };
