@@ -1,29 +1,42 @@
-//! A client of the API: one HTTP/1 request a call, over TCP, with a deadline and a bound on the answer.
+//! A client of the API: one HTTP/1 request a call, over TCP, TLS or a socket file, with a deadline and a
+//! bound on the answer.
 //!
 //! It opens a connection for each call and keeps no state, which is what a command line needs and
-//! leaves nothing behind in the server.
+//! leaves nothing behind in the server. It is [`Resources`](crate::Resources) over HTTP: what fails comes back
+//! as the same [`Problem`] that the server met.
 
+mod address;
+mod exchange;
+mod options;
+mod resources;
+mod transport;
+mod watch;
+
+use std::fmt;
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::sync::Arc;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Empty, Limited};
-use hyper::{Request, StatusCode, header};
-use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+use hyper::{Method, StatusCode};
 
-use crate::{Status, path};
+use crate::resources::{Problem, ProblemKind};
+use crate::{Status, path, wire};
+use exchange::{Call, first_line};
+use transport::Transport;
 
-/// How long one call may take, all in.
-const DEADLINE: Duration = Duration::from_secs(10);
-
-/// The largest answer: status of the largest configuration that is accepted stays far below it.
-const LARGEST_ANSWER: usize = 64 * 1024 * 1024;
+pub use address::{Address, InvalidAddress};
+pub use options::{ClientOptions, Identity, Token};
 
 /// A client of one control plane.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone)]
 pub struct Client {
-    address: SocketAddr,
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    address: Address,
+    token: Option<Token>,
+    transport: Transport,
 }
 
 /// Why a call gave no answer that can be used.
@@ -34,7 +47,7 @@ pub enum ClientError {
     #[error("cannot reach Biplane at {address}: {reason}")]
     Unreachable {
         /// Where.
-        address: SocketAddr,
+        address: Address,
         /// Why.
         reason: String,
     },
@@ -42,7 +55,7 @@ pub enum ClientError {
     #[error("{address} answered {path} with {status}: {body}")]
     Refused {
         /// Where.
-        address: SocketAddr,
+        address: Address,
         /// What was asked for.
         path: String,
         /// The status code.
@@ -50,11 +63,14 @@ pub enum ClientError {
         /// The first line of the answer.
         body: String,
     },
+    /// The server says what is wrong.
+    #[error("{0}")]
+    Problem(Box<Problem>),
     /// The answer is not what this path answers: another program, or another version of Biplane.
     #[error("{address} does not answer {path} like Biplane: {reason}")]
     Unexpected {
         /// Where.
-        address: SocketAddr,
+        address: Address,
         /// What was asked for.
         path: String,
         /// What is wrong with the answer.
@@ -72,15 +88,37 @@ pub struct Answer {
 }
 
 impl Client {
-    /// A client of the control plane whose API is at `address`.
-    pub const fn new(address: SocketAddr) -> Self {
-        Self { address }
+    /// A client of the control plane whose API is at `address`, without TLS and without a token.
+    pub fn new(address: SocketAddr) -> Self {
+        let address = Address::from(address);
+        let transport = Transport::plain(address.clone());
+        Self { inner: Arc::new(Inner { address, token: None, transport }) }
+    }
+
+    /// A client as `options` say. A token is never sent in the clear to another machine.
+    pub fn open(options: ClientOptions) -> Result<Self, Problem> {
+        let in_the_clear = matches!(options.address, Address::Tcp { tls: false, .. });
+        if options.token.is_some() && in_the_clear && !options.address.is_local() {
+            let message = format!("the token would travel in the clear to {}", options.address);
+            let problem = Problem::new(ProblemKind::BadRequest, message);
+            return Err(problem.hint("use https:// there, or reach it through ssh"));
+        }
+        let transport = Transport::open(&options).map_err(|error| {
+            let message = format!("TLS to {} cannot be set up: {error}", options.address);
+            Problem::new(ProblemKind::BadRequest, message)
+        })?;
+        let ClientOptions { address, token, .. } = options;
+        Ok(Self { inner: Arc::new(Inner { address, token, transport }) })
+    }
+
+    /// Where the API is.
+    pub fn address(&self) -> &Address {
+        &self.inner.address
     }
 
     /// The state of the control plane.
     pub async fn status(&self) -> Result<Status, ClientError> {
-        let body = self.expect_ok(path::STATUS).await?;
-        serde_json::from_slice(&body).map_err(|error| self.unexpected(path::STATUS, error.to_string()))
+        self.json(Call::get(path::STATUS)).await
     }
 
     /// Whether it is ready; if not, why.
@@ -89,76 +127,61 @@ impl Client {
         match answer.status {
             200 => Ok(Ok(())),
             503 => Ok(Err(first_line(&answer.body))),
-            _ => Err(self.refused(path::READY, &answer)),
+            status => Err(self.refused(path::READY, status, &answer.body)),
         }
     }
 
     /// Asks for any path.
     pub async fn get(&self, path: &str) -> Result<Answer, ClientError> {
-        tokio::time::timeout(DEADLINE, self.exchange(path))
-            .await
-            .unwrap_or_else(|_| Err(self.unreachable(format!("no answer within {} s", DEADLINE.as_secs()))))
+        let answer = self.exchange(Call::get(path)).await?;
+        Ok(Answer { status: answer.status.as_u16(), body: answer.body })
     }
 
-    async fn expect_ok(&self, path: &str) -> Result<Bytes, ClientError> {
-        let answer = self.get(path).await?;
-        if answer.status == StatusCode::OK.as_u16() {
-            return Ok(answer.body);
-        }
-        Err(self.refused(path, &answer))
-    }
-
-    async fn exchange(&self, path: &str) -> Result<Answer, ClientError> {
-        let stream =
-            TcpStream::connect(self.address).await.map_err(|error| self.unreachable(error.to_string()))?;
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
-            .await
-            .map_err(|error| self.unexpected(path, error.to_string()))?;
-        let answer = async {
-            let response = sender.send_request(self.request(path)?).await;
-            let response = response.map_err(|error| self.unexpected(path, error.to_string()))?;
-            let status = response.status().as_u16();
-            let body = Limited::new(response.into_body(), LARGEST_ANSWER).collect().await;
-            let body = body.map_err(|error| self.unexpected(path, error.to_string()))?.to_bytes();
-            Ok(Answer { status, body })
-        };
-        // The connection has to be driven while the answer is read, and ends with it.
-        let mut connection = std::pin::pin!(connection);
-        let mut answer = std::pin::pin!(answer);
-        tokio::select! {
-            answer = &mut answer => answer,
-            _ = &mut connection => answer.await,
-        }
-    }
-
-    fn request(&self, path: &str) -> Result<Request<Empty<Bytes>>, ClientError> {
-        Request::get(path)
-            .header(header::HOST, self.address.to_string())
-            .header(header::CONNECTION, "close")
-            .body(Empty::new())
-            .map_err(|error| self.unexpected(path, error.to_string()))
+    /// Tells the guard of a source that the removals which it holds back are meant. `author` is a remark.
+    pub async fn accept(&self, source: &str, author: &str) -> Result<crate::resources::Accepted, Problem> {
+        let path = path::ACCEPT.replace("{name}", &exchange::encoded(source));
+        let body = wire::AcceptRequest { author: author.to_owned() };
+        Ok(self.json(Call::new(Method::POST, path).json(&body)).await?)
     }
 
     fn unreachable(&self, reason: String) -> ClientError {
-        ClientError::Unreachable { address: self.address, reason }
+        ClientError::Unreachable { address: self.inner.address.clone(), reason }
     }
 
-    fn unexpected(&self, path: &str, reason: String) -> ClientError {
-        ClientError::Unexpected { address: self.address, path: path.to_owned(), reason }
+    fn unexpected(&self, path: &str, reason: impl ToString) -> ClientError {
+        let reason = reason.to_string();
+        ClientError::Unexpected { address: self.inner.address.clone(), path: path.to_owned(), reason }
     }
 
-    fn refused(&self, path: &str, answer: &Answer) -> ClientError {
-        ClientError::Refused {
-            address: self.address,
-            path: path.to_owned(),
-            status: answer.status,
-            body: first_line(&answer.body),
-        }
+    fn refused(&self, path: &str, status: u16, body: &[u8]) -> ClientError {
+        let address = self.inner.address.clone();
+        ClientError::Refused { address, path: path.to_owned(), status, body: first_line(body) }
     }
 }
 
-/// The first line of a text, cut where it gets long: for messages.
-fn first_line(body: &[u8]) -> String {
-    let text = String::from_utf8_lossy(body);
-    text.lines().next().unwrap_or_default().chars().filter(|c| !c.is_control()).take(500).collect()
+/// Where, and nothing that is secret.
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Client({})", self.inner.address)
+    }
+}
+
+/// The server's own words where it had some.
+impl From<ClientError> for Problem {
+    fn from(error: ClientError) -> Self {
+        let message = error.to_string();
+        match error {
+            ClientError::Problem(problem) => *problem,
+            ClientError::Unreachable { .. } => Self::new(ProblemKind::Unavailable, message)
+                .hint("start it with `biplane serve`, or say where its API is"),
+            ClientError::Refused { status, .. } if status == StatusCode::SERVICE_UNAVAILABLE.as_u16() => {
+                Self::new(ProblemKind::Unavailable, message)
+            }
+            ClientError::Refused { .. } | ClientError::Unexpected { .. } => {
+                Self::new(ProblemKind::Internal, message).hint(
+                    "another program listens there, or a version of Biplane that does not know this yet",
+                )
+            }
+        }
+    }
 }

@@ -10,8 +10,10 @@
 pub mod client;
 pub mod resources;
 pub mod status;
+pub mod wire;
+pub mod words;
 
-pub use client::{Client, ClientError};
+pub use client::{Client, ClientError, ClientOptions};
 pub use resources::{Problem, ProblemKind, Resources};
 pub use status::Status;
 
@@ -31,12 +33,18 @@ pub mod path {
     pub const STATUS: &str = "/v1/status";
     /// A list of resources: a [`ResourceList`](crate::resources::ResourceList), filtered by the query.
     pub const RESOURCES: &str = "/v1/resources";
+    /// One [`Resource`](crate::resources::Resource): read, written, deleted.
+    pub const RESOURCE: &str = "/v1/resources/{kind}/{namespace}/{name}";
+    /// The [`Version`](crate::resources::Version)s of a resource.
+    pub const HISTORY: &str = "/v1/resources/{kind}/{namespace}/{name}/history";
+    /// Takes a [`RollbackRequest`](crate::wire::RollbackRequest).
+    pub const ROLLBACK: &str = "/v1/resources/{kind}/{namespace}/{name}/rollback";
     /// Takes an [`ApplyRequest`](crate::resources::ApplyRequest).
     pub const APPLY: &str = "/v1/apply";
     /// Events of resources as they happen, one JSON document a line.
     pub const WATCH: &str = "/v1/watch";
-    /// `POST /v1/sources/{name}/accept`: the removals that the guard holds are meant.
-    pub const SOURCES: &str = "/v1/sources";
+    /// The removals that the guard holds back for a source are meant. The name is percent-encoded.
+    pub const ACCEPT: &str = "/v1/sources/{name}/accept";
     /// Marks a new store as one of Biplane's.
     pub const INIT: &str = "/v1/init";
     /// The API's description in OpenAPI 3.1.

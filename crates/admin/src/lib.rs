@@ -1,18 +1,33 @@
-//! Biplane's HTTP server: liveness, readiness, metrics, status, and a page that shows them.
+//! Biplane's HTTP server: probes, metrics, status, a page that shows them, and the API that reads and
+//! changes resources.
 //!
 //! ```text
-//! control plane ── Source ──▶ routes ──▶ server ──▶ probes, Prometheus, `biplane status`, a browser
+//! TCP, TLS, socket file ──▶ server ──▶ guard ──▶ routes ──▶ Source ──▶ control plane, Resources
+//!                                        │
+//!                                      Access: who may do what
 //! ```
 //!
-//! It answers questions and changes nothing: there is no path that writes. What it knows it asks a
-//! [`Source`] for at each request, so it has no state that could be out of date.
+//! It has no state that could be out of date: what it knows it asks a [`Source`] for at each request.
+//! [`Resources`] decides what a change does; this crate decides who may ask for it, bounds what a caller
+//! can cost, and leaves a line in the log for each change (target `audit`).
 //!
-//! Until callers can prove who they are it binds to loopback only, and answers only requests that
-//! were addressed to loopback: a page in a browser on the same machine that reaches it by a name of its
-//! own (DNS rebinding) is refused.
+//! Invariants:
+//! - Every route says in one table (`routes`) what right it needs; the router and the OpenAPI
+//!   document are both made from that table.
+//! - Nobody writes without being known: by a token, by the permissions of a socket file, or because a setting
+//!   for development says so. A token that is not known is refused and never treated as none.
+//! - Beyond loopback nothing is served without TLS and tokens, and nothing but probes without a token.
+//! - No log line, and no message of this crate, holds a value out of a document.
 #![forbid(unsafe_code)]
 
+mod access;
+mod audit;
+mod body;
+mod failure;
 mod guard;
+mod link;
+mod listener;
+mod openapi;
 mod page;
 mod routes;
 mod server;
@@ -23,7 +38,8 @@ use async_trait::async_trait;
 use biplane_admin_api::resources::Accepted;
 use biplane_admin_api::{Problem, Resources, Status};
 
-pub use guard::check_address;
+pub use access::{Access, AccessOptions, NewToken, Role, TlsOptions, TokenError, TokenRule};
+pub use listener::Listener;
 pub use server::serve;
 
 /// Where answers come from. Every method is called on the async runtime: it reads what is at hand
@@ -48,4 +64,14 @@ pub trait Source: Send + Sync + 'static {
     /// The removals that the guard holds back for a source are meant: carry them out. A source whose mark
     /// has gone is marked anew first. `author` is kept with it.
     async fn accept(&self, source: &str, author: &str) -> Result<Accepted, Problem>;
+}
+
+/// The API's description in OpenAPI 3.1, as it is served.
+pub fn openapi() -> serde_json::Value {
+    openapi::document(&routes::table())
+}
+
+/// Whether the API may be served at `address` with this access: beyond loopback it takes TLS and tokens.
+pub fn check_address(address: std::net::SocketAddr, access: &Access) -> std::io::Result<()> {
+    access.check_address(address)
 }

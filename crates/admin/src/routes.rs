@@ -1,61 +1,130 @@
-//! The paths and their answers.
+//! All paths, in one table: what each needs, what it answers, and what the OpenAPI document says of it.
+
+mod ask;
+mod changes;
+mod probes;
+mod resources;
+mod watch;
 
 use std::sync::Arc;
 
-use axum::extract::State;
-use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse, Response};
-use axum::routing::get;
-use axum::{Json, Router, middleware};
-use biplane_admin_api::path;
+use axum::Router;
+use axum::extract::Request;
+use axum::http::{Method, StatusCode};
+use axum::middleware::{self, Next};
+use axum::routing::MethodRouter;
+use biplane_admin_api::{Problem, ProblemKind};
+use bytes::Bytes;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 
-use crate::{Source, guard, page};
+use crate::access::Need;
+use crate::failure::Failure;
+use crate::openapi::{self, Operation};
+use crate::{Access, Source, guard, page};
 
-/// What Prometheus asks for by `Accept`, and takes as the answer's type.
-const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+/// How many changes may be read and carried out at a time: each may hold 32 MiB.
+const MOST_CHANGES: usize = 8;
 
-type Shared = State<Arc<dyn Source>>;
+/// How many watches there may be: each holds a connection for as long as it likes.
+const MOST_WATCHES: usize = 64;
 
-/// All paths.
-pub(crate) fn router(source: Arc<dyn Source>) -> Router {
-    Router::new()
-        .route(path::LIVE, get(live))
-        .route(path::READY, get(ready))
-        .route(path::METRICS, get(metrics))
-        .route(path::STATUS, get(status))
-        .merge(page::router())
-        .fallback(not_found)
-        .layer(middleware::from_fn(guard::check_request))
-        .with_state(source)
+/// What all routes share.
+pub(crate) struct Shared {
+    pub(crate) source: Arc<dyn Source>,
+    pub(crate) access: Access,
+    pub(crate) shutdown: CancellationToken,
+    pub(crate) changes: Semaphore,
+    pub(crate) watches: Arc<Semaphore>,
+    /// The OpenAPI document as it is served.
+    pub(crate) document: Bytes,
 }
 
-async fn live(State(source): Shared) -> Response {
-    verdict(source.live(), "live")
+/// One path and method.
+pub(crate) struct Route {
+    pub(crate) method: Method,
+    pub(crate) path: &'static str,
+    /// What it takes to ask for it.
+    pub(crate) need: Need,
+    /// Whether it has dry runs, which take the right to read only. It then asks [`guard::Pass::check`].
+    pub(crate) dry_runs: bool,
+    pub(crate) operation: Operation,
+    handler: MethodRouter<Arc<Shared>>,
 }
 
-async fn ready(State(source): Shared) -> Response {
-    verdict(source.ready(), "ready")
-}
-
-async fn metrics(State(source): Shared) -> Response {
-    ([(header::CONTENT_TYPE, OPEN_METRICS)], source.metrics()).into_response()
-}
-
-async fn status(State(source): Shared) -> Response {
-    Json(source.status()).into_response()
-}
-
-async fn not_found() -> Response {
-    (StatusCode::NOT_FOUND, "nothing is here; the page at / links to everything\n").into_response()
-}
-
-/// A probe's answer: one line, whatever the reason looks like.
-fn verdict(state: Result<(), String>, word: &str) -> Response {
-    match state {
-        Ok(()) => format!("{word}\n").into_response(),
-        Err(reason) => {
-            let reason: String = reason.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-            (StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n")).into_response()
-        }
+impl Shared {
+    pub(crate) fn new(source: Arc<dyn Source>, access: Access, shutdown: CancellationToken) -> Arc<Self> {
+        let document = serde_json::to_vec(&openapi::document(&table())).expect("plain data").into();
+        let changes = Semaphore::new(MOST_CHANGES);
+        let watches = Arc::new(Semaphore::new(MOST_WATCHES));
+        Arc::new(Self { source, access, shutdown, changes, watches, document })
     }
+}
+
+impl Route {
+    pub(crate) const fn get(
+        path: &'static str,
+        need: Need,
+        operation: Operation,
+        handler: MethodRouter<Arc<Shared>>,
+    ) -> Self {
+        Self { method: Method::GET, path, need, dry_runs: false, operation, handler }
+    }
+
+    /// A route that changes something.
+    pub(crate) const fn change(
+        method: Method,
+        path: &'static str,
+        operation: Operation,
+        handler: MethodRouter<Arc<Shared>>,
+    ) -> Self {
+        Self { method, path, need: Need::Write, dry_runs: false, operation, handler }
+    }
+
+    /// The same route, of which a dry run takes the right to read only.
+    pub(crate) const fn with_dry_runs(mut self) -> Self {
+        self.dry_runs = true;
+        self
+    }
+
+    fn guarded(self) -> (&'static str, MethodRouter<Arc<Shared>>) {
+        let (need, dry_runs) = (self.need, self.dry_runs);
+        let check = move |request: Request, next: Next| guard::authorize(need, dry_runs, request, next);
+        (self.path, self.handler.route_layer(middleware::from_fn(check)))
+    }
+}
+
+/// Everything that is served.
+pub(crate) fn table() -> Vec<Route> {
+    [probes::routes(), resources::routes(), changes::routes(), watch::routes(), page::routes()]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+/// The table, behind the guard.
+pub(crate) fn router(shared: Arc<Shared>) -> Router {
+    let mut router = Router::new();
+    for route in table() {
+        let (path, handler) = route.guarded();
+        router = router.route(path, handler);
+    }
+    router
+        .fallback(not_found)
+        .method_not_allowed_fallback(not_allowed)
+        .layer(middleware::from_fn_with_state(shared.clone(), guard::admit))
+        .with_state(shared)
+}
+
+async fn not_found() -> Failure {
+    let problem = Problem::new(ProblemKind::NotFound, "nothing is here");
+    problem.hint("GET /v1/openapi.json lists everything").into()
+}
+
+async fn not_allowed() -> Failure {
+    let problem = Problem::new(ProblemKind::BadRequest, "this path does not take this method");
+    Failure::with_status(
+        problem.hint("GET /v1/openapi.json lists everything"),
+        StatusCode::METHOD_NOT_ALLOWED,
+    )
 }

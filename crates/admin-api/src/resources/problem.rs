@@ -45,6 +45,8 @@ pub enum ProblemKind {
     ReadOnly,
     /// The object is not as was expected: 409 (`If-Match`: 412).
     Conflict,
+    /// The request is larger than is taken: 413.
+    TooLarge,
     /// The configuration would get worse: 422.
     Invalid,
     /// The store cannot be read or written now: 503.
@@ -56,6 +58,20 @@ pub enum ProblemKind {
 }
 
 impl ProblemKind {
+    /// All of them.
+    pub const ALL: [Self; 10] = [
+        Self::BadRequest,
+        Self::Unauthenticated,
+        Self::Forbidden,
+        Self::NotFound,
+        Self::ReadOnly,
+        Self::Conflict,
+        Self::TooLarge,
+        Self::Invalid,
+        Self::Unavailable,
+        Self::Internal,
+    ];
+
     /// The HTTP status code.
     pub const fn status(self) -> u16 {
         match self {
@@ -65,6 +81,7 @@ impl ProblemKind {
             Self::NotFound => 404,
             Self::ReadOnly => 405,
             Self::Conflict => 409,
+            Self::TooLarge => 413,
             Self::Invalid => 422,
             Self::Unavailable => 503,
             Self::Internal => 500,

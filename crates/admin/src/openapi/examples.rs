@@ -1,0 +1,135 @@
+//! The examples in the document: values of the types themselves.
+
+use std::collections::BTreeMap;
+
+use biplane_admin_api::resources::{
+    Accepted, Action, ApplyRequest, ApplyResult, Change, ChangeResult, Expect, Name, Operation, Resource,
+    ResourceEvent, ResourceList, ValidationFinding, Version,
+};
+use biplane_admin_api::status::{Gate, GateState, ObjectReport, Severity, Status};
+use biplane_admin_api::wire::{AcceptRequest, Initialized, RollbackRequest, WatchLine};
+use biplane_admin_api::{Problem, ProblemKind};
+use biplane_core::key::Kind;
+use biplane_core::scalars::Timestamp;
+use serde_json::json;
+
+/// An upstream as people write it.
+pub(crate) const DOCUMENT: &str = "kind: Upstream\nmetadata: {name: petstore, namespace: default}\n\
+                                   spec: {static: {hosts: [{addr: 10.0.0.7, port: 8080}]}}\n";
+
+const REVISION: u64 = 42;
+const MOMENT: Timestamp = Timestamp(1_795_000_000);
+
+fn name() -> Name {
+    Name { kind: Kind::Upstream, namespace: "default".to_owned(), name: "petstore".to_owned() }
+}
+
+pub(crate) fn resource() -> Resource {
+    let Name { kind, namespace, name } = name();
+    Resource {
+        kind,
+        namespace,
+        name,
+        revision: REVISION,
+        location: "key biplane/config/Upstream/default/petstore at revision 42".to_owned(),
+        labels: BTreeMap::from([("app".to_owned(), "petstore".to_owned())]),
+        text: DOCUMENT.to_owned(),
+        redacted: false,
+        document: Some(json!({
+            "kind": "Upstream",
+            "metadata": { "name": "petstore", "namespace": "default" },
+            "spec": { "static": { "hosts": [{ "addr": "10.0.0.7", "port": 8080 }] } },
+        })),
+    }
+}
+
+pub(crate) fn list() -> ResourceList {
+    ResourceList { revision: REVISION + 5, items: vec![resource()] }
+}
+
+pub(crate) fn apply_request() -> ApplyRequest {
+    let put =
+        Operation::Put { text: DOCUMENT.to_owned(), origin: "petstore.yaml".to_owned(), line: 1, key: None };
+    let delete = Operation::Delete { key: Name { name: "old".to_owned(), ..name() } };
+    ApplyRequest {
+        changes: vec![
+            Change { operation: put, expect: Expect::Absent },
+            Change { operation: delete, expect: Expect::Revision(REVISION - 1) },
+        ],
+        message: "the pet store moves".to_owned(),
+        ..ApplyRequest::default()
+    }
+}
+
+pub(crate) fn apply_result() -> ApplyResult {
+    let change =
+        ChangeResult { key: name(), action: Action::Changed, before: Some(REVISION), diff: String::new() };
+    ApplyResult {
+        revision: REVISION + 6,
+        dry_run: false,
+        changes: vec![change],
+        findings: vec![finding(Severity::Warning, "nothing routes to it")],
+    }
+}
+
+fn finding(severity: Severity, message: &str) -> ValidationFinding {
+    let report = ObjectReport {
+        object: Some("Upstream default/petstore".to_owned()),
+        severity,
+        message: message.to_owned(),
+        ..ObjectReport::default()
+    };
+    ValidationFinding { new: true, report }
+}
+
+pub(crate) fn history() -> Vec<Version> {
+    vec![Version {
+        revision: REVISION,
+        at: MOMENT,
+        author: "ci (ann)".to_owned(),
+        message: "the pet store moves".to_owned(),
+        deleted: false,
+        text: DOCUMENT.to_owned(),
+        redacted: false,
+    }]
+}
+
+pub(crate) const fn rollback() -> RollbackRequest {
+    RollbackRequest { revision: REVISION, dry_run: true, author: String::new() }
+}
+
+pub(crate) fn accept_request() -> AcceptRequest {
+    AcceptRequest { author: "ann".to_owned() }
+}
+
+pub(crate) fn accepted() -> Accepted {
+    Accepted { source: "etcd://127.0.0.1:2379/biplane".to_owned(), removals: 1, objects: vec![name()] }
+}
+
+pub(crate) fn initialized() -> Initialized {
+    Initialized { identity: "5f0c54a1d0c14f4b".to_owned() }
+}
+
+pub(crate) fn watch_line() -> WatchLine {
+    WatchLine::Event(ResourceEvent::Put { resource: Box::new(resource()) })
+}
+
+pub(crate) fn status() -> Status {
+    Status {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        started_at: MOMENT,
+        ready: true,
+        gate: Gate { state: GateState::Open, waiting_for: Vec::new() },
+        objects: BTreeMap::from([("Upstream".to_owned(), 1)]),
+        ..Status::default()
+    }
+}
+
+pub(crate) fn problem() -> Problem {
+    Problem {
+        findings: vec![finding(Severity::Error, "no hosts")],
+        ..Problem::new(ProblemKind::Invalid, "the configuration would get worse by it")
+            .hint("mend it, or set force")
+            .of(name())
+    }
+}
