@@ -1,0 +1,163 @@
+//! A batch that takes several transactions, behind a manifest that readers see.
+//!
+//! ```text
+//!  all conditions at one revision ─▶ manifest open ─▶ step ─▶ step ─▶ last step + manifest closed
+//!                                                      └─ fails ─▶ put back ─▶ manifest closed
+//! ```
+//!
+//! Each step stands under its objects' conditions and under the manifest's revision: a writer that took so long that
+//! another one took over changes nothing more. A writer that dies in between leaves the manifest open: readers wait for
+//! it for a bounded time and then say that a batch was not finished.
+
+use biplane_store::manifest::Manifest;
+use biplane_store::{Batch, Revision, StoreError, Write};
+use etcd_client::{Compare, CompareOp, GetOptions, Txn, TxnOp};
+
+use super::{Action, Miss, Plan, Turn, transact};
+use crate::list::first;
+use crate::members::Link;
+use crate::raw::{Raw, signed, unsigned};
+use crate::store::Core;
+
+/// A batch whose manifest is open.
+struct Open<'a> {
+    core: &'a Core,
+    manifest: Manifest,
+    turn: Turn,
+    plan: &'a Plan,
+}
+
+/// Writes the steps one after the other, and says at which revision the last one became visible.
+pub(super) async fn run(core: &Core, turn: Turn, batch: &Batch, plan: &Plan) -> Result<u64, Miss> {
+    check_all(core, turn, plan).await?;
+    let manifest = Manifest::open(batch);
+    let put = TxnOp::put(core.place.manifest.as_str(), manifest.encode(), None);
+    let opened = transact(core, turn, &[], vec![put]).await?;
+    let open = Open { core, manifest, turn: Turn { revision: opened, manifest: opened }, plan };
+    open.run().await.map_err(Miss::Error)
+}
+
+/// Checks every condition before anything is written, at the revision at which the turn began.
+async fn check_all(core: &Core, turn: Turn, plan: &Plan) -> Result<(), StoreError> {
+    let options = GetOptions::new().with_keys_only().with_revision(signed(turn.revision));
+    for step in &plan.steps {
+        let found = read(core, step, &options).await?;
+        let revisions = found.iter().map(|raw| raw.as_ref().map(|raw| Revision(raw.revision)));
+        step.iter().zip(revisions).try_for_each(|(action, found)| action.check(found))?;
+    }
+    Ok(())
+}
+
+impl Open<'_> {
+    async fn run(&self) -> Result<u64, StoreError> {
+        let mut revision = self.turn.revision;
+        for (number, step) in self.plan.steps.iter().enumerate() {
+            let is_last = number + 1 == self.plan.steps.len();
+            let close = is_last.then(|| self.close()).into_iter().collect();
+            match transact(self.core, self.turn, step, close).await {
+                Ok(done) => revision = done,
+                Err(miss) => return Err(self.fail(number, miss).await),
+            }
+        }
+        Ok(revision)
+    }
+
+    /// Puts back what the steps before have written, and says how that went if it did not go well.
+    async fn fail(&self, number: usize, miss: Miss) -> StoreError {
+        let (error, may_have_happened) = match miss {
+            Miss::Turn => (self.overtaken(), false),
+            Miss::Error(error) => {
+                let is_unknown = matches!(error, StoreError::Unavailable { .. });
+                (error, is_unknown)
+            }
+        };
+        let written = number + usize::from(may_have_happened);
+        match self.put_back(written).await {
+            Ok(()) => error,
+            Err(trouble) => self.half(number, &error, &trouble),
+        }
+    }
+
+    async fn put_back(&self, steps: usize) -> Result<(), StoreError> {
+        for step in self.plan.steps[..steps].iter().rev() {
+            // Each action becomes a transaction in the transaction, and etcd counts both.
+            for actions in step.chunks((self.core.options.max_operations / 2).max(1)) {
+                self.restore(actions).await?;
+            }
+        }
+        let closed = transact(self.core, self.turn, &[], vec![self.close()]).await;
+        closed.map(drop).map_err(|miss| match miss {
+            Miss::Turn => self.overtaken(),
+            Miss::Error(error) => error,
+        })
+    }
+
+    /// Makes keys what they were when the manifest was opened, where they are what we have written.
+    async fn restore(&self, actions: &[Action]) -> Result<(), StoreError> {
+        let at_open = GetOptions::new().with_revision(signed(self.turn.revision));
+        let before = read(self.core, actions, &at_open).await?;
+        let now = read(self.core, actions, &GetOptions::new()).await?;
+        let restores = actions.iter().zip(before.iter().zip(&now));
+        let operations: Vec<_> = restores
+            .filter_map(|(action, (before, now))| restore(action, before.as_ref(), now.as_ref()))
+            .collect();
+        if operations.is_empty() {
+            return Ok(());
+        }
+        transact(self.core, self.turn, &[], operations).await.map(drop).map_err(|miss| match miss {
+            Miss::Turn => self.overtaken(),
+            Miss::Error(error) => error,
+        })
+    }
+
+    fn close(&self) -> TxnOp {
+        TxnOp::put(self.core.place.manifest.as_str(), self.manifest.closed().encode(), None)
+    }
+
+    fn overtaken(&self) -> StoreError {
+        StoreError::unavailable(format!(
+            "the batch of {} operations took so long that another writer took over",
+            self.manifest.operations
+        ))
+        .with_hint("try it again")
+    }
+
+    fn half(&self, number: usize, error: &StoreError, trouble: &StoreError) -> StoreError {
+        let written: usize = self.plan.steps[..number].iter().map(Vec::len).sum();
+        let all = self.plan.actions().count();
+        StoreError::unavailable(format!(
+            "{error}; at least {written} of the batch's {all} writes stand, and putting them back failed: {trouble}"
+        ))
+        .with_hint("write the batch again: until then readers are told of a batch that was not finished")
+    }
+}
+
+/// What makes a key again what it was before us; nothing if it is not what we have written.
+fn restore(action: &Action, before: Option<&Raw>, now: Option<&Raw>) -> Option<TxnOp> {
+    let is_changed = before.map(|raw| raw.revision) != now.map(|raw| raw.revision);
+    let is_ours = match (&action.write, now) {
+        (Write::Put(value), Some(now)) => now.value == *value,
+        (Write::Delete, now) => now.is_none(),
+        (Write::Put(_), None) => false,
+    };
+    if !is_changed || !is_ours {
+        return None;
+    }
+    let key = action.key.as_str();
+    let unchanged = Compare::mod_revision(key, CompareOp::Equal, now.map_or(0, |raw| signed(raw.revision)));
+    let back = match before {
+        Some(raw) => TxnOp::put(key, raw.value.clone(), None),
+        None => TxnOp::delete(key, None),
+    };
+    Some(TxnOp::txn(Txn::new().when([unchanged]).and_then([back])))
+}
+
+/// The keys of actions as the options say, in order.
+async fn read(core: &Core, actions: &[Action], options: &GetOptions) -> Result<Vec<Option<Raw>>, StoreError> {
+    let gets: Vec<_> =
+        actions.iter().map(|action| TxnOp::get(action.key.as_str(), Some(options.clone()))).collect();
+    let txn = Txn::new().and_then(gets);
+    let answer = core.members.read("read what is to be written", |link: Link| link.txn(txn.clone())).await?;
+    debug_assert!(answer.header().is_none_or(|header| unsigned(header.revision()) > 0));
+    Ok(answer.op_responses().into_iter().map(first).collect())
+}
