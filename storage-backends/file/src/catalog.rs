@@ -102,6 +102,28 @@ impl Catalog {
         self.owners.len()
     }
 
+    /// The object as of the last commit.
+    pub(crate) fn object(&self, key: &ObjectKey) -> Option<&StoredObject> {
+        self.current.get(key)
+    }
+
+    /// The files that give the object, or may: by path.
+    pub(crate) fn files_of(&self, key: &ObjectKey) -> impl Iterator<Item = &Path> {
+        self.owners.get(key).into_iter().flatten().map(PathBuf::as_path)
+    }
+
+    /// Whether anything is known of the file.
+    pub(crate) fn knows(&self, file: &Path) -> bool {
+        self.files.contains_key(file)
+    }
+
+    /// Whether the file is the object's alone: it holds one document, which is or may be that object.
+    pub(crate) fn holds_only(&self, file: &Path, key: &ObjectKey) -> bool {
+        let Some(entry) = self.files.get(file) else { return false };
+        let documents = entry.documents.values().map(Vec::len).sum::<usize>();
+        documents + entry.unidentified.len() <= 1 && entry.keys().all(|held| held == key)
+    }
+
     /// Settles what was touched. `None`: nothing that anybody can see has changed.
     pub(crate) fn commit(&mut self) -> Option<Changes> {
         let next = self.revision.next();

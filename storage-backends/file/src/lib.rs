@@ -28,6 +28,10 @@
 //! What cannot be: a writer that dies between two documents leaves a file that is shorter and
 //! valid, and nothing in it says so. Write beside and rename, as most tools do.
 //!
+//! Biplane writes nothing, but below the one directory that [`FileOptions::writable`] names: each object is a file
+//! of its own there, all files of a batch are renamed in one go, and stores that know of that directory read
+//! between batches. What lies elsewhere is its author's.
+//!
 //! Which files count: `.yaml`, `.yml` and `.json`, anywhere below the root except below names that
 //! start with a dot; symbolic links are followed wherever they lead. The first document of a key,
 //! by path and line, wins over later ones, which are reported.
@@ -47,7 +51,9 @@ mod read;
 mod resolve;
 mod store;
 mod tree;
+mod url;
 mod watcher;
+mod write;
 
 pub use options::{FileOptions, Limits};
 pub use store::FileStore;

@@ -22,12 +22,13 @@ pub(crate) fn is_skipped(name: &OsStr) -> bool {
     matches!(first, None | Some(b'.' | b'#')) || name == "lost+found"
 }
 
-/// What `<plural>/<namespace>/<name>.yaml` says about its document. A file of several documents
+/// What `<plural>/<namespace>/<name>.yaml` says about its document, or `<Kind>/...` as we write it. A file of several documents
 /// cannot give them all its name.
 pub(crate) fn hint(path: &Path, documents: usize) -> IdentifyHint {
     let mut parents = path.iter().rev().skip(1).map(|part| part.to_string_lossy());
     let (namespace, plural) = (parents.next(), parents.next());
-    let Some(kind) = plural.and_then(|plural| Kind::from_plural(&plural)) else {
+    let kind = |folder: &str| Kind::from_plural(folder).or_else(|| folder.parse().ok());
+    let Some(kind) = plural.and_then(|plural| kind(&plural)) else {
         return IdentifyHint::default();
     };
     let name = path.file_stem().filter(|_| documents == 1);
@@ -78,6 +79,12 @@ mod tests {
         assert_eq!(hint.kind, Some(Kind::VirtualService));
         assert_eq!(hint.namespace.as_deref(), Some("gloo-system"));
         assert_eq!(hint.name.as_deref(), Some("petstore"));
+    }
+
+    #[test]
+    fn our_own_layout_names_them_too() {
+        let hint = hint(Path::new("/managed/Upstream/edge/u.yaml"), 1);
+        assert_eq!((hint.kind, hint.namespace.as_deref()), (Some(Kind::Upstream), Some("edge")));
     }
 
     #[test]

@@ -18,6 +18,9 @@ pub struct FileOptions {
     /// store that the kernel refuses watches for does so by itself, every two seconds. What is missing or
     /// has only just changed then counts a second later: nothing else says when an edit is complete.
     pub poll: Option<Duration>,
+    /// The one directory that [`Store::commit`](biplane_store::Store::commit) may write: below the root, absolute
+    /// or relative to it. It need not exist. `None`: nothing is written.
+    pub writable: Option<PathBuf>,
 }
 
 /// Sizes beyond which input is refused before it is looked at.
@@ -40,6 +43,7 @@ impl FileOptions {
             history: 16_384,
             root_check: Duration::from_secs(1),
             poll: None,
+            writable: None,
         }
     }
 }

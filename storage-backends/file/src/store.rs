@@ -22,12 +22,13 @@ use crate::inbox::Inbox;
 use crate::options::FileOptions;
 use crate::pending::Verdict;
 use crate::tree::{Mode, Tree};
+use crate::write::Writer;
 
 /// Events come in bursts: after the first one the others are left this long to arrive.
 const LULL: Duration = Duration::from_millis(1);
 
-/// How long a running git is waited for.
-const GIT_MAX: Duration = Duration::from_secs(2);
+/// How long a running git is waited for, and another process that writes for its users.
+const OTHERS_MAX: Duration = Duration::from_secs(2);
 
 /// How often a tree whose events cannot be had is compared.
 const POLL: Duration = Duration::from_secs(2);
@@ -43,6 +44,7 @@ pub struct FileStore {
     tree: Arc<Mutex<Tree>>,
     inbox: Arc<Inbox>,
     log: Arc<ChangeLog>,
+    writer: Option<Arc<Writer>>,
 }
 
 impl FileStore {
@@ -53,6 +55,7 @@ impl FileStore {
         let inbox = Arc::new(Inbox::default());
         Ok(Self {
             name: format!("file://{}", root.display()).into(),
+            writer: Writer::new(&root, &options)?.map(Arc::new),
             tree: Arc::new(Mutex::new(Tree::new(root, &options, inbox.clone()))),
             inbox,
             log: Arc::new(ChangeLog::new(Revision::default(), options.history)),
@@ -63,28 +66,33 @@ impl FileStore {
     /// Reads the whole tree and tells what is new.
     async fn sweep<T: Send + 'static>(&self, mode: Mode, answer: fn(&Tree) -> T) -> Result<T, StoreError> {
         self.lull().await;
-        self.read(Scope::Whole(mode), answer).await
+        self.read(Scope::Whole(mode), Turns::Taken, answer).await
     }
 
     /// Reads what is pending and tells what is new.
     async fn advance(&self) -> Result<(), StoreError> {
-        self.read(Scope::Pending, |_| ()).await
+        self.read(Scope::Pending, Turns::Taken, |_| ()).await
     }
 
     /// Reads, reads again before telling if more has come up meanwhile, and answers from what is told.
     async fn read<T: Send + 'static>(
         &self,
         mut scope: Scope,
+        turns: Turns,
         answer: fn(&Tree) -> T,
     ) -> Result<T, StoreError> {
-        let git_may_hold_until = Instant::now() + GIT_MAX;
+        let others_may_hold_until = Instant::now() + OTHERS_MAX;
         let mut rounds = 0;
         loop {
-            let patience =
-                Patience { for_git: Instant::now() < git_may_hold_until, for_more: rounds < ROUNDS };
+            let for_others = Instant::now() < others_may_hold_until;
+            let patience = Patience {
+                for_git: for_others,
+                for_writer: for_others && turns == Turns::Taken,
+                for_more: rounds < ROUNDS,
+            };
             match self.step(scope, patience, answer).await? {
                 Step::Told(answer) => return Ok(answer),
-                Step::GitIsAtWork => sleep(LULL * 2).await,
+                Step::OthersAreAtWork => sleep(LULL * 2).await,
                 Step::MoreToRead => {
                     rounds += 1;
                     scope = Scope::Pending;
@@ -101,9 +109,13 @@ impl FileStore {
         answer: fn(&Tree) -> T,
     ) -> Result<Step<T>, StoreError> {
         let (inbox, log, polls) = (self.inbox.clone(), self.log.clone(), self.polls().is_some());
+        let writer = self.writer.clone().filter(|_| patience.for_writer);
         self.with_tree(move |tree| {
+            let Ok(_turn) = writer.map_or(Ok(None), |writer| writer.turn.to_read()) else {
+                return Ok(Step::OthersAreAtWork);
+            };
             if patience.for_git && tree.is_being_checked_out() {
-                return Ok(Step::GitIsAtWork);
+                return Ok(Step::OthersAreAtWork);
             }
             let batch = inbox.take();
             let is_first = tree.revision() == Revision::default();
@@ -121,6 +133,27 @@ impl FileStore {
                 info!("a full read found changes before any event told of them");
             }
             Ok(Step::Told(answer(tree)))
+        })
+        .await
+    }
+
+    /// Reads what is there, and carries the batch out on that: all in one turn, whoever else writes.
+    async fn write(&self, writer: Arc<Writer>, batch: Batch) -> Result<Revision, StoreError> {
+        let waiting = writer.clone();
+        let turn = off_the_runtime(move || waiting.take_turn()).await?;
+        self.lull().await;
+        self.read(Scope::Whole(Mode::Changed), Turns::Held, |_| ()).await?;
+        let log = self.log.clone();
+        // If the caller goes away meanwhile the work still ends, and so does the turn.
+        self.with_tree(move |tree| {
+            let _turn = turn;
+            let swaps = writer.plan(tree.catalog(), &batch)?;
+            if !swaps.is_empty() {
+                writer.carry_out(&swaps)?;
+                tree.sweep(Mode::Changed)?;
+                publish(tree, &log);
+            }
+            Ok(tree.revision())
         })
         .await
     }
@@ -166,12 +199,18 @@ impl FileStore {
         work: impl FnOnce(&mut Tree) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let mut tree = self.tree.clone().lock_owned().await;
-        let done = tokio::task::spawn_blocking(move || work(&mut tree)).await;
-        done.unwrap_or_else(|error| match error.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            Err(_) => Err(StoreError::unavailable("the process is shutting down")),
-        })
+        off_the_runtime(move || work(&mut tree)).await
     }
+}
+
+/// Runs what blocks.
+async fn off_the_runtime<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| match error.try_into_panic() {
+        Ok(panic) => std::panic::resume_unwind(panic),
+        Err(_) => Err(StoreError::unavailable("the process is shutting down")),
+    })
 }
 
 /// Waits until then, or until more has arrived and had the time to be complete.
@@ -195,7 +234,17 @@ enum Scope {
 #[derive(Clone, Copy, Debug)]
 struct Patience {
     for_git: bool,
+    for_writer: bool,
     for_more: bool,
+}
+
+/// Whether a reading takes turns with writers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Turns {
+    /// It waits for them, and they for it.
+    Taken,
+    /// It is the writer's own.
+    Held,
 }
 
 /// How a reading ended.
@@ -203,8 +252,8 @@ struct Patience {
 enum Step<T> {
     /// What was found is told; the answer that was asked for.
     Told(T),
-    /// Nothing was read: a git is writing the tree.
-    GitIsAtWork,
+    /// Nothing was read: a git is writing the tree, or another Biplane is.
+    OthersAreAtWork,
     /// More has come up while it was read; nothing is told yet.
     MoreToRead,
 }
@@ -226,7 +275,7 @@ impl Store for FileStore {
     fn describe(&self) -> Description {
         Description {
             name: self.name.to_string(),
-            writable: false,
+            writable: self.writer.is_some(),
             sentinel: false,
             revisions: RevisionScope::Process,
         }
@@ -247,8 +296,12 @@ impl Store for FileStore {
         self.sweep(Mode::Changed, Tree::revision).await
     }
 
-    async fn commit(&self, _batch: Batch) -> Result<Revision, StoreError> {
-        Err(StoreError::ReadOnly { store: self.name.to_string() })
+    async fn commit(&self, batch: Batch) -> Result<Revision, StoreError> {
+        let Some(writer) = self.writer.clone() else {
+            return Err(StoreError::ReadOnly { store: self.name.to_string() });
+        };
+        batch.check()?;
+        self.write(writer, batch).await
     }
 }
 

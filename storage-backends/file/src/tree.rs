@@ -142,6 +142,11 @@ impl Tree {
         self.catalog.commit()
     }
 
+    /// What the files hold.
+    pub(crate) const fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
     /// How many files have been read so far.
     #[cfg(test)]
     pub(crate) const fn reads(&self) -> u64 {

@@ -62,15 +62,16 @@ pub async fn deleting_what_is_absent_is_not_found(harness: impl Harness) {
 /// One operation that cannot be costs the whole batch.
 pub async fn a_batch_is_all_or_nothing(harness: impl Harness) {
     let Some(store) = writable(&harness) else { return };
-    store.put(key("b"), value("1"), Precondition::Any).await.expect("a write");
+    let of_b = |note: &str| document(&key("b"), note);
+    store.put(key("b"), of_b("1"), Precondition::Any).await.expect("a write");
     let batch = Batch::new().put(key("a"), value("1"), Precondition::Any).put(
         key("b"),
-        value("2"),
+        of_b("2"),
         Precondition::Absent,
     );
     store.commit(batch).await.expect_err("b exists");
-    let listing = store.list().await.expect("the store lists");
-    assert_eq!(listing.items.iter().map(|object| &object.key).collect::<Vec<_>>(), [&key("b")]);
+    let listing = list(&harness).await;
+    assert_eq!(listing.items.iter().map(|object| &object.value).collect::<Vec<_>>(), [&of_b("1")]);
 }
 
 /// Two writes of one object in one step have no order.

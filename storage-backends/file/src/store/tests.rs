@@ -59,7 +59,7 @@ async fn a_full_read_in_the_middle_of_an_edit_is_not_told_yet() {
     let mut half = std::fs::File::create(root.path().join("b.yaml")).expect("create");
     std::io::Write::write_all(&mut half, b"kind: Upstream").expect("write");
     store.inbox.handle(Ok(notify::Event::new(written).add_path(root.path().join("b.yaml"))));
-    let patience = Patience { for_git: true, for_more: true };
+    let patience = Patience { for_git: true, for_writer: true, for_more: true };
     let step = store.step(Scope::Whole(Mode::Everything), patience, |_| ()).await.expect("it is read");
     assert!(matches!(step, Step::MoreToRead), "{step:?}");
     assert_eq!(store.log.head(), before);

@@ -17,10 +17,14 @@ use tempfile::TempDir;
 /// So few changes are remembered that a test can have them forgotten.
 const HISTORY: usize = 16;
 
+/// The same where large batches are written.
+const HISTORY_OF_BATCHES: usize = 1024;
+
 /// A store of `<temporary>/root`.
 pub(crate) struct Files {
     pub(crate) root: PathBuf,
     pub(crate) store: Arc<dyn Store>,
+    writable: Option<PathBuf>,
     aside: PathBuf,
     paths: Mutex<BTreeMap<ObjectKey, PathBuf>>,
     count: AtomicUsize,
@@ -29,15 +33,25 @@ pub(crate) struct Files {
 
 impl Files {
     pub(crate) fn new() -> Self {
+        Self::with(None)
+    }
+
+    /// A store that may write below its root, in `managed`.
+    pub(crate) fn managed() -> Self {
+        Self::with(Some("managed".into()))
+    }
+
+    fn with(writable: Option<PathBuf>) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let base = directory.path().canonicalize().expect("it exists");
         let (root, aside) = (base.join("root"), base.join("aside"));
         fs::create_dir(&root).expect("create");
         fs::create_dir(&aside).expect("create");
-        let store = open(&root);
+        let store = open_with(&root, writable.clone());
         Self {
             root,
             store,
+            writable,
             aside,
             paths: Mutex::default(),
             count: AtomicUsize::new(0),
@@ -78,7 +92,12 @@ impl Files {
 
 /// A store of the directory or file.
 pub(crate) fn open(root: &Path) -> Arc<dyn Store> {
-    let options = FileOptions { history: HISTORY, ..FileOptions::new(root) };
+    open_with(root, None)
+}
+
+fn open_with(root: &Path, writable: Option<PathBuf>) -> Arc<dyn Store> {
+    let history = if writable.is_some() { HISTORY_OF_BATCHES } else { HISTORY };
+    let options = FileOptions { history, writable, ..FileOptions::new(root) };
     Arc::new(FileStore::new(options).expect("a path"))
 }
 
@@ -127,7 +146,7 @@ impl Harness for Files {
     }
 
     async fn replica(&self) -> Arc<dyn Store> {
-        open(&self.root)
+        open_with(&self.root, self.writable.clone())
     }
 
     async fn write(&self, objects: Vec<(ObjectKey, Bytes)>) {
@@ -167,7 +186,8 @@ impl Harness for Files {
     }
 
     async fn lose_history(&self) {
-        for n in 0..=HISTORY {
+        let history = if self.writable.is_some() { HISTORY_OF_BATCHES } else { HISTORY };
+        for n in 0..=history {
             self.save("history.yaml", service("history", &n.to_string()));
             self.store.list().await.expect("the root is there");
         }

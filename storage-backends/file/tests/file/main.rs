@@ -8,3 +8,4 @@ mod harness;
 mod links;
 mod random;
 mod saves;
+mod writes;
