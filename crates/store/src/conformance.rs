@@ -15,6 +15,11 @@
 //! # fn main() {}
 //! ```
 //!
+//! Which rules apply is decided by what the store says of itself, and by nothing else: a store that is not
+//! [`writable`](crate::Description::writable) passes the rules of writing by refusing, one without a
+//! [`sentinel`](crate::Description::sentinel) those of marks, one without [`records`](Store::records) those of
+//! records and of the leader's seat. Whoever says that it has them has to bring the hooks that these rules need.
+//!
 //! The harness writes by the means that users have, never through the store under test, so that the
 //! store does not check itself. Rules wait for conditions and fail with what they saw last.
 
@@ -191,6 +196,7 @@ macro_rules! conformance_tests {
             a_record_written_on_an_outdated_belief_is_refused
             many_records_are_written_in_one_call
             records_never_show_among_objects
+            records_of_a_store_that_is_away_are_unknown
         );
         $crate::conformance_tests!(@rules $harness, seat_rules:
             one_leads_and_the_next_one_waits

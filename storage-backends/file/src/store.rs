@@ -9,9 +9,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use biplane_core::key::ObjectKey;
 use biplane_store::{
     After, Batch, ChangeLog, Changes, Description, Listing, Revision, RevisionScope, Store, StoreError,
-    WatchEvent, WatchStream,
+    StoredObject, WatchEvent, WatchStream,
 };
 use futures::StreamExt as _;
 use tokio::sync::{Mutex, watch};
@@ -283,6 +284,12 @@ impl Store for FileStore {
 
     async fn list(&self) -> Result<Listing, StoreError> {
         self.sweep(Mode::Everything, Tree::listing).await
+    }
+
+    async fn get(&self, key: &ObjectKey) -> Result<Option<StoredObject>, StoreError> {
+        self.sweep(Mode::Changed, |_| ()).await?;
+        let key = key.clone();
+        self.with_tree(move |tree| Ok(tree.catalog().object(&key).cloned())).await
     }
 
     async fn watch(&self, from: Revision) -> Result<WatchStream, StoreError> {

@@ -93,6 +93,18 @@ pub async fn records_never_show_among_objects(harness: impl Harness) {
     assert_eq!((listing.items.len(), listing.faults), (1, Vec::new()));
 }
 
+/// A record that cannot be read is not a record that is not there.
+pub async fn records_of_a_store_that_is_away_are_unknown(harness: impl Harness) {
+    let Some(records) = harness.store().records() else { return };
+    put(&records, "meta/a", "1").await;
+    harness.take_away().await;
+    assert!(records.read("meta/a").await.is_err());
+    assert!(records.read_below("meta/").await.is_err());
+    assert!(records.write(vec![RecordWrite::put("meta/a", "2")], None).await.is_err());
+    harness.give_back().await;
+    assert_eq!(read(&records, "meta/a").await.value, "1");
+}
+
 async fn put(records: &Arc<dyn Records>, path: &str, value: &str) -> Record {
     records.write(vec![RecordWrite::put(path, value.to_owned())], None).await.expect("a write");
     read(records, path).await
