@@ -96,7 +96,9 @@ impl Editor {
 
     /// Reads what the job may touch, and no more if that is less.
     async fn read(&self, job: &Job) -> Result<Current, StoreError> {
-        if job.prune.is_some() || job.wanted.len() > SINGLE_READS {
+        // A directory is read as a whole, whatever is asked of it.
+        let whole = self.store.describe().revisions == RevisionScope::Process;
+        if whole || job.prune.is_some() || job.wanted.len() > SINGLE_READS {
             return Ok(self.all_of(self.store.list().await?));
         }
         let revision = self.store.head().await?;

@@ -15,6 +15,9 @@ const PATIENCE: Duration = Duration::from_millis(200);
 /// What is said instead of the texts of a secret that does not parse.
 const HIDDEN: &str = "(secret value changed)\n";
 
+/// What is said of a secret whose values are what they were.
+const LAYOUT: &str = "(comments or layout changed)\n";
+
 /// The unified diff of a planned change; empty if the text stays as it is.
 pub(crate) fn of(planned: &Planned) -> String {
     let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
@@ -25,21 +28,20 @@ pub(crate) fn of(planned: &Planned) -> String {
     }
     let (before_title, after_title) = titles(planned);
     match visible(&planned.key, before, after) {
-        Some((before, after)) => unified(&before, &after, &before_title, &after_title),
-        None => format!("--- {before_title}\n+++ {after_title}\n{HIDDEN}"),
+        Ok((before, after)) => unified(&before, &after, &before_title, &after_title),
+        Err(instead) => format!("--- {before_title}\n+++ {after_title}\n{instead}"),
     }
 }
 
-/// Both sides without secrets; `None`: they cannot be shown.
-fn visible(key: &ObjectKey, before: String, after: String) -> Option<(String, String)> {
+/// Both sides without secrets, or what to say instead.
+fn visible(key: &ObjectKey, before: String, after: String) -> Result<(String, String), &'static str> {
     let (old, new) = (Side::of(&before), Side::of(&after));
     if !old.holds_secrets(key) && !new.holds_secrets(key) {
-        return Some((before, after));
+        return Ok((before, after));
     }
-    let (old, new) = (old.document?, new.document?);
+    let (Some(old), Some(new)) = (old.document, new.document) else { return Err(HIDDEN) };
     let shown = (write(&redacted(old.clone()), &before), write(&redacted_since(new, &old), &after));
-    // What remains are comments and layout, which are not shown of a secret.
-    (shown.0 != shown.1).then_some(shown)
+    if shown.0 == shown.1 { Err(LAYOUT) } else { Ok(shown) }
 }
 
 /// One side of a change.

@@ -61,7 +61,8 @@ pub(crate) fn redacted_since(mut document: Document, before: &Document) -> Docum
 }
 
 /// The text to write for a `Secret` whose author was shown it without its values: these stay what they
-/// are. `None`: nothing is left out, so the text is written as it is.
+/// are. It is made from the parsed tree, so that comments are lost. `None`: nothing is left out, and the text is
+/// written as it is.
 pub(crate) fn filled(key: &ObjectKey, text: &str, before: Option<&str>) -> Result<Option<String>, Problem> {
     if key.kind != Kind::Secret {
         return Ok(None);

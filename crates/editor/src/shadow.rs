@@ -40,7 +40,8 @@ impl Shadows {
         planned: Vec<Planned>,
     ) -> Result<Vec<ValidationFinding>, Problem> {
         let follower = self.follower();
-        follower.reach(revision).await?;
+        // A driver that met a store it cannot read backs off; whoever comes next starts one that does not.
+        follower.reach(revision).await.inspect_err(|_| self.forget())?;
         let state = follower.state();
         let judged = off_the_runtime(move || {
             // A shadow whose trial panicked may hold half of it: whoever comes next builds another.

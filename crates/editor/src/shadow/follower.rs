@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use biplane_admin_api::resources::Problem;
-use biplane_store::{Driver, DriverOptions, Revision, SourceEvent, Store, StoreError};
+use biplane_store::{Driver, DriverHandle, DriverOptions, Revision, SourceEvent, Store, StoreError};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::task::AbortOnDropHandle;
@@ -20,10 +20,13 @@ const IDLE: Duration = Duration::from_mins(5);
 /// How long the first reading of the store may take, the driver's own deadline included.
 const FIRST: Duration = Duration::from_secs(35);
 
-/// How long a watch may lag behind the store's revision. The revision may have moved for reasons that no
-/// watch tells (records, other people's keys), so this is no error: what is judged then is a little older than
-/// what is stored, as it may be anyway by the time it is written.
-const LAG: Duration = Duration::from_millis(150);
+/// How long a watch may lag behind the store's revision before the store is listed again: the watch may be
+/// broken, and the driver in a back-off that nobody who waits has to sit out.
+const LAG: Duration = Duration::from_millis(250);
+
+/// How long that listing may take. After it a change is judged by what is known, which is a little older than
+/// what is stored, as it may be anyway by the time the change is written.
+const RELIST: Duration = Duration::from_secs(10);
 
 /// The shadow under the lock that its trials take. Empty before the first reading, and at the end.
 pub(super) type State = Arc<Mutex<Option<Shadow>>>;
@@ -32,6 +35,7 @@ pub(super) type State = Arc<Mutex<Option<Shadow>>>;
 pub(super) struct Follower {
     state: State,
     seen: watch::Receiver<Seen>,
+    driver: DriverHandle,
     usage: Arc<Mutex<Usage>>,
     /// The latest revision that was waited for in vain.
     waited_out: Mutex<Revision>,
@@ -60,9 +64,13 @@ impl Follower {
         let state = State::default();
         let (tell, seen) = watch::channel(Seen::Nothing);
         let usage = Arc::new(Mutex::new(Usage { last: Instant::now(), over: false }));
-        let task = follow(store, state.clone(), tell, usage.clone());
-        let task = AbortOnDropHandle::new(tokio::spawn(task));
-        Self { state, seen, usage, waited_out: Mutex::default(), _task: task }
+        // One event waits while another is taken in: the driver reads no further ahead.
+        let (sender, events) = mpsc::channel(1);
+        let driver = Driver::new(store, DriverOptions::remote(), sender);
+        let handle = driver.handle();
+        let feed = Feed { state: state.clone(), tell, usage: usage.clone() };
+        let task = AbortOnDropHandle::new(tokio::spawn(feed.follow(driver, events)));
+        Self { state, seen, driver: handle, usage, waited_out: Mutex::default(), _task: task }
     }
 
     pub(super) fn state(&self) -> State {
@@ -83,8 +91,12 @@ impl Follower {
             return Ok(());
         }
         let there = |seen: &Seen| matches!(seen, Seen::At(at) if *at >= revision);
-        if timeout(LAG, seen.wait_for(there)).await.is_err() {
-            debug!(%revision, "the watch has not told of this revision, and is not waited for");
+        if timeout(LAG, seen.wait_for(there)).await.is_ok() {
+            return Ok(());
+        }
+        self.driver.relist();
+        if timeout(RELIST, seen.wait_for(there)).await.is_err() {
+            debug!(%revision, "the store cannot be followed to this revision, which is not waited for any more");
             let mut waited_out = lock(&self.waited_out);
             *waited_out = revision.max(*waited_out);
         }
@@ -105,28 +117,40 @@ impl Follower {
     }
 }
 
-/// Feeds the shadow until nobody has used it for a while.
-async fn follow(store: Arc<dyn Store>, state: State, tell: watch::Sender<Seen>, usage: Arc<Mutex<Usage>>) {
-    // One event waits while another is taken in: the driver reads no further ahead.
-    let (sender, mut events) = mpsc::channel(1);
-    let driver = Driver::new(store, DriverOptions::remote(), sender).run();
-    let mut driver = std::pin::pin!(driver);
-    loop {
-        let due = lock(&usage).last + IDLE;
-        let event = tokio::select! {
-            event = events.recv() => event,
-            () = &mut driver => None,
-            () = sleep_until(due) => {
-                if end(&usage) {
-                    break;
-                }
-                continue;
+/// The task's side of a follower.
+struct Feed {
+    state: State,
+    tell: watch::Sender<Seen>,
+    usage: Arc<Mutex<Usage>>,
+}
+
+impl Feed {
+    /// Feeds the shadow until nobody has used it for a while.
+    async fn follow(self, driver: Driver, mut events: mpsc::Receiver<SourceEvent>) {
+        let mut driver = std::pin::pin!(driver.run());
+        while !end(&self.usage) {
+            let due = lock(&self.usage).last + IDLE;
+            let event = tokio::select! {
+                event = events.recv() => event,
+                () = &mut driver => None,
+                () = sleep_until(due) => continue,
+            };
+            let Some(event) = event else { break };
+            if !self.take(event).await {
+                break;
             }
-        };
-        let Some(event) = event else { break };
-        let state = state.clone();
-        let Ok(Some(seen)) = off_the_runtime(move || take(&state, event)).await else { break };
-        tell.send_if_modified(|known| {
+        }
+        lock(&self.usage).over = true;
+        // Dropping a graph takes a while.
+        let state = self.state;
+        drop(tokio::task::spawn_blocking(move || state.lock().ok().and_then(|mut shadow| shadow.take())));
+    }
+
+    /// Takes an event in; `false`: the shadow cannot be trusted any more.
+    async fn take(&self, event: SourceEvent) -> bool {
+        let state = self.state.clone();
+        let Ok(Some(seen)) = off_the_runtime(move || take(&state, event)).await else { return false };
+        self.tell.send_if_modified(|known| {
             // A store that fails after it was read leaves the shadow as it is.
             let news = matches!(seen, Seen::At(_)) || !matches!(known, Seen::At(_));
             if news {
@@ -134,10 +158,8 @@ async fn follow(store: Arc<dyn Store>, state: State, tell: watch::Sender<Seen>, 
             }
             news
         });
+        true
     }
-    lock(&usage).over = true;
-    // Dropping a graph takes a while.
-    drop(tokio::task::spawn_blocking(move || state.lock().ok().and_then(|mut shadow| shadow.take())));
 }
 
 /// Whether it is really over: a use just before the deadline counts.

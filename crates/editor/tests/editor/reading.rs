@@ -1,14 +1,12 @@
 //! Lists, single reads, and what a store that cannot be read is answered with.
 
-use std::sync::Arc;
-
 use biplane_admin_api::resources::{Filter, ProblemKind, Resources as _};
 use biplane_core::key::Kind;
 use biplane_editor::Editor;
 use biplane_store::faulty::Mode;
-use biplane_store::{FaultyStore, MemoryStore, Store as _, StoreError};
+use biplane_store::{MemoryStore, Store as _, StoreError};
 
-use crate::world::{empty, key, over, shop, upstream, write};
+use crate::world::{empty, faulty, key, over, shop, upstream, write};
 
 fn labelled(name: &str, labels: &str) -> String {
     upstream(name).replace("namespace: default", &format!("namespace: default, labels: {labels}"))
@@ -89,9 +87,7 @@ async fn a_place_that_nobody_marked_says_what_to_do_until_it_is_marked() {
 
 #[tokio::test]
 async fn a_store_that_refuses_is_forbidden_with_its_advice() {
-    let store = FaultyStore::new(Arc::new(MemoryStore::new("test")));
-    let faults = store.faults();
-    let editor = Editor::new(Arc::new(store));
+    let (editor, faults) = faulty(&MemoryStore::new("test"));
     faults.on_list(Mode::Fail(StoreError::denied("no right to read").with_hint("give the token a right")));
     let problem = editor.get(&key(Kind::Upstream, "a")).await.unwrap_err();
     assert_eq!(problem.kind, ProblemKind::Forbidden);
@@ -100,8 +96,7 @@ async fn a_store_that_refuses_is_forbidden_with_its_advice() {
 
 #[tokio::test(start_paused = true)]
 async fn a_store_that_hangs_is_not_waited_for_for_ever() {
-    let store = FaultyStore::new(Arc::new(MemoryStore::new("test")));
-    store.faults().on_list(Mode::Hang);
-    let editor = Editor::new(Arc::new(store));
+    let (editor, faults) = faulty(&MemoryStore::new("test"));
+    faults.on_list(Mode::Hang);
     assert_eq!(editor.list(&Filter::default()).await.unwrap_err().kind, ProblemKind::Unavailable);
 }

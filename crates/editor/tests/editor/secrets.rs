@@ -28,7 +28,7 @@ fn pair() -> Pair {
 }
 
 fn secret(pair: &Pair, label: &str) -> String {
-    let block = |pem: &str| pem.lines().map(|line| format!("    {line}\n")).collect::<String>();
+    let block = |pem: &str| format!("    {}\n", pem.trim_end().replace('\n', "\n    "));
     format!(
         "# {}\nkind: Secret\nmetadata: {{name: s, namespace: default, labels: {{app: {label}}}}}\ntls:\n  \
          certChain: |\n{}  privateKey: |\n{}",
@@ -132,6 +132,20 @@ async fn a_redacted_value_is_never_stored() {
         assert!(problem.hint.unwrap().contains("keep what is stored"));
     }
     assert_eq!(stored(&store, &key(Kind::Secret, "s")).await, Some(secret(&pair, "a")));
+}
+
+#[tokio::test]
+async fn a_diff_of_a_secret_shows_no_comment() {
+    let (_, editor) = empty();
+    let pair = pair();
+    apply(&editor, [put(&secret(&pair, "a"))]).await.unwrap();
+    let text = secret(&pair, "a").replacen("# ", "# canary ", 1);
+    let result = editor.apply(&dry(request([put(&text)]))).await.unwrap();
+    assert!(
+        result.changes[0].diff.ends_with("\n(comments or layout changed)\n"),
+        "{}",
+        result.changes[0].diff
+    );
 }
 
 #[tokio::test]

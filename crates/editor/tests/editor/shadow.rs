@@ -1,17 +1,15 @@
 //! The shadow: it follows the store, costs no listing for a change, and gets over what happens to it.
 
 use std::fmt::Write as _;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use biplane_admin_api::resources::Resources as _;
 use biplane_core::key::Kind;
-use biplane_editor::Editor;
-use biplane_store::faulty::Cut;
-use biplane_store::{FaultyStore, StoreError};
+use biplane_store::StoreError;
+use biplane_store::faulty::Mode;
 
 use crate::world::{
-    apply, delete, dry, empty, findings, gateway, key, put, request, service, shop, upstream, write,
+    apply, delete, dry, empty, faulty, findings, gateway, key, put, request, service, shop, upstream, write,
 };
 
 #[tokio::test]
@@ -42,9 +40,7 @@ async fn a_trial_leaves_no_trace() {
 #[tokio::test]
 async fn a_warm_shadow_needs_no_listing() {
     let (store, _) = shop();
-    let faulty = FaultyStore::new(Arc::new(store));
-    let faults = faulty.faults();
-    let editor = Editor::new(Arc::new(faulty));
+    let (editor, faults) = faulty(&store);
     editor.apply(&dry(request([]))).await.unwrap();
     let before = faults.lists();
     for turn in 0..5 {
@@ -56,9 +52,7 @@ async fn a_warm_shadow_needs_no_listing() {
 #[tokio::test(start_paused = true)]
 async fn a_shadow_that_nobody_uses_is_dropped_and_built_again() {
     let (store, _) = shop();
-    let faulty = FaultyStore::new(Arc::new(store));
-    let faults = faulty.faults();
-    let editor = Editor::new(Arc::new(faulty));
+    let (editor, faults) = faulty(&store);
     editor.apply(&dry(request([]))).await.unwrap();
     let before = faults.lists();
     tokio::time::sleep(Duration::from_mins(6)).await;
@@ -68,22 +62,40 @@ async fn a_shadow_that_nobody_uses_is_dropped_and_built_again() {
 }
 
 #[tokio::test]
-async fn a_shadow_lists_again_after_its_watch_broke() {
+async fn a_shadow_lists_again_where_its_watch_lost_an_event() {
     let (store, _) = shop();
-    let faulty = FaultyStore::new(Arc::new(store.clone()));
-    let faults = faulty.faults();
-    let editor = Editor::new(Arc::new(faulty));
+    let (editor, faults) = faulty(&store);
     editor.apply(&dry(request([]))).await.unwrap();
     faults.swallow(1);
     write(&store, &key(Kind::Upstream, "new"), &upstream("new"));
-    faults.cut(Cut::Fail(StoreError::unavailable("cut")));
-    loop {
-        let result = editor.apply(&dry(request([put(&service("s", "new"))]))).await.unwrap();
-        if result.findings.is_empty() {
-            break;
-        }
-        tokio::task::yield_now().await;
-    }
+    let result = editor.apply(&dry(request([put(&service("s", "new"))]))).await.unwrap();
+    assert_eq!(findings(&result.findings), [] as [&str; 0]);
+}
+
+#[tokio::test]
+async fn a_change_waits_for_no_back_off() {
+    let (store, _) = shop();
+    let (editor, faults) = faulty(&store);
+    editor.apply(&dry(request([]))).await.unwrap();
+    faults.take_down(&StoreError::unavailable("down"));
+    let problem = editor.apply(&dry(request([]))).await.unwrap_err();
+    assert_eq!(problem.message, "down");
+    write(&store, &key(Kind::Upstream, "new"), &upstream("new"));
+    faults.heal();
+    let result = editor.apply(&dry(request([put(&service("s", "new"))]))).await.unwrap();
+    assert_eq!(findings(&result.findings), [] as [&str; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_cannot_be_followed_costs_a_bounded_time() {
+    let (store, _) = shop();
+    let (editor, faults) = faulty(&store);
+    faults.on_watch(Mode::Hang);
+    editor.apply(&dry(request([]))).await.unwrap();
+    write(&store, &key(Kind::Upstream, "new"), &upstream("new"));
+    let begin = tokio::time::Instant::now();
+    editor.apply(&dry(request([put(&service("s", "new"))]))).await.unwrap();
+    assert!(begin.elapsed() < Duration::from_secs(11), "{:?}", begin.elapsed());
 }
 
 /// A figure for people, printed by `--nocapture`; the bound is loose because tests are not optimised.
@@ -110,7 +122,7 @@ async fn a_dry_run_of_one_change_at_ten_thousand_routes_costs_the_change() {
         );
     }
     warm.sort();
-    println!("10,000 routes: built in {cold:?}, then {:?} median a dry run", warm[10]);
+    eprintln!("10,000 routes: built in {cold:?}, then {:?} median a dry run", warm[10]);
     assert!(warm[10] < cold / 4, "{cold:?} {warm:?}");
 }
 

@@ -1,17 +1,15 @@
 //! Watches: what there is, what becomes of it, and when they end.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use biplane_admin_api::resources::{Events, Filter, ProblemKind, ResourceEvent, Resources as _};
 use biplane_core::key::Kind;
-use biplane_editor::Editor;
+use biplane_store::StoreError;
 use biplane_store::faulty::{Cut, Mode};
-use biplane_store::{FaultyStore, StoreError};
 use futures::StreamExt as _;
 use tokio::time::{Instant, timeout};
 
-use crate::world::{apply, delete, key, put, shop, upstream, write};
+use crate::world::{apply, delete, faulty, gateway, key, put, shop, upstream, write};
 
 /// The next events as lines; signs of life are read past.
 async fn lines(events: &mut Events, count: usize) -> Vec<String> {
@@ -66,9 +64,7 @@ async fn what_no_longer_matches_is_gone_for_the_watcher() {
 #[tokio::test]
 async fn after_lost_events_only_the_difference_is_told() {
     let (store, _) = shop();
-    let faulty = FaultyStore::new(Arc::new(store.clone()));
-    let faults = faulty.faults();
-    let editor = Editor::new(Arc::new(faulty));
+    let (editor, faults) = faulty(&store);
     let mut events = editor.watch(&upstreams()).await.unwrap();
     assert_eq!(lines(&mut events, 2).await, ["put Upstream/cart", "listed"]);
     faults.swallow(2);
@@ -90,12 +86,27 @@ async fn a_quiet_watch_gives_signs_of_life() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_a_watcher_is_not_told_of_is_no_sign_of_life() {
+    let (store, editor) = shop();
+    let mut events = editor.watch(&upstreams()).await.unwrap();
+    lines(&mut events, 2).await;
+    let writer = tokio::spawn(async move {
+        for port in 9000.. {
+            write(&store, &key(Kind::Gateway, "edge"), &gateway("edge", port));
+            tokio::time::sleep(Duration::from_secs(4)).await;
+        }
+    });
+    let before = Instant::now();
+    assert_eq!(next(&mut events).await, ResourceEvent::Alive);
+    assert_eq!(before.elapsed().as_secs(), 15);
+    writer.abort();
+}
+
 #[tokio::test]
 async fn a_store_that_fails_ends_the_watch_with_the_reason() {
     let (store, _) = shop();
-    let faulty = FaultyStore::new(Arc::new(store));
-    let faults = faulty.faults();
-    let editor = Editor::new(Arc::new(faulty));
+    let (editor, faults) = faulty(&store);
     let mut events = editor.watch(&upstreams()).await.unwrap();
     lines(&mut events, 2).await;
     faults.take_down(&StoreError::unavailable("the cable is out"));
@@ -112,8 +123,7 @@ async fn a_store_that_fails_ends_the_watch_with_the_reason() {
 #[tokio::test]
 async fn who_may_not_read_learns_it_before_the_watch_begins() {
     let (store, _) = shop();
-    let faulty = FaultyStore::new(Arc::new(store));
-    faulty.faults().on_list(Mode::Fail(StoreError::denied("no")));
-    let editor = Editor::new(Arc::new(faulty));
+    let (editor, faults) = faulty(&store);
+    faults.on_list(Mode::Fail(StoreError::denied("no")));
     assert_eq!(editor.watch(&upstreams()).await.err().unwrap().kind, ProblemKind::Forbidden);
 }

@@ -7,7 +7,8 @@ use biplane_admin_api::resources::{
 };
 use biplane_core::key::{Kind, ObjectKey};
 use biplane_editor::Editor;
-use biplane_store::{MemoryStore, Revision, Store};
+use biplane_store::faulty::Faults;
+use biplane_store::{FaultyStore, MemoryStore, Revision, Store};
 
 /// An empty store and its editor.
 pub(crate) fn empty() -> (MemoryStore, Editor) {
@@ -31,6 +32,13 @@ pub(crate) fn shop() -> (MemoryStore, Editor) {
 
 pub(crate) fn over(store: &(impl Store + Clone)) -> Editor {
     Editor::new(Arc::new(store.clone()))
+}
+
+/// An editor of the store by way of one that breaks on demand.
+pub(crate) fn faulty(store: &MemoryStore) -> (Editor, Arc<Faults>) {
+    let store = FaultyStore::new(Arc::new(store.clone()));
+    let faults = store.faults();
+    (Editor::new(Arc::new(store)), faults)
 }
 
 /// Writes past the editor, as somebody else's tool would.
