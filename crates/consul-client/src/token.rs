@@ -62,7 +62,7 @@ impl Token {
     /// The token after a server has refused `refused`, if it is another one by now.
     pub(crate) fn other_than(&self, refused: Option<&Secret>) -> Option<Secret> {
         let Self::File(file) = self else { return None };
-        file.with(|state, path| state.read(path)).filter(|secret| Some(secret) != refused)
+        file.with(State::read).filter(|secret| Some(secret) != refused)
     }
 }
 

@@ -1,0 +1,84 @@
+//! What all parts of a store use: the client, the names, the memory of listings; and the few reads that they
+//! have in common.
+
+use std::sync::Arc;
+
+use biplane_consul_client::{Answer, Client, Error, KvEntries, KvEntry, Query, TxnOp, TxnOutcome};
+use biplane_store::sentinel::{self, Sentinel};
+use biplane_store::{Revision, StoreError};
+use bytes::Bytes;
+
+use crate::failure::{failure, whole};
+use crate::options::Tuning;
+use crate::place::{MARKS, Place};
+use crate::remembered::Memory;
+
+/// One store's parts.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) client: Client,
+    pub(crate) place: Place,
+    pub(crate) tuning: Tuning,
+    pub(crate) memory: Memory,
+}
+
+impl Shared {
+    pub(crate) fn failure(&self, error: Error) -> StoreError {
+        failure(&self.place, error)
+    }
+
+    /// One key, read strongly.
+    pub(crate) async fn get(&self, key: &str) -> Result<Option<KvEntry<'static>>, StoreError> {
+        let answer = self.client.kv_get(key, &Query::consistent()).await;
+        Ok(answer.map_err(|error| self.failure(error))?.value)
+    }
+
+    /// The sentinel, or that there is none.
+    pub(crate) async fn sentinel(&self) -> Result<Sentinel, StoreError> {
+        let key = self.place.sentinel();
+        let entry = self.get(&key).await?.ok_or_else(|| self.unmarked())?;
+        Sentinel::decode(&value(&entry)?, &key)
+    }
+
+    /// The error of a prefix that nothing marks as a store.
+    pub(crate) fn unmarked(&self) -> StoreError {
+        sentinel::missing(&self.place.sentinel(), &self.place.name)
+    }
+
+    /// The marks: everything below `config/` that starts with `_`, read strongly.
+    pub(crate) async fn marks(&self) -> Result<Answer<Option<KvEntries>>, StoreError> {
+        let prefix = self.place.config(MARKS);
+        let answer = self.client.kv_recurse(&prefix, &Query::consistent()).await;
+        let answer = answer.map_err(|error| self.failure(error))?;
+        whole(&self.place, &answer.meta)?;
+        Ok(answer)
+    }
+
+    /// The index over all keys of Consul, read strongly. Within one life of a cluster it only grows: unlike a
+    /// prefix's own index it does not go back when deletions are forgotten.
+    pub(crate) async fn global_index(&self) -> Result<u64, StoreError> {
+        let answer = self.client.kv_get(&self.place.nobody(), &Query::consistent()).await;
+        Ok(answer.map_err(|error| self.failure(error))?.meta.index)
+    }
+
+    /// The index of everything below `config/`, read strongly.
+    pub(crate) async fn prefix_index(&self) -> Result<Revision, StoreError> {
+        let config = self.place.config("");
+        let answer = self.client.kv_keys(&config, Some("/"), &Query::consistent()).await;
+        let answer = answer.map_err(|error| self.failure(error))?;
+        whole(&self.place, &answer.meta)?;
+        Ok(Revision(answer.meta.index))
+    }
+
+    pub(crate) async fn txn(&self, operations: &[TxnOp]) -> Result<TxnOutcome, StoreError> {
+        self.client.txn(operations).await.map_err(|error| self.failure(error))
+    }
+}
+
+/// An entry's bytes; an error if they are no base64.
+pub(crate) fn value(entry: &KvEntry<'_>) -> Result<Bytes, StoreError> {
+    entry.value().ok_or_else(|| StoreError::unavailable(format!("the answer for {} is garbled", entry.key)))
+}
+
+/// What the parts of a store share.
+pub(crate) type Handle = Arc<Shared>;

@@ -1,0 +1,198 @@
+//! What a watch makes of answers: the view changes, and the next question is asked.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use biplane_consul_client::{Answer, Keys, KvEntries};
+use tokio::time::Instant;
+use tracing::debug;
+
+use super::ask::{Heard, Told};
+use super::{Subject, Watch};
+use crate::failure::whole;
+use crate::place::MARKS;
+use crate::view::Stop;
+
+/// How long a question waits that has just been answered with nothing new.
+const QUIET: Duration = Duration::from_secs(1);
+
+/// How many bytes a part may cost in a second, if others change it all the time.
+const BYTES_PER_SECOND: u32 = 64 * 1024 * 1024;
+
+impl Watch {
+    pub(super) fn hear(&mut self, told: Told) -> Result<(), Stop> {
+        match told {
+            Told::Part(heard) => self.hear_part(heard),
+            Told::Folder(heard) => self.hear_folder(heard),
+            Told::Marks(wish, answer) => {
+                self.marks.asking = false;
+                self.hear_marks(&answer?)?;
+                self.marks.had = wish;
+                self.ask_marks();
+                Ok(())
+            }
+            Told::Probe(answer) => {
+                self.hear_marks(&answer?)?;
+                self.compare_indexes()?;
+                self.probe();
+                Ok(())
+            }
+            Told::Global(index) => self.hear_global(index?),
+            Told::Dropped => Ok(()),
+        }
+    }
+
+    fn hear_part(&mut self, heard: Heard<KvEntries>) -> Result<(), Stop> {
+        let wait = self.shared.tuning.wait;
+        let answer = heard.answer.as_ref().map_err(|error| self.shared.failure(error.clone()))?;
+        whole(&self.shared.place, &answer.meta)?;
+        let index = answer.meta.index;
+        if heard.after.is_some_and(|after| index < after) {
+            self.doubt();
+        }
+        let none = KvEntries::default();
+        let list = answer.value.as_ref().unwrap_or(&none);
+        let entries = list.parse().map_err(|error| self.shared.failure(error))?;
+        let empty = entries.is_empty();
+        let effect = self.view.take(&heard.prefix, entries, Instant::now())?;
+        self.view.reached(&heard.prefix, index.max(heard.batch));
+        // The index of a part with nothing in it is that of all keys, whoever wrote them.
+        if !empty || effect.shrunk {
+            self.reached = self.reached.max(index);
+        }
+        // Where all is one part, its answer has the marks in it; only what shrinks is asked for twice.
+        if effect.shrunk || effect.changed && !self.cover.is_whole() {
+            self.want_marks();
+        }
+        if self.has_outgrown(list.bytes()) {
+            self.cut(index);
+            return Ok(());
+        }
+        let in_vain = heard.in_vain(index, wait);
+        let pause = if in_vain || empty { QUIET } else { pause(list.bytes()) };
+        // By the book: an answer in vain or an index that went back means to start over, without waiting.
+        let over = in_vain || heard.after.is_some_and(|after| index < after);
+        self.ask_part(heard.prefix, (!over).then_some(index), pause);
+        Ok(())
+    }
+
+    fn hear_folder(&mut self, heard: Heard<Keys>) -> Result<(), Stop> {
+        let answer = heard.answer.as_ref().map_err(|error| self.shared.failure(error.clone()))?;
+        whole(&self.shared.place, &answer.meta)?;
+        let index = answer.meta.index;
+        let names: BTreeSet<String> =
+            answer.value.iter().flatten().filter_map(|key| self.name(key)).collect();
+        let empty = names.is_empty();
+        let new: Vec<_> = names.iter().filter(|name| !self.cover.covers(name)).cloned().collect();
+        self.names.insert(heard.prefix.clone(), names);
+        if heard.prefix.is_empty() {
+            self.root_index = index;
+            self.want_marks();
+        }
+        for name in new {
+            self.open_part(name)?;
+        }
+        self.retire();
+        if self.cover.folders.contains(&heard.prefix) {
+            let in_vain = heard.in_vain(index, self.shared.tuning.wait);
+            let pause = if in_vain || empty { QUIET } else { pause(0) };
+            self.ask_folder(heard.prefix, (!in_vain).then_some(index), pause);
+        }
+        Ok(())
+    }
+
+    fn hear_marks(&mut self, answer: &Answer<Option<KvEntries>>) -> Result<(), Stop> {
+        let none = KvEntries::default();
+        let entries = answer.value.as_ref().unwrap_or(&none).parse();
+        let entries = entries.map_err(|error| self.shared.failure(error))?;
+        self.view.take(MARKS, entries, Instant::now())?;
+        // Where all is one part, that part says how far it is seen.
+        if !self.cover.is_whole() {
+            self.reached = self.reached.max(answer.meta.index);
+        }
+        Ok(())
+    }
+
+    fn hear_global(&mut self, index: u64) -> Result<(), Stop> {
+        if index < self.view.told().0 {
+            return Err(Stop::Resync);
+        }
+        debug!("an index went back because deletions were forgotten");
+        self.doubtful = false;
+        Ok(())
+    }
+
+    /// A change of the whole that no part has shown for the time between two probes was missed.
+    fn compare_indexes(&mut self) -> Result<(), Stop> {
+        if self.suspect > self.reached {
+            return Err(Stop::Resync);
+        }
+        self.suspect = self.root_index;
+        Ok(())
+    }
+
+    /// Begins to watch what no part covers.
+    fn open_part(&mut self, name: String) -> Result<(), Stop> {
+        if self.cover.parts.len() >= 2 * self.shared.tuning.max_watches {
+            // The next watch cuts anew.
+            return Err(Stop::Resync);
+        }
+        debug!(name, "a new part is watched");
+        let inside: Vec<_> =
+            self.cover.parts.iter().filter(|part| part.starts_with(&name)).cloned().collect();
+        for part in inside {
+            self.close_part(&part);
+        }
+        self.cover.parts.insert(name.clone());
+        self.view.reached(&name, 0);
+        self.ask_part(name, None, Duration::ZERO);
+        Ok(())
+    }
+
+    fn close_part(&mut self, part: &str) {
+        self.cover.parts.remove(part);
+        self.view.close(part);
+        self.forget(&Subject::Part(part.to_owned()));
+    }
+
+    /// Ends the watch of what is gone: of folders that the whole no longer has, and of parts with nothing in
+    /// them whose name nobody mentions.
+    fn retire(&mut self) {
+        let Some(top) = self.names.get("") else { return };
+        let gone: Vec<_> =
+            self.cover.folders.iter().filter(|f| !f.is_empty() && !top.contains(*f)).cloned().collect();
+        for folder in gone {
+            self.cover.folders.remove(&folder);
+            self.names.remove(&folder);
+            self.forget(&Subject::Folder(folder));
+        }
+        let named = |part: &str| self.names.values().flatten().any(|name| name.starts_with(part));
+        let known = |part: &str| self.view.names(part).next().is_some();
+        let parts = self.cover.parts.iter().filter(|part| !part.is_empty() && !named(part) && !known(part));
+        for part in parts.cloned().collect::<Vec<_>>() {
+            self.close_part(&part);
+        }
+    }
+
+    fn has_outgrown(&self, bytes: usize) -> bool {
+        // The same text as JSON with base64 is about twice as long.
+        self.cover.is_whole() && bytes > 4 * self.shared.tuning.whole_bytes
+    }
+
+    /// From one part to many.
+    fn cut(&mut self, index: u64) {
+        self.close_part("");
+        self.spread(index);
+    }
+
+    /// A key as a name below `config/`.
+    fn name(&self, key: &str) -> Option<String> {
+        self.shared.place.below(key).map(str::to_owned)
+    }
+}
+
+/// How long to leave a part alone that cost so many bytes.
+fn pause(bytes: usize) -> Duration {
+    let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+    Duration::from_secs_f64(f64::from(bytes) / f64::from(BYTES_PER_SECOND)).max(Duration::from_millis(1))
+}
