@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use biplane_admin_api::resources::{Filter, ProblemKind, Resource, Resources as _};
+use biplane_admin_api::resources::{ApplyRequest, Filter, ProblemKind, Resource, Resources as _};
 use biplane_core::key::Kind;
 use biplane_editor::Editor;
 use biplane_store::{MemoryStore, RecordWrite, Revision, Store as _, history};
@@ -86,6 +86,42 @@ async fn record(store: &MemoryStore, revision: Revision, text: &str) {
     let entry = history::Entry { value: Some(text.to_owned()), ..history::Entry::default() };
     let path = history::path(&key(Kind::Secret, "s"), revision);
     store.records().unwrap().write(vec![RecordWrite::put(path, entry.encode())], None).await.unwrap();
+}
+
+/// Ways in which people write secrets, well or badly, a canary in each value.
+const SHAPES: [&str; 14] = [
+    "tls: {privateKey: canary, certChain: canary}",
+    "spec:\n  tls:\n    privateKey: |\n      canary\n      canary",
+    "a: &a canary\nb: *a\nc: [*a, {d: *a}]",
+    "base: &b {x: canary}\ny:\n  <<: *b\n  z: 'canary'",
+    "privateKey: \"can\\u0061ry\"",
+    "data:\n  tls.key: canary # canary\n  tls.crt: >-\n    canary",
+    "apiKey: canary\napiKey: canary2",
+    "status: {seen: canary}",
+    "tls: canary",
+    "tls: [canary, canary]",
+    "tls:\n  privateKey: canary\n certChain: canary",
+    "tls: {privateKey: canary",
+    "tls: !canary canary",
+    "---\ntls: canary\n---\ntls: canary",
+];
+
+#[tokio::test]
+async fn no_way_of_writing_a_secret_shows_its_values() {
+    let (store, editor) = empty();
+    let canary = ["canary".to_owned()];
+    let head = "kind: Secret\nmetadata: {name: s, namespace: default, annotations: {last: canary}}\n";
+    for (at, shape) in SHAPES.iter().enumerate() {
+        let text = format!("{head}{shape}\n");
+        let before = format!("{head}{}\n", SHAPES[(at + 1) % SHAPES.len()]);
+        write(&store, &key(Kind::Secret, "s"), &before);
+        for force in [false, true] {
+            let request = ApplyRequest { force, ..dry(request([put(&text)])) };
+            hides(&canary, &format!("{:?}", editor.apply(&request).await));
+        }
+        write(&store, &key(Kind::Secret, "s"), &text);
+        check(&canary, &shown(&editor).await);
+    }
 }
 
 #[tokio::test]
