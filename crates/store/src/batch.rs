@@ -1,6 +1,7 @@
 //! Writes: one or many objects, each under a condition, all or nothing.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use biplane_core::key::{ObjectKey, check_name};
 use bytes::Bytes;
@@ -30,12 +31,22 @@ pub struct Operation {
 }
 
 /// What to do to an object.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Write {
     /// Make it this.
     Put(Bytes),
     /// Remove it; it must exist.
     Delete,
+}
+
+/// Values may be secret, and batches are passed about.
+impl fmt::Debug for Write {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Put(value) => write!(f, "Put({} bytes)", value.len()),
+            Self::Delete => f.write_str("Delete"),
+        }
+    }
 }
 
 /// Optimistic locking: what the writer believes about the object that it is about to change.

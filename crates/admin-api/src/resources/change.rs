@@ -1,10 +1,14 @@
 //! What goes in: changes, under conditions, and what became of them.
 
+use std::fmt;
+
 use biplane_core::key::{Kind, ObjectKey};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::status::ObjectReport;
+
+mod fields;
 
 /// Changes that become visible together or not at all.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -25,20 +29,20 @@ pub struct ApplyRequest {
     pub message: String,
 }
 
-/// One change.
+/// One change. A field that is not known is an error: a misspelt `expect` must not become a change
+/// without a condition.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase", try_from = "fields::ChangeFields")]
 pub struct Change {
     /// What to do.
     #[serde(flatten)]
     pub operation: Operation,
     /// What must be true of the object before.
-    #[serde(default)]
     pub expect: Expect,
 }
 
 /// What to do.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", tag = "operation")]
 pub enum Operation {
     /// Write one document, YAML or JSON; which object it is stands in it.
@@ -60,6 +64,22 @@ pub enum Operation {
         /// Which.
         key: Name,
     },
+}
+
+/// Texts may hold secrets, and requests are passed about.
+impl fmt::Debug for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Put { text, origin, line, key } => f
+                .debug_struct("Put")
+                .field("bytes", &text.len())
+                .field("origin", origin)
+                .field("line", line)
+                .field("key", key)
+                .finish(),
+            Self::Delete { key } => f.debug_struct("Delete").field("key", key).finish(),
+        }
+    }
 }
 
 /// Kind, namespace and name, as the API writes them.
