@@ -148,7 +148,7 @@ impl Client {
         ClientError::Unreachable { address: self.inner.address.clone(), reason }
     }
 
-    fn unexpected(&self, path: &str, reason: impl ToString) -> ClientError {
+    fn unexpected(&self, path: &str, reason: &dyn fmt::Display) -> ClientError {
         let reason = reason.to_string();
         ClientError::Unexpected { address: self.inner.address.clone(), path: path.to_owned(), reason }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::body::{Body, HttpBody as _};
 use biplane_admin_api::{Problem, ProblemKind};
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use http_body_util::{BodyExt as _, Collected, LengthLimitError, Limited};
 use hyper::StatusCode;
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
@@ -21,7 +21,7 @@ pub(crate) async fn bytes(body: Body, most: usize) -> Result<Bytes, Failure> {
         return Err(too_large(most));
     }
     let read = timeout(DEADLINE, Limited::new(body, most).collect()).await.map_err(|_| late())?;
-    read.map(|body| body.to_bytes()).map_err(|error| {
+    read.map(Collected::to_bytes).map_err(|error| {
         if error.is::<LengthLimitError>() {
             return too_large(most);
         }

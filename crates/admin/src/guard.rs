@@ -47,12 +47,11 @@ impl Pass {
 pub(crate) async fn admit(State(shared): State<Arc<Shared>>, mut request: Request, next: Next) -> Response {
     let link = request.extensions().get::<Arc<Link>>().cloned().expect("the server puts one on each request");
     let identity = identify(&shared, &link.remote, request.headers());
-    let mut response = match check(&request, &link.remote, identity.as_ref().ok()) {
-        Err(failure) => failure.into_response(),
-        Ok(()) => {
-            request.extensions_mut().insert(identity);
-            next.run(request).await
-        }
+    let mut response = if let Err(failure) = check(&request, &link.remote, identity.as_ref().ok()) {
+        failure.into_response()
+    } else {
+        request.extensions_mut().insert(identity);
+        next.run(request).await
     };
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

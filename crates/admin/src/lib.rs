@@ -19,6 +19,7 @@
 //! - Beyond loopback nothing is served without TLS and tokens, and nothing but probes without a token.
 //! - No log line, and no message of this crate, holds a value out of a document.
 #![forbid(unsafe_code)]
+#![expect(clippy::result_large_err, reason = "a problem is an answer, made once a request at most")]
 
 mod access;
 mod audit;

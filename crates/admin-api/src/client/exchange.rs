@@ -84,7 +84,7 @@ impl Client {
         let path = call.path.clone();
         let reply = self.exchange(call).await?;
         if reply.status.is_success() {
-            return serde_json::from_slice(&reply.body).map_err(|error| self.unexpected(&path, error));
+            return serde_json::from_slice(&reply.body).map_err(|error| self.unexpected(&path, &error));
         }
         Err(self.problem(&path, &reply))
     }
@@ -97,7 +97,7 @@ impl Client {
         }
         match serde_json::from_slice::<Problem>(&reply.body) {
             Ok(problem) => ClientError::Problem(Box::new(problem)),
-            Err(error) => self.unexpected(path, error),
+            Err(error) => self.unexpected(path, &error),
         }
     }
 
@@ -113,7 +113,7 @@ impl Client {
         let stream = self.inner.transport.connect().await;
         let stream = stream.map_err(|error| self.unreachable(error.to_string()))?;
         let path = call.path.clone();
-        let unexpected = |error| self.unexpected(&path, error);
+        let unexpected = |error: hyper::Error| self.unexpected(&path, &error);
         let (mut sender, connection) =
             hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(unexpected)?;
         let mut connection = async move { drop(connection.await) }.boxed().fuse();
@@ -138,7 +138,7 @@ impl Client {
             body = &mut reading => body,
             () = connection => reading.await,
         };
-        let body = body.map_err(|error| self.unexpected(&path, error))?.to_bytes();
+        let body = body.map_err(|error| self.unexpected(&path, &error))?.to_bytes();
         Ok(Reply { status: parts.status, headers: parts.headers, body })
     }
 
@@ -158,7 +158,7 @@ impl Client {
             request = request.header(header::CONTENT_TYPE, "application/json");
         }
         let body = Full::new(call.body.unwrap_or_default());
-        request.body(body).map_err(|error| self.unexpected(&call.path, error))
+        request.body(body).map_err(|error| self.unexpected(&call.path, &error))
     }
 }
 

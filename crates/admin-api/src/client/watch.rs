@@ -71,7 +71,7 @@ impl Reading {
             .await
             .unwrap_or_else(|_| Err(self.cut(&format!("it was silent for {} s", SILENCE.as_secs()))))?;
         let line: WatchLine = serde_json::from_slice(&line)
-            .map_err(|error| Problem::from(self.client.unexpected(crate::path::WATCH, error)))?;
+            .map_err(|error| Problem::from(self.client.unexpected(crate::path::WATCH, &error)))?;
         line.into()
     }
 

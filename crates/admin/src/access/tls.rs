@@ -38,7 +38,8 @@ fn verifier(
         roots.add(certificate).map_err(|error| unreadable(path, &error))?;
     }
     let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider.clone());
-    Ok(builder.build().map_err(|error| unreadable(path, &error))?)
+    let verifier = builder.build().map_err(|error| unreadable(path, &error))?;
+    Ok(verifier)
 }
 
 /// At least one, or the file is not what it is taken for.

@@ -82,8 +82,8 @@ impl NewToken {
         let mut chance = Zeroizing::new([0; 32]);
         getrandom::fill(&mut *chance).map_err(|error| TokenError::Random(error.to_string()))?;
         let token = Zeroizing::new(format!("{MARK}{}", URL_SAFE_NO_PAD.encode(*chance)));
-        let rule = TokenRule { name: name.to_owned(), role, sha256: hash(&token), until };
-        Ok(Self { token, rule })
+        let sha256 = hash(&token);
+        Ok(Self { token, rule: TokenRule { name: name.to_owned(), role, sha256, until } })
     }
 }
 
@@ -197,7 +197,7 @@ mod tests {
     fn a_line_that_is_no_token_is_refused() {
         let hash = "0".repeat(64);
         for line in [
-            "".to_owned(),
+            String::new(),
             "ci write".to_owned(),
             format!("ci admin {hash}"),
             format!("c:i write {hash}"),

@@ -154,7 +154,7 @@ impl Operation {
 impl Content {
     fn json<T: JsonSchema + Serialize>(example: &T) -> Self {
         let example = serde_json::to_value(example).expect("plain data");
-        Self::of("application/json", |generator| generator.subschema_for::<T>(), Some(example))
+        Self::of("application/json", SchemaGenerator::subschema_for::<T>, Some(example))
     }
 
     const fn of(media: &'static str, schema: SchemaOf, example: Option<Value>) -> Self {

@@ -46,7 +46,9 @@ function yes(value) {
   return value ? { text: "yes", className: "good" } : { text: "no", className: "warn" };
 }
 
+// What the server found is what the command line shows; an older server leaves it to its readers.
 function problems(status) {
+  if (Array.isArray(status.problems)) return status.problems;
   const found = [];
   if (status.gate.state === "waiting") found.push("Nothing is served yet: waiting for " + status.gate.waitingFor.join(", "));
   const fleets = status.fleets.map((fleet) => fleet.name);
