@@ -5,6 +5,7 @@
 
 mod objects;
 mod parts;
+mod record;
 
 use std::collections::BTreeMap;
 
@@ -13,7 +14,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use objects::{HeldDeletion, ObjectReport, Severity};
-pub use parts::{FleetStatus, Gate, GateState, NodeStatus, Rejection, SourceState, SourceStatus, TypeStatus};
+pub use parts::{
+    FleetStatus, Gate, GateState, HeldRemoval, LeaderStatus, NodeStatus, Rejection, SourceState,
+    SourceStatus, TypeStatus,
+};
+pub use record::{ObjectState, StatusRecord, StatusSummary};
 
 /// The state of one control plane.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -39,12 +44,20 @@ pub struct Status {
     pub held: Vec<HeldDeletion>,
     /// How many objects of each kind are in use.
     pub objects: BTreeMap<String, u64>,
+    /// Who writes status and history into the store; none: nobody, the store has no room for them.
+    pub leader: Option<LeaderStatus>,
+    /// What an operator should look at, one line each: see [`Status::problems`].
+    pub problems: Vec<String>,
 }
 
 impl Status {
     /// What an operator should look at, one line each; empty when all is well. Warnings and
-    /// deletions that are held for a while are not among it: nothing is broken by them.
+    /// deletions that are held for a while are not among it: nothing is broken by them. What the server says
+    /// counts, so that all its readers say the same.
     pub fn problems(&self) -> Vec<String> {
+        if !self.problems.is_empty() {
+            return self.problems.clone();
+        }
         let gate = self.gate_problem();
         let sources = self.sources.iter().filter_map(SourceStatus::problem);
         let without = self.nodes.iter().filter_map(|node| self.fleet_problem(node));

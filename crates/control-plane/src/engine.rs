@@ -1,64 +1,69 @@
 //! The heart of the process, without I/O: store events in, fleets' changes out.
 //!
-//! One event is one transaction: ingest says which objects changed, the graph says what that means for
-//! each fleet, and the result is published at once. Nothing here waits, and the clock is passed in.
+//! One event is one transaction: the guard says what of it is believed, ingest which objects changed, the
+//! graph what that means for each fleet, and the result is published at once. Nothing here waits, and the
+//! clock is passed in.
 //!
 //! Invariant: the gate opens at the first complete reading of the store, or with the last good objects
 //! from disk when the store fails first (I2); until then no Envoy gets an answer.
 
+mod findings;
+mod source;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use biplane_core::key::ObjectKey;
-use biplane_core::report::{Report, Severity};
-use biplane_store::{Changes, Listing, Revision, SourceEvent, StoredObject};
+use biplane_core::key::{Kind, ObjectKey};
+use biplane_core::report::Severity;
+use biplane_core::scalars::Timestamp;
+use biplane_store::{Change as StoreChange, Changes, Intent, Listing, Revision, SourceEvent, StoredObject};
 use biplane_xds::{Change, Fleets};
 use tokio::time::Instant;
 use tracing::{info, warn};
 
 use crate::graph::{Edit, Graph};
+use crate::guard::{Guard, Memory, Released, Rules, Stock, Withheld};
 use crate::hold::Holds;
 use crate::ingest::{Edits, Ingest, locate};
 use crate::report_count::Count;
+pub use findings::Findings;
+pub use source::{Failure, StoreState};
 
 /// Whether first answers to Envoys go out, and on what grounds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Gate {
     /// The store was never read, and there is nothing from the last run.
     Waiting,
-    /// The store fails; the last good objects from disk are served.
+    /// What is served is what the last run left on disk: the store fails, or shows nothing at all.
     Restored,
     /// The store was read as a whole.
     Open,
 }
 
-/// How the store is doing.
-#[derive(Clone, Debug, Default)]
-pub struct StoreState {
-    /// When it was last known to be as it is used.
-    pub fresh: Option<Instant>,
-    /// The revision that is used.
-    pub revision: Option<Revision>,
-    /// Why it cannot be read now.
-    pub error: Option<String>,
-}
-
-/// Ingest, graph, holds and gate.
+/// Guard, ingest, graph, holds and gate.
 pub struct Engine {
+    guard: Guard,
     ingest: Ingest,
     graph: Graph,
     holds: Holds,
     fleets: Fleets,
     gate: Gate,
     store: StoreState,
-    /// Counts changes of the good objects, for the snapshot on disk.
+    /// Counts changes of what the snapshot on disk keeps.
     edition: u64,
 }
 
 impl Engine {
-    /// An engine that publishes into `fleets`, with the objects that the last run left on disk.
+    /// An engine that publishes into `fleets`, with the objects that the last run left on disk and a guard
+    /// that knows nothing but the rules of default.
     pub fn new(fleets: Fleets, holds: Holds, fallback: Vec<StoredObject>) -> Self {
+        Self::guarded(fleets, holds, Guard::new("", Rules::default(), Memory::default()), fallback)
+    }
+
+    /// The same behind a guard.
+    pub fn guarded(fleets: Fleets, holds: Holds, guard: Guard, fallback: Vec<StoredObject>) -> Self {
         Self {
+            guard,
             ingest: Ingest::with_fallback(fallback),
             graph: Graph::default(),
             holds,
@@ -69,13 +74,22 @@ impl Engine {
         }
     }
 
+    /// The same, knowing when the last run knew what its store held.
+    #[must_use]
+    pub const fn read_last(mut self, at: Option<Timestamp>) -> Self {
+        self.store.fresh_in_last_run = at;
+        self
+    }
+
     /// Takes in what the store's driver tells.
     pub fn on_event(&mut self, event: SourceEvent, now: Instant) {
+        let held = self.guard.held().len();
         match event {
             SourceEvent::Complete(listing) => self.on_listing(listing, now),
             SourceEvent::Changes(changes) => self.on_changes(changes, now),
-            SourceEvent::Failed { error, .. } => self.on_failure(error.to_string(), now),
+            SourceEvent::Failed { error, since } => self.on_failure(Failure { error, since }, now),
         }
+        self.tell_held(held);
     }
 
     /// Carries out the deletions whose time is up.
@@ -88,44 +102,79 @@ impl Engine {
         self.holds.deadline()
     }
 
-    fn on_listing(&mut self, listing: Listing, now: Instant) {
-        // A volume that is not mounted yet looks like a store that somebody has emptied. The first is
-        // common and the second is not; neither may cost the fleet its configuration (I3).
-        let before = self.ingest.fallback_len();
-        if listing.items.is_empty() && before > 0 {
-            return self
-                .on_failure(format!("it is empty, but held {before} objects when Biplane ran last"), now);
+    /// Carries out what these intents mean of what is held; each comes with the revision that it was written at.
+    pub fn on_intents(&mut self, intents: &[(Revision, Intent)], now: Instant) -> Released {
+        let held = self.guard.held().len();
+        let stock = self.stock(self.in_use());
+        let released = self.guard.excuse(intents, &stock, now);
+        self.carry_out(&released, now);
+        self.tell_held(held);
+        released
+    }
+
+    /// Carries out all that is held: an operator says that it is meant.
+    pub fn accept(&mut self, now: Instant) -> Released {
+        let held = self.guard.held().len();
+        let released = self.guard.accept();
+        self.carry_out(&released, now);
+        self.tell_held(held);
+        released
+    }
+
+    fn carry_out(&mut self, released: &Released, now: Instant) {
+        if released.is_empty() {
+            return;
         }
-        self.freshen(listing.revision, now);
-        let objects = listing.items.len();
+        let older = released.older.iter().cloned().map(StoreChange::Put).collect();
+        let changes = Changes { revision: self.revision(), changes: older, faults: None };
+        let mut edits = self.ingest.changes(changes);
+        edits.deletions.extend(released.removals.iter().cloned());
+        self.edition += 1;
+        self.transact(edits, now);
+    }
+
+    fn on_listing(&mut self, mut listing: Listing, now: Instant) {
+        let before = self.in_use();
+        let ingest = &self.ingest;
+        self.guard.screen(&mut listing, |key| ingest.in_use(key), now);
+        self.store.read(&listing, now);
+        let (objects, nothing) = (listing.items.len(), listing.items.is_empty());
         if !self.holds.is_empty() {
             listing.items.iter().for_each(|item| self.holds.cancel(&item.key));
         }
         let edits = self.ingest.listing(listing);
+        let edits = self.guarded_edits(edits, before, now);
         self.transact(edits, now);
-        if self.gate != Gate::Open {
-            info!(objects, revision = self.revision().0, "store read, serving");
-            self.open(Gate::Open);
+        let left_by_last_run = nothing && !self.ingest.good().is_empty();
+        if self.gate == Gate::Open || left_by_last_run && self.gate == Gate::Restored {
+            return;
         }
+        info!(objects, revision = self.revision().0, "store read, serving");
+        self.open(if left_by_last_run { Gate::Restored } else { Gate::Open });
     }
 
     fn on_changes(&mut self, changes: Changes, now: Instant) {
+        self.store.followed(changes.revision, now);
+        self.guard.follow(&changes);
+        if changes.changes.is_empty() && changes.faults.is_none() {
+            return;
+        }
         if self.gate == Gate::Restored && !changes.changes.is_empty() {
             self.gate = Gate::Open;
-        }
-        if self.gate != Gate::Restored {
-            self.freshen(changes.revision, now);
         }
         for change in &changes.changes {
             self.holds.cancel(change.key());
         }
+        let before = self.in_use();
         let edits = self.ingest.changes(changes);
+        let edits = self.guarded_edits(edits, before, now);
         self.transact(edits, now);
     }
 
-    fn on_failure(&mut self, error: String, now: Instant) {
-        warn!(error, "the store cannot be read; what it held before stays in use");
-        self.store.error = Some(error);
+    fn on_failure(&mut self, failure: Failure, now: Instant) {
+        let hint = failure.error.hint();
+        warn!(error = %failure.error, hint, "the store cannot be read; what it held before stays in use");
+        self.store.failure = Some(failure);
         if self.gate != Gate::Waiting {
             return;
         }
@@ -138,8 +187,58 @@ impl Engine {
         self.open(Gate::Restored);
     }
 
-    fn freshen(&mut self, revision: Revision, now: Instant) {
-        self.store = StoreState { fresh: Some(now), revision: Some(revision), error: None };
+    /// Leaves those deletions to be carried out that the guard lets pass. One that was let pass before and
+    /// waits for what names its object is not judged again.
+    fn guarded_edits(&mut self, edits: Edits, before: BTreeMap<Kind, usize>, now: Instant) -> Edits {
+        let (mut passed, gone): (Vec<_>, Vec<_>) =
+            edits.deletions.into_iter().partition(|key| self.holds.contains(key));
+        let changed = |key: ObjectKey| {
+            let revision = self.ingest.in_use(&key).map_or_else(Revision::default, |object| object.revision);
+            (key, revision)
+        };
+        let gone: Vec<_> = gone.into_iter().map(changed).collect();
+        let stock = self.stock(before);
+        passed.extend(self.guard.judge(gone, &stock, now));
+        Edits { deletions: passed, ..edits }
+    }
+
+    /// Objects by kind, without those whose deletion waits; before the first reading those of the last run.
+    fn in_use(&self) -> BTreeMap<Kind, usize> {
+        let mut counts = self.graph.counts();
+        for key in self.ingest.fallback() {
+            *counts.entry(key.kind).or_default() += 1;
+        }
+        for (key, _) in self.holds.iter() {
+            if let Some(count) = counts.get_mut(&key.kind) {
+                *count = count.saturating_sub(1);
+            }
+        }
+        counts
+    }
+
+    fn stock(&self, before: BTreeMap<Kind, usize>) -> Stock {
+        let waiting = self.holds.iter().count();
+        let held = self.guard.held().values().filter(|held| held.what == Withheld::Removal).count();
+        Stock { before, after: self.ingest.good().len().saturating_sub(waiting + held) }
+    }
+
+    /// Says once that something is held, and that nothing is any more.
+    fn tell_held(&mut self, before: usize) {
+        let held = self.guard.held().len();
+        if held == before {
+            return;
+        }
+        self.edition += 1;
+        match self.guard.suspicion() {
+            Some(suspicion) if before == 0 => warn!(
+                reason = %suspicion.reason,
+                held,
+                hint = self.guard.hint(),
+                "the store looks wrong: what it lacks stays in use"
+            ),
+            Some(_) => {}
+            None => info!("nothing is held back any more"),
+        }
     }
 
     fn open(&mut self, gate: Gate) {
@@ -213,6 +312,11 @@ impl Engine {
         &self.store
     }
 
+    /// What of the store is not believed.
+    pub const fn guard(&self) -> &Guard {
+        &self.guard
+    }
+
     /// The revision of the store that is published; the smallest before the first reading.
     pub fn revision(&self) -> Revision {
         self.store.revision.unwrap_or_default()
@@ -221,6 +325,11 @@ impl Engine {
     /// The graph, to read from.
     pub const fn graph(&self) -> &Graph {
         &self.graph
+    }
+
+    /// The objects, to read from.
+    pub const fn ingest(&self) -> &Ingest {
+        &self.ingest
     }
 
     /// The fleets that this publishes into.
@@ -238,7 +347,7 @@ impl Engine {
     pub fn findings(&self) -> Findings {
         let mut reports = self.ingest.reports();
         reports.extend(self.graph.reports());
-        Findings { reports, good: self.ingest.good().clone() }
+        Findings::new(reports, self.ingest.good().clone())
     }
 
     /// How many findings there are.
@@ -251,25 +360,9 @@ impl Engine {
         (self.edition, self.ingest.good().clone())
     }
 
-    /// The number that changes with the good objects.
+    /// The number that changes with the good objects, and with what is held.
     pub const fn edition(&self) -> u64 {
         self.edition
-    }
-}
-
-/// Findings, not all of them with a place yet.
-pub struct Findings {
-    reports: Vec<Report>,
-    good: imbl::OrdMap<ObjectKey, StoredObject>,
-}
-
-impl Findings {
-    /// All findings with their places, sorted, each once.
-    pub fn located(mut self) -> Vec<Report> {
-        locate(&mut self.reports, &self.good);
-        self.reports.sort_unstable();
-        self.reports.dedup();
-        self.reports
     }
 }
 

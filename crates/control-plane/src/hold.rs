@@ -46,6 +46,11 @@ impl Holds {
         self.held.remove(key);
     }
 
+    /// Whether the object's deletion waits.
+    pub fn contains(&self, key: &ObjectKey) -> bool {
+        self.held.contains_key(key)
+    }
+
     /// Whether nothing waits.
     pub fn is_empty(&self) -> bool {
         self.held.is_empty()

@@ -21,7 +21,6 @@ use biplane_store::{Change, Changes, Fault, Listing, StoredObject};
 use imbl::OrdMap;
 
 use crate::graph::Edit;
-use crate::hold::Holds;
 use crate::news::News;
 use crate::report_count::Count;
 
@@ -48,8 +47,6 @@ pub struct Ingest {
     /// Good objects that the store has not shown since it can be read, because a fault may hide them.
     /// The store does not know them, so it will never say that they are gone.
     assumed: BTreeSet<ObjectKey>,
-    /// Everything that is good is so by the last run's word; the store has not shown a single object.
-    restored: bool,
     news: News,
 }
 
@@ -64,15 +61,28 @@ impl Ingest {
     /// The store cannot be read: everything that the last run knew becomes good again.
     pub fn restore(&mut self) -> Edits {
         let fallback = std::mem::take(&mut self.fallback);
-        self.assumed = fallback.keys().cloned().collect();
-        self.restored = true;
         let puts = fallback.into_values().filter_map(|object| self.accept(object)).collect();
         Edits { puts, deletions: Vec::new() }
     }
 
-    /// How many objects the last run left that nothing was made of yet.
-    pub fn fallback_len(&self) -> usize {
-        self.fallback.len()
+    /// The objects that the last run left and nothing was made of yet.
+    pub fn fallback(&self) -> impl Iterator<Item = &ObjectKey> {
+        self.fallback.keys()
+    }
+
+    /// The version of an object that is in use, or would be if the store failed now.
+    pub fn in_use(&self, key: &ObjectKey) -> Option<&StoredObject> {
+        self.good.get(key).or_else(|| self.fallback.get(key))
+    }
+
+    /// The latest version of an object that the store has shown, good or not.
+    pub fn latest(&self, key: &ObjectKey) -> Option<&StoredObject> {
+        self.refused.get(key).or_else(|| self.good.get(key))
+    }
+
+    /// The latest versions that are not good.
+    pub const fn refused(&self) -> &BTreeMap<ObjectKey, StoredObject> {
+        &self.refused
     }
 
     /// The store holds exactly this.
@@ -84,7 +94,6 @@ impl Ingest {
         let absent: Vec<_> = self.known().filter(|key| !present.contains(key)).collect();
         let (hidden, gone): (Vec<_>, Vec<_>) = absent.into_iter().partition(|key| self.is_hidden(key));
         self.assumed = hidden.into_iter().collect();
-        self.restored = false;
         Edits { puts, deletions: self.drop_refused(gone) }
     }
 
@@ -92,7 +101,6 @@ impl Ingest {
     pub fn changes(&mut self, changes: Changes) -> Edits {
         let mut edits = Edits::default();
         let mut gone = Vec::new();
-        let speaks = self.restored && !changes.changes.is_empty();
         for change in changes.changes {
             self.assumed.remove(change.key());
             match change {
@@ -102,11 +110,6 @@ impl Ingest {
         }
         if let Some(faults) = changes.faults {
             self.set_faults(faults);
-            gone.extend(if self.restored { Vec::new() } else { self.uncovered() });
-        }
-        if speaks {
-            // A store that was empty and now holds something is believed about the rest as well.
-            self.restored = false;
             gone.extend(self.uncovered());
         }
         edits.deletions = self.drop_refused(gone);
@@ -199,18 +202,12 @@ impl Ingest {
         Some(Edit::Put(Box::new(decoded), created))
     }
 
-    /// Objects of the last run that the first listing lacks: those that one of its faults may hide, and
-    /// those that others may name. The latter were deleted while nobody looked, and go by the same
-    /// rules as if somebody had.
+    /// Objects of the last run that the first listing lacks: they were deleted while nobody looked, or one
+    /// of its faults hides them, and go by the same rules as if somebody had looked.
     fn recall(&mut self, present: &BTreeSet<ObjectKey>) -> Vec<Edit> {
         let fallback = std::mem::take(&mut self.fallback);
-        let wanted = |object: &StoredObject| {
-            !present.contains(&object.key)
-                && (Holds::applies(object.key.kind)
-                    || self.faults.iter().any(|fault| fault.may_hide(&object.location)))
-        };
-        let recalled: Vec<_> = fallback.into_values().filter(wanted).collect();
-        recalled.into_iter().filter_map(|object| self.adopt(object)).collect()
+        let absent = fallback.into_values().filter(|object| !present.contains(&object.key));
+        absent.filter_map(|object| self.adopt(object)).collect()
     }
 
     fn is_hidden(&self, key: &ObjectKey) -> bool {
@@ -266,11 +263,13 @@ pub fn examine(object: &StoredObject) -> Decoded {
     };
     let mut decoded = decode(text, &object.key, &object.location);
     if let Some(Object { spec: biplane_core::resources::Spec::Secret(secret), .. }) = &decoded.object {
-        let reports = secret::check(&object.key, secret).into_iter();
-        decoded.reports.extend(reports.map(|report| {
-            let location = place(object, &report.path);
-            report.at(location)
-        }));
+        let mut found = secret::check(&object.key, secret);
+        let lines = Lines::of(text);
+        for report in &mut found {
+            let line = lines.as_ref().map_or(1, |lines| lines.line(&report.path));
+            put_at(report, &object.location, line);
+        }
+        decoded.reports.extend(found);
     }
     if decoded.reports.iter().any(|report| report.severity == Severity::Error) {
         decoded.object = None;
@@ -283,13 +282,6 @@ fn refuse(object: &StoredObject, why: &str) -> Decoded {
     Decoded { object: None, reports: vec![report] }
 }
 
-/// Where a field of an object stands.
-fn place(object: &StoredObject, path: &FieldPath) -> Location {
-    let lines = std::str::from_utf8(&object.value).ok().and_then(Lines::of);
-    let line = lines.map_or(1, |lines| lines.line(path));
-    object.location.offset(line - 1)
-}
-
 /// Gives the findings of the translator, which knows no places, the places of their fields. Each
 /// object's text is read once, however many findings there are about it.
 pub fn locate(reports: &mut [Report], good: &OrdMap<ObjectKey, StoredObject>) {
@@ -300,9 +292,19 @@ pub fn locate(reports: &mut [Report], good: &OrdMap<ObjectKey, StoredObject>) {
             let object = good.get(key)?;
             Some((object.location.clone(), Lines::of(std::str::from_utf8(&object.value).ok()?)?))
         });
-        report.location =
-            known.as_ref().map(|(location, lines)| location.offset(lines.line(&report.path) - 1));
+        if let Some((location, lines)) = known {
+            put_at(report, location, lines.line(&report.path));
+        }
     }
+}
+
+/// Places a finding at a line (from 1) of an object's text. The key of a store has no line to show it, so
+/// the words do, as those of decoding.
+fn put_at(report: &mut Report, location: &Location, line: u32) {
+    if let Location::Key { .. } = location {
+        report.message = format!("{} (line {line} of the value)", report.message);
+    }
+    report.location = Some(location.offset(line - 1));
 }
 
 fn fault_report(fault: &Fault) -> Report {

@@ -1,22 +1,27 @@
 //! The control plane: from what stores hold to what each fleet of Envoys gets.
 //!
 //! ```text
-//! store ─ events ─▶ ingest ─ edits ─▶ graph ─ changes ─▶ xds::Fleets ─▶ Envoys
-//!                     │  ▲              engine: one event, one transaction
-//!          last good  ▼  │ at start
-//!                  snapshot on disk
+//! store ─ events ─▶ guard ─▶ ingest ─ edits ─▶ graph ─ changes ─▶ xds::Fleets ─▶ Envoys
+//!                      ▲       │  ▲             engine: one event, one transaction
+//!  operator, intents ──┘       ▼  │ at start
+//!                        snapshot on disk
 //! ```
 //!
 //! [`engine`] decides and does no I/O; [`serve`] feeds it and carries out what it says. [`offline`]
 //! runs the same code without a server.
 #![forbid(unsafe_code)]
 
+mod accept;
+mod backoff;
 mod convert;
 pub mod engine;
 mod freshen;
 pub mod graph;
+pub mod guard;
 pub mod hold;
 pub mod ingest;
+mod intents;
+mod leader;
 mod metrics;
 mod news;
 pub mod offline;

@@ -1,8 +1,10 @@
 //! Metrics of the control plane itself, read from the engine when Prometheus asks. Names carry their
 //! unit, labels have few values.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use biplane_core::key::Kind;
 use biplane_store::StoreMetrics;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _, MetricEncoder};
@@ -10,7 +12,9 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 
-use crate::engine::Gate;
+use crate::engine::{Engine, Gate};
+use crate::leader::{Board, Role};
+use crate::report_count::Count;
 use crate::shared::SharedEngine;
 use crate::snapshot::SnapshotHealth;
 
@@ -20,32 +24,21 @@ pub(crate) struct EngineCollector {
     pub(crate) engine: SharedEngine,
     pub(crate) store: Arc<StoreMetrics>,
     pub(crate) snapshots: SnapshotHealth,
+    pub(crate) board: Board,
 }
 
 impl Collector for EngineCollector {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
         self.encode_engine(&mut encoder)?;
-        self.encode_store(&mut encoder)
+        self.encode_store(&mut encoder)?;
+        self.encode_leader(&mut encoder)
     }
 }
 
 impl EngineCollector {
     fn encode_engine(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
-        let (gate, failing, stale, held, objects, count) = {
-            let engine = self.engine.lock();
-            let store = engine.store();
-            let stale =
-                store.fresh.filter(|_| store.error.is_some()).map_or(0, |fresh| fresh.elapsed().as_secs());
-            let held = engine.holds().iter().count();
-            (
-                engine.gate(),
-                store.error.is_some(),
-                stale,
-                held,
-                engine.graph().counts(),
-                engine.count_reports(),
-            )
-        };
+        let Reading { gate, failing, stale, held, suspect, withheld, objects, count } =
+            Reading::of(&self.engine.lock());
         gauge(encoder, "biplane_gate_open", "1 while Envoys get answers", i64::from(gate != Gate::Waiting))?;
         gauge(
             encoder,
@@ -66,6 +59,18 @@ impl EngineCollector {
             "biplane_source_staleness_seconds",
             "How long the store has not been read",
             whole(stale),
+        )?;
+        gauge(
+            encoder,
+            "biplane_source_suspect",
+            "1 while the store lacks more than is believed to be meant",
+            i64::from(suspect),
+        )?;
+        gauge(
+            encoder,
+            "biplane_guard_held_removals",
+            "Objects that the store lacks and that stay in use until an operator says that it was meant",
+            whole(withheld as u64),
         )?;
         gauge(
             encoder,
@@ -102,6 +107,48 @@ impl EngineCollector {
             "Objects whose change a watch lost",
             store.resync_drift_total,
         )
+    }
+}
+
+impl EngineCollector {
+    fn encode_leader(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let leads = self.board.role() == Role::Leader;
+        gauge(encoder, "biplane_leader", "1 while this replica writes status and history", i64::from(leads))?;
+        counter(
+            encoder,
+            "biplane_status_write_failures",
+            "Writes of status and history that the store refused",
+            self.board.write_failures(),
+        )
+    }
+}
+
+/// What is read under the engine's lock.
+struct Reading {
+    gate: Gate,
+    failing: bool,
+    stale: u64,
+    held: usize,
+    suspect: bool,
+    withheld: usize,
+    objects: BTreeMap<Kind, usize>,
+    count: Count,
+}
+
+impl Reading {
+    fn of(engine: &Engine) -> Self {
+        let (store, guard) = (engine.store(), engine.guard());
+        let failing = store.is_failing();
+        Self {
+            gate: engine.gate(),
+            failing,
+            stale: store.fresh.filter(|_| failing).map_or(0, |fresh| fresh.elapsed().as_secs()),
+            held: engine.holds().iter().count(),
+            suspect: guard.suspicion().is_some(),
+            withheld: guard.held().len(),
+            objects: engine.graph().counts(),
+            count: engine.count_reports(),
+        }
     }
 }
 

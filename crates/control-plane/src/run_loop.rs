@@ -1,78 +1,50 @@
-//! The task that feeds the engine: store events and deadlines in, nothing out but what the engine
+//! The task that feeds the engine: store events, deadlines and commands in, nothing out but what the engine
 //! publishes. It waits for events only; an idle control plane does not wake up.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+mod progress;
+mod pulse;
 
-use biplane_store::{Revision, SourceEvent};
-use tokio::sync::{mpsc, watch};
+use std::sync::Arc;
+
+use biplane_store::{Intent, Revision, SourceEvent};
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::block_in_place;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use crate::guard::Released;
+use crate::leader::Feed;
 use crate::shared::SharedEngine;
+pub(crate) use progress::{Activity, Progress};
+pub(crate) use pulse::Pulse;
 
-/// A transaction that takes longer than this has hung.
-const STUCK: Duration = Duration::from_mins(1);
-
-/// Whether the loop makes progress, for `/live`.
-#[derive(Clone, Debug)]
-pub(crate) struct Pulse {
-    origin: Instant,
-    /// Milliseconds since `origin` at which the present transaction began, plus one; 0: idle.
-    busy: Arc<AtomicU64>,
-}
-
-impl Pulse {
-    /// A pulse of a loop that is idle.
-    pub(crate) fn new() -> Self {
-        Self { origin: Instant::now(), busy: Arc::default() }
-    }
-
-    fn begin(&self) {
-        let elapsed = u64::try_from(self.origin.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.busy.store(elapsed.saturating_add(1), Ordering::Relaxed);
-    }
-
-    fn end(&self) {
-        self.busy.store(0, Ordering::Relaxed);
-    }
-
-    /// How long the present transaction has taken, where that is too long.
-    pub(crate) fn stuck(&self) -> Option<Duration> {
-        let began = self.busy.load(Ordering::Relaxed).checked_sub(1)?;
-        let busy = self.origin.elapsed().saturating_sub(Duration::from_millis(began));
-        (busy > STUCK).then_some(busy)
-    }
-}
-
-/// What others wait for: editions for the snapshot on disk, revisions for nodes that come from elsewhere.
+/// What others ask of the loop, which alone changes the engine.
 #[derive(Debug)]
-pub(crate) struct Progress {
-    /// The number of the last change of good objects.
-    pub(crate) editions: watch::Sender<u64>,
-    /// The revision of the store that is published.
-    pub(crate) revisions: watch::Sender<Revision>,
+pub(crate) enum Command {
+    /// Intents that were read, each with the revision that it was written at.
+    Intents(Vec<(Revision, Intent)>),
+    /// An operator means everything that is held; the answer says what it was.
+    Accept(oneshot::Sender<Released>),
 }
 
-impl Progress {
-    fn tell(&self, engine: &SharedEngine) {
-        let (edition, revision) = {
-            let engine = engine.lock();
-            (engine.edition(), engine.revision())
-        };
-        self.editions.send_if_modified(|last| std::mem::replace(last, edition) != edition);
-        self.revisions.send_if_modified(|last| std::mem::replace(last, revision) != revision);
-    }
+/// What the loop is fed from and what it tells.
+#[derive(Debug)]
+pub(crate) struct Lines {
+    /// From the store's driver.
+    pub(crate) events: mpsc::Receiver<SourceEvent>,
+    /// From people and from the reader of intents.
+    pub(crate) commands: mpsc::Receiver<Command>,
+    /// To everybody who waits for something.
+    pub(crate) progress: Progress,
+    /// To the writer of histories.
+    pub(crate) feed: Option<Arc<Feed>>,
 }
 
 /// Runs until shutdown. A transaction may take long (all objects at the start): it gives its worker of the
 /// runtime, which must have several, to the others for that time.
 pub(crate) async fn run(
     engine: SharedEngine,
-    mut events: mpsc::Receiver<SourceEvent>,
-    progress: Progress,
+    mut lines: Lines,
     pulse: Pulse,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
@@ -88,10 +60,15 @@ pub(crate) async fn run(
         tokio::select! {
             biased;
             () = shutdown.cancelled() => return Ok(()),
-            event = events.recv() => {
+            event = lines.events.recv() => {
                 let Some(event) = event else { anyhow::bail!("the store's driver has gone") };
                 pulse.begin();
+                lines.feed.iter().for_each(|feed| feed.note(&event));
                 block_in_place(|| engine.lock().on_event(event, Instant::now()));
+            }
+            Some(command) = lines.commands.recv() => {
+                pulse.begin();
+                block_in_place(|| obey(&engine, command));
             }
             () = due => {
                 pulse.begin();
@@ -99,6 +76,14 @@ pub(crate) async fn run(
             }
         }
         pulse.end();
-        progress.tell(&engine);
+        lines.progress.tell(&engine);
+    }
+}
+
+fn obey(engine: &SharedEngine, command: Command) {
+    match command {
+        Command::Intents(intents) => drop(engine.lock().on_intents(&intents, Instant::now())),
+        // Whoever asked may have gone; it is done all the same.
+        Command::Accept(answer) => drop(answer.send(engine.lock().accept(Instant::now()))),
     }
 }

@@ -1,34 +1,40 @@
 //! A control plane process: binds, wires the tasks together, and runs until it is told to stop.
 
+mod bound;
+
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use anyhow::Context as _;
 use biplane_admin_api::Resources;
-use biplane_store::{Driver, DriverOptions, Revision, RevisionScope, Store, StoreMetrics};
+use biplane_store::{Driver, DriverOptions, RevisionScope, Store};
 use biplane_xds::{Fleets, ServerOptions};
 use prometheus_client::registry::Registry;
-use tokio::net::TcpListener;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info, warn};
 
+use crate::accept::Acceptance;
 use crate::engine::Engine;
 use crate::freshen::freshen;
+use crate::guard::Guard;
 use crate::hold::Holds;
+use crate::leader::{self, Board, Feed, Leader};
 use crate::metrics::EngineCollector;
-use crate::run_loop::{self, Progress, Pulse};
+use crate::run_loop::{self, Lines, Progress, Pulse};
 use crate::settings::Settings;
 use crate::shared::SharedEngine;
-use crate::snapshot::{SnapshotDirectory, SnapshotHealth, write_editions};
+use crate::snapshot::write_editions;
 use crate::status::StatusSource;
 use crate::supervisor::Supervisor;
+use crate::{intents, snapshot};
+use bound::Bound;
 
 /// Store events that may wait while a transaction runs. The driver reads no further behind them, and
 /// what it has not read coalesces there.
 const EVENTS: usize = 16;
+
+/// Commands that may wait: an operator's and the reader's of intents, which wait for their answers.
+const COMMANDS: usize = 4;
 
 /// A control plane with its addresses bound, not yet running.
 #[derive(Debug)]
@@ -40,8 +46,7 @@ pub struct Server {
     settings: Settings,
     store: Arc<dyn Store>,
     resources: Arc<dyn Resources>,
-    xds_listener: TcpListener,
-    admin_listener: TcpListener,
+    bound: Bound,
 }
 
 /// Binds and runs until `shutdown`.
@@ -55,82 +60,91 @@ pub async fn serve(
 }
 
 impl Server {
-    /// Binds the addresses, and says so in the ready file. `resources` is how the HTTP API reads and changes
-    /// what `store` holds.
+    /// Binds the addresses, takes the state directory, and says so in the ready file. `resources` is how the
+    /// HTTP API reads and changes what `store` holds.
     pub async fn bind(
         settings: Settings,
         store: Arc<dyn Store>,
         resources: Arc<dyn Resources>,
     ) -> anyhow::Result<Self> {
-        anyhow::ensure!(settings.xds.ip().is_loopback(), biplane_xds::ServeError::NotLoopback(settings.xds));
-        biplane_admin::check_address(settings.admin).context("admin address")?;
-        let xds_listener = listen("xds", settings.xds).await?;
-        let admin_listener = listen("admin", settings.admin).await?;
-        let server = Self {
-            xds: xds_listener.local_addr()?,
-            admin: admin_listener.local_addr()?,
-            settings,
-            store,
-            resources,
-            xds_listener,
-            admin_listener,
-        };
-        if let Some(path) = &server.settings.ready_file {
-            write_ready_file(path, &server).with_context(|| format!("writing {}", path.display()))?;
-        }
-        info!(xds = %server.xds, admin = %server.admin, store = server.store.describe().name, "listening");
-        Ok(server)
+        let (bound, addresses) = Bound::bind(&settings, &store.describe().name).await?;
+        let (xds, admin) = addresses;
+        Ok(Self { xds, admin, settings, store, resources, bound })
     }
 
     /// Runs until `shutdown`, or until something breaks that only a new process can mend.
     pub async fn run(self, shutdown: CancellationToken) -> anyhow::Result<()> {
-        let store_name: Arc<str> = self.store.describe().name.into();
-        let health = SnapshotHealth::default();
-        let snapshots = self.open_snapshots(&store_name, &health);
-        let fallback = snapshots.as_ref().map(SnapshotDirectory::load).unwrap_or_default();
+        let Self { settings, store, resources, bound, .. } = self;
+        let description = store.describe();
+        let name: Arc<str> = description.name.as_str().into();
+        let last_run = bound.snapshots.as_ref().map(snapshot::SnapshotDirectory::load).unwrap_or_default();
         let fleets = Fleets::new();
-        let holds = Holds::new(self.settings.hold_deletions);
-        let engine = SharedEngine::new(Engine::new(fleets.clone(), holds, fallback));
+        let engine = SharedEngine::new(engine(&settings, &*store, &fleets, last_run));
         let pulse = Pulse::new();
         let (events, received) = mpsc::channel(EVENTS);
-        let (editions, edition) = watch::channel(0);
-        let (revisions, revision) = watch::channel(Revision::default());
-        if self.store.describe().revisions == RevisionScope::Store {
-            fleets.set_freshen(freshen(self.store.clone(), revision));
+        let (commands, commanded) = mpsc::channel(COMMANDS);
+        let progress = Progress::new();
+        let (edition, activity) = (progress.editions.subscribe(), progress.activity.subscribe());
+        if description.revisions == RevisionScope::Store {
+            fleets.set_freshen(freshen(store.clone(), progress.revisions.subscribe()));
         }
-        let driver = Driver::new(self.store.clone(), self.driver_options(), events);
+        let driver = Driver::new(store.clone(), driver_options(&settings, description.revisions), events);
+        let records = store.records();
+        let board = Board::default();
+        let leader = records.clone().filter(|_| settings.leader).map(|records| Leader {
+            source: name.clone(),
+            records,
+            engine: engine.clone(),
+            activity: activity.clone(),
+            feed: Arc::new(Feed::default()),
+            board: board.clone(),
+            name: leader::replica_name(),
+        });
         let mut registry = Registry::default();
-        let options = ServerOptions { drain: self.settings.drain, ..ServerOptions::default() };
+        let options = ServerOptions { drain: settings.drain, ..ServerOptions::default() };
         options.metrics.register(registry.sub_registry_with_prefix("biplane"));
-        registry.register_collector(Box::new(collector(&engine, driver.metrics(), &health)));
+        registry.register_collector(Box::new(EngineCollector {
+            engine: engine.clone(),
+            store: driver.metrics(),
+            snapshots: bound.health.clone(),
+            board: board.clone(),
+        }));
         let source = StatusSource {
             engine: engine.clone(),
             fleets: fleets.clone(),
-            snapshots: health.clone(),
+            snapshots: bound.health.clone(),
+            board,
             pulse: pulse.clone(),
             registry,
-            store: store_name,
-            resources: self.resources,
+            store: name.clone(),
+            resources,
+            acceptance: Acceptance {
+                name: name.clone(),
+                store,
+                driver: driver.handle(),
+                engine: engine.clone(),
+                commands: commands.clone(),
+                activity: activity.clone(),
+            },
             started: SystemTime::now(),
         };
         let mut supervisor = Supervisor::new(shutdown.clone());
-        supervisor.spawn(
-            "core",
-            run_loop::run(
-                engine.clone(),
-                received,
-                Progress { editions, revisions },
-                pulse,
-                shutdown.clone(),
-            ),
-        );
+        let feed = leader.as_ref().map(|leader| leader.feed.clone());
+        let lines = Lines { events: received, commands: commanded, progress, feed };
+        supervisor.spawn("core", run_loop::run(engine.clone(), lines, pulse, shutdown.clone()));
         supervisor.spawn("store", follow(driver, shutdown.clone()));
-        let admin = biplane_admin::serve(self.admin_listener, Arc::new(source), shutdown.clone());
+        let admin = biplane_admin::serve(bound.admin, Arc::new(source), bound.access, shutdown.clone());
         supervisor.spawn("admin", async { Ok(admin.await?) });
-        let xds = biplane_xds::serve(self.xds_listener, fleets, options, shutdown.clone());
+        let xds = biplane_xds::serve(bound.xds, fleets, options, shutdown.clone());
         supervisor.spawn("xds", async { Ok(xds.await?) });
-        if let Some(snapshots) = snapshots {
-            let writer = write_editions(Arc::new(snapshots), engine, edition, health, shutdown);
+        if let Some(records) = records.filter(|_| settings.guard) {
+            supervisor.spawn("intents", intents::run(records, activity, commands, shutdown.clone()));
+        }
+        if let Some(leader) = leader {
+            supervisor.spawn("leader", leader::run(leader, shutdown.clone()));
+        }
+        if let Some(snapshots) = bound.snapshots {
+            let writer = write_editions(Arc::new(snapshots), engine, name, edition, bound.health, shutdown);
             supervisor.spawn("snapshot", async {
                 writer.await;
                 Ok(())
@@ -138,31 +152,24 @@ impl Server {
         }
         supervisor.run().await
     }
-
-    /// Serving never depends on this disk: where it cannot be used, that is said, and a restart needs the store.
-    fn open_snapshots(&self, store: &str, health: &SnapshotHealth) -> Option<SnapshotDirectory> {
-        let Some(path) = &self.settings.state_dir else {
-            warn!(
-                "no state directory: after a restart nothing is served until the store has been read, and an object \
-                 that is bad at that moment is not served at all"
-            );
-            return None;
-        };
-        let opened = SnapshotDirectory::open(path, store, self.settings.snapshot_key_file.as_deref());
-        if let Err(error) = &opened {
-            error!(%error, "the last good configuration is not kept on disk");
-            health.give_up(error.to_string());
-        }
-        opened.ok()
-    }
-
-    const fn driver_options(&self) -> DriverOptions {
-        DriverOptions { audit_period: self.settings.resync, ..DriverOptions::local() }
-    }
 }
 
-async fn listen(what: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address).await.with_context(|| format!("cannot listen for {what} on {address}"))
+/// The engine with what the last run left.
+fn engine(settings: &Settings, store: &dyn Store, fleets: &Fleets, last_run: snapshot::LastRun) -> Engine {
+    let description = store.describe();
+    let record = last_run.sources.get(&description.name).cloned().unwrap_or_default();
+    let guard = Guard::new(&description.name, settings.rules(&description), record.memory());
+    let holds = Holds::new(settings.hold_deletions);
+    Engine::guarded(fleets.clone(), holds, guard, last_run.objects).read_last(record.read_at)
+}
+
+/// A store that counts its own revisions is across a network and shared.
+const fn driver_options(settings: &Settings, revisions: RevisionScope) -> DriverOptions {
+    let options = match revisions {
+        RevisionScope::Store => DriverOptions::remote(),
+        RevisionScope::Process => DriverOptions::local(),
+    };
+    DriverOptions { audit_period: settings.resync, ..options }
 }
 
 async fn follow(driver: Driver, shutdown: CancellationToken) -> anyhow::Result<()> {
@@ -171,16 +178,4 @@ async fn follow(driver: Driver, shutdown: CancellationToken) -> anyhow::Result<(
         () = shutdown.cancelled() => Ok(()),
         () = driver.run() => anyhow::bail!("the driver of the store ended"),
     }
-}
-
-fn collector(engine: &SharedEngine, store: Arc<StoreMetrics>, health: &SnapshotHealth) -> EngineCollector {
-    EngineCollector { engine: engine.clone(), store, snapshots: health.clone() }
-}
-
-/// Temporary name and rename: whoever waits for the file never sees half of it.
-fn write_ready_file(path: &Path, server: &Server) -> anyhow::Result<()> {
-    let temporary = path.with_extension("tmp");
-    let text = serde_json::json!({ "xds": server.xds.to_string(), "admin": server.admin.to_string() });
-    std::fs::write(&temporary, text.to_string())?;
-    Ok(std::fs::rename(temporary, path)?)
 }

@@ -8,15 +8,18 @@
 //!
 //! Invariant: whatever interrupts a write, the newest file that verifies is a complete edition.
 
+mod claim;
 mod durable;
 mod files;
 mod format;
 mod health;
+mod last_run;
 mod seal;
 mod writer;
 
 pub use files::SnapshotDirectory;
 pub use health::SnapshotHealth;
+pub use last_run::{LastRun, SourceRecord, Sources};
 pub use writer::write_editions;
 
 use std::path::Path;
@@ -39,6 +42,14 @@ pub enum SnapshotError {
         path: String,
         /// What is wrong with it.
         why: &'static str,
+    },
+    /// Another process keeps its editions there.
+    #[error(
+        "another Biplane process uses the state directory {path}; hint: give each its own with --state-dir, or stop the other"
+    )]
+    InUse {
+        /// The directory.
+        path: String,
     },
     /// The sealing key is unusable.
     #[error("sealing key {path}: {why}")]

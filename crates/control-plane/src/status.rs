@@ -1,6 +1,9 @@
 //! What the process says about itself: the admin server's [`Source`], put together when asked.
 //! The engine is locked for one reading; nothing is kept ready, so serving pays nothing for it.
 
+mod nodes;
+mod source;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -8,19 +11,18 @@ use std::time::SystemTime;
 use async_trait::async_trait;
 use biplane_admin::Source;
 use biplane_admin_api::resources::Accepted;
-use biplane_admin_api::status::{
-    FleetStatus, Gate as GateStatus, GateState, HeldDeletion, NodeStatus, ObjectReport, Rejection, Severity,
-    SourceState, SourceStatus, TypeStatus,
-};
-use biplane_admin_api::{Problem, ProblemKind, Resources, Status};
+use biplane_admin_api::status::{HeldDeletion, ObjectReport, Severity};
+use biplane_admin_api::{Problem, Resources, Status};
 use biplane_core::scalars::Timestamp;
-use biplane_xds::{Fleets, ResourceType};
+use biplane_xds::Fleets;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 use tokio::task::block_in_place;
 use tokio::time::Instant;
 
+use crate::accept::Acceptance;
 use crate::engine::{Engine, Findings, Gate};
+use crate::leader::Board;
 use crate::run_loop::Pulse;
 use crate::shared::SharedEngine;
 use crate::snapshot::SnapshotHealth;
@@ -30,10 +32,12 @@ pub(crate) struct StatusSource {
     pub(crate) engine: SharedEngine,
     pub(crate) fleets: Fleets,
     pub(crate) snapshots: SnapshotHealth,
+    pub(crate) board: Board,
     pub(crate) pulse: Pulse,
     pub(crate) registry: Registry,
     pub(crate) store: Arc<str>,
     pub(crate) resources: Arc<dyn Resources>,
+    pub(crate) acceptance: Acceptance,
     pub(crate) started: SystemTime,
 }
 
@@ -45,6 +49,8 @@ impl Source for StatusSource {
             let (mut status, findings) = self.read();
             status.reports = findings.located().iter().map(Into::into).collect();
             status.reports.extend(self.snapshots.failure().as_deref().map(unkept));
+            status.reports.extend(self.board.reports());
+            status.problems = status.problems();
             status
         })
     }
@@ -61,40 +67,38 @@ impl Source for StatusSource {
         }
     }
 
+    fn metrics(&self) -> String {
+        let mut text = String::new();
+        block_in_place(|| encode(&mut text, &self.registry)).expect("a String takes all text");
+        text
+    }
+
     fn resources(&self) -> Arc<dyn Resources> {
         self.resources.clone()
     }
 
-    async fn accept(&self, source: &str, _author: &str) -> Result<Accepted, Problem> {
-        if source != &*self.store {
-            let problem = Problem::new(ProblemKind::NotFound, format!("there is no source {source:?}"));
-            return Err(problem.hint(format!("the source is {}", self.store)));
-        }
-        Ok(Accepted { source: source.to_owned(), ..Accepted::default() })
-    }
-
-    fn metrics(&self) -> String {
-        let mut text = String::new();
-        block_in_place(|| encode(&mut text, &self.registry)).expect("writing to a string");
-        text
+    async fn accept(&self, source: &str, author: &str) -> Result<Accepted, Problem> {
+        self.acceptance.accept(source, author).await
     }
 }
 
 impl StatusSource {
-    /// Everything but the findings, which are put in their places without the engine.
+    /// Everything that needs the engine's lock; findings are placed and turned into text without it.
     fn read(&self) -> (Status, Findings) {
         let engine = self.engine.lock();
         let status = Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             started_at: timestamp(self.started),
             ready: engine.gate() != Gate::Waiting,
-            gate: gate(&engine, &self.store),
-            sources: vec![source(&engine, &self.store)],
-            fleets: fleets(&engine),
-            nodes: engine.fleets().nodes().into_iter().map(node).collect(),
+            gate: source::gate(&engine, &self.store),
+            sources: vec![source::source(&engine, &self.store)],
+            fleets: nodes::fleets(&engine),
+            nodes: nodes::nodes(&engine),
             reports: Vec::new(),
             held: held(&engine),
             objects: objects(&engine),
+            leader: self.board.status(),
+            problems: Vec::new(),
         };
         (status, engine.findings())
     }
@@ -109,110 +113,12 @@ fn unkept(failure: &str) -> ObjectReport {
     }
 }
 
-fn gate(engine: &Engine, store: &str) -> GateStatus {
-    let (state, waiting_for) = match engine.gate() {
-        Gate::Waiting => (GateState::Waiting, vec![store.to_owned()]),
-        Gate::Restored => (GateState::Restored, vec![store.to_owned()]),
-        Gate::Open => (GateState::Open, Vec::new()),
-    };
-    GateStatus { state, waiting_for }
-}
-
-fn source(engine: &Engine, name: &str) -> SourceStatus {
-    let store = engine.store();
-    let state = match (engine.gate(), &store.error) {
-        (Gate::Restored, _) => SourceState::Restored,
-        (_, Some(_)) => SourceState::Failed,
-        (Gate::Waiting, None) => SourceState::Waiting,
-        (Gate::Open, None) => SourceState::Complete,
-    };
-    SourceStatus {
-        name: name.to_owned(),
-        kind: "store".to_owned(),
-        state,
-        revision: store.revision.map(|revision| revision.to_string()),
-        objects: engine.graph().counts().values().map(|count| *count as u64).sum(),
-        age_seconds: store.fresh.map(|fresh| age(fresh, store.error.is_some())),
-        last_error: store.error.clone(),
-    }
-}
-
-/// A store whose watch is alive is as fresh as can be; one that fails ages.
-fn age(fresh: Instant, failing: bool) -> u64 {
-    if failing { fresh.elapsed().as_secs() } else { 0 }
-}
-
-fn fleets(engine: &Engine) -> Vec<FleetStatus> {
-    let nodes = engine.fleets().nodes();
-    let fleet = |name: String| {
-        let snapshot = engine.fleets().snapshot(&name);
-        let count = |kind| snapshot.as_ref().map_or(0, |snapshot| snapshot.count(kind) as u64);
-        FleetStatus {
-            generation: snapshot.as_ref().map_or(0, |snapshot| snapshot.generation()),
-            listeners: count(ResourceType::Listener),
-            routes: count(ResourceType::Route),
-            clusters: count(ResourceType::Cluster),
-            endpoints: count(ResourceType::Endpoint),
-            secrets: count(ResourceType::Secret),
-            nodes: nodes.iter().filter(|node| node.fleet == name).count() as u64,
-            name,
-        }
-    };
-    engine.graph().fleet_names().into_iter().map(fleet).collect()
-}
-
-fn node(node: biplane_xds::NodeStatus) -> NodeStatus {
-    let rejected: Vec<_> = node.rejected.into_iter().map(rejection).collect();
-    let types: Vec<_> = node.types.iter().map(type_status).collect();
-    NodeStatus {
-        in_sync: rejected.is_empty() && types.iter().all(|kind| kind.pending == 0),
-        id: node.id,
-        fleet: node.fleet,
-        remote: node.remote,
-        build_version: node.build_version,
-        protocol: protocol(node.protocol).to_owned(),
-        connected_since: timestamp(node.connected_since),
-        types,
-        rejected,
-    }
-}
-
-const fn protocol(protocol: biplane_xds::Protocol) -> &'static str {
-    match protocol {
-        biplane_xds::Protocol::Delta => "delta",
-        biplane_xds::Protocol::Sotw => "state of the world",
-    }
-}
-
-fn type_status(status: &biplane_xds::TypeStatus) -> TypeStatus {
-    TypeStatus {
-        r#type: status.kind.to_string(),
-        subscribed: status.subscribed as u64,
-        sent: status.sent as u64,
-        acked: status.acked as u64,
-        pending: u64::from(status.pending),
-    }
-}
-
-fn rejection(rejection: biplane_xds::Rejection) -> Rejection {
-    Rejection {
-        resource: rejection
-            .resource
-            .map_or_else(|| "a response as a whole".to_owned(), |name| name.to_string()),
-        version: rejection.version.map(|version| version.to_string()).unwrap_or_default(),
-        error: rejection.error,
-        origins: rejection.origins.iter().map(ToString::to_string).collect(),
-        at: timestamp(rejection.at),
-    }
-}
-
 fn held(engine: &Engine) -> Vec<HeldDeletion> {
-    let (now, wall) = (Instant::now(), SystemTime::now());
     let deletion = |(key, held): (&biplane_core::key::ObjectKey, &crate::hold::Held)| HeldDeletion {
         object: key.to_string(),
         referenced_by: engine.graph().referrers(key).iter().map(ToString::to_string).collect(),
-        since: timestamp(wall - now.saturating_duration_since(held.since)),
-        until: timestamp(wall + held.until.saturating_duration_since(now)),
+        since: time_of(held.since),
+        until: time_of(held.until),
     };
     engine.holds().iter().map(deletion).collect()
 }
@@ -221,7 +127,15 @@ fn objects(engine: &Engine) -> BTreeMap<String, u64> {
     engine.graph().counts().into_iter().map(|(kind, count)| (kind.to_string(), count as u64)).collect()
 }
 
-fn timestamp(time: SystemTime) -> Timestamp {
+/// The time of day of a moment, past or to come.
+fn time_of(moment: Instant) -> Timestamp {
+    let (now, wall) = (Instant::now(), SystemTime::now());
+    let past = now.saturating_duration_since(moment);
+    timestamp(wall - past + moment.saturating_duration_since(now))
+}
+
+/// In seconds since 1970.
+pub(crate) fn timestamp(time: SystemTime) -> Timestamp {
     let seconds = time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
     Timestamp(i64::try_from(seconds).unwrap_or(i64::MAX))
 }

@@ -40,14 +40,36 @@ pub struct SourceStatus {
     pub kind: String,
     /// How its last reading ended.
     pub state: SourceState,
+    /// Which store it says it is: the id of its mark, or where it really lies.
+    pub identity: Option<String>,
     /// The revision that was read.
     pub revision: Option<String>,
     /// How many objects it holds.
     pub objects: u64,
-    /// Seconds since it was last known to be as it is used.
+    /// Seconds since it was last known to be as it is used, in an earlier run if need be.
     pub age_seconds: Option<u64>,
+    /// Since when it fails, or is suspect.
+    pub since: Option<Timestamp>,
     /// Why the last reading failed.
     pub last_error: Option<String>,
+    /// Why what it lacks is not believed to be gone.
+    pub reason: Option<String>,
+    /// What to do about the one or the other.
+    pub hint: Option<String>,
+    /// What it lacks, or shows in an older version, and what stays in use all the same.
+    pub held: Vec<HeldRemoval>,
+}
+
+/// An object that stays in use although its source does not show it, or not like that, any more.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct HeldRemoval {
+    /// The object.
+    pub object: String,
+    /// Since when.
+    pub since: Timestamp,
+    /// What the source shows instead.
+    pub what: String,
 }
 
 /// The states of a source. "Unknown" and "known to be empty" are different: a source that is empty is complete.
@@ -62,6 +84,13 @@ pub enum SourceState {
     Failed,
     /// It was not read yet; what it held when the snapshot on disk was written is in use.
     Restored,
+    /// It answers, but refuses to show what it holds; what was read before stays in use.
+    Denied,
+    /// The mark that tells a store from an empty place is not there; what was read before stays in use.
+    Unmarked,
+    /// It was read, and lacks more than is believed to be meant: what it lacks stays in use, and all else
+    /// is followed.
+    Suspect,
     /// A state that this reader does not know.
     #[default]
     #[serde(other)]
@@ -76,6 +105,9 @@ impl SourceState {
             Self::Complete => "complete",
             Self::Failed => "failed",
             Self::Restored => "restored",
+            Self::Denied => "denied",
+            Self::Unmarked => "unmarked",
+            Self::Suspect => "suspect",
             Self::Unknown => "unknown",
         }
     }
@@ -98,9 +130,46 @@ impl SourceStatus {
         if matches!(self.state, SourceState::Complete | SourceState::Unknown) {
             return None;
         }
-        let reason = self.last_error.as_ref().map_or_else(String::new, |error| format!(": {error}"));
-        Some(format!("source {} is {}{reason}", self.name, self.state.as_str()))
+        let reasons = self.last_error.iter().chain(&self.reason);
+        let mut line = format!("source {} is {}", self.name, self.state.as_str());
+        reasons.for_each(|reason| line.push_str(&format!(": {reason}")));
+        if let (SourceState::Restored, Some(age)) = (self.state, self.age_seconds) {
+            line.push_str(&format!("; served is what it held {} ago", words(age)));
+        }
+        match self.held.len() {
+            0 => {}
+            1 => line.push_str("; 1 object that it lacks stays in use"),
+            held => line.push_str(&format!("; {held} objects that it lacks stay in use")),
+        }
+        self.hint.iter().for_each(|hint| line.push_str(&format!(" (hint: {hint})")));
+        Some(line)
     }
+}
+
+/// A time span in the largest unit that fits: people want to know whether it is minutes or days.
+fn words(seconds: u64) -> String {
+    match seconds {
+        0..=119 => format!("{seconds} s"),
+        120..=7_199 => format!("{} min", seconds / 60),
+        7_200..=172_799 => format!("{} h", seconds / 3_600),
+        _ => format!("{} days", seconds / 86_400),
+    }
+}
+
+/// The replica that writes Biplane's own records into the store.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct LeaderStatus {
+    /// What it is called: `host:process:random`; none: nobody leads, as far as is known here.
+    pub name: Option<String>,
+    /// Since when it leads.
+    pub since: Option<Timestamp>,
+    /// Whether it is the one that answers.
+    pub is_me: bool,
+    /// Why the one that answers cannot lead.
+    pub last_error: Option<String>,
+    /// What to do about that.
+    pub hint: Option<String>,
 }
 
 /// The configuration of one fleet.

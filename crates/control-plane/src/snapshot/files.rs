@@ -6,7 +6,7 @@
 //!
 //! Invariants: a key is made only where no edition exists that another key may have sealed. Only
 //! editions of this store that this key opens count as ours and are rotated; the others stay until a
-//! person removes them.
+//! person removes them. Only one process at a time writes here ([`Claim`]).
 
 use std::fs::{self, DirBuilder, File};
 use std::io::{BufReader, ErrorKind};
@@ -16,7 +16,9 @@ use std::path::{Path, PathBuf};
 use biplane_store::StoredObject;
 use tracing::{error, warn};
 
+use super::claim::Claim;
 use super::format::Fault;
+use super::last_run::{LastRun, Sources};
 use super::seal::SealingKey;
 use super::{SnapshotError, durable, format};
 
@@ -30,6 +32,7 @@ pub struct SnapshotDirectory {
     path: PathBuf,
     store: String,
     key_file: Option<PathBuf>,
+    claim: Claim,
 }
 
 impl SnapshotDirectory {
@@ -39,31 +42,39 @@ impl SnapshotDirectory {
     /// no reason not to serve.
     pub fn open(path: &Path, store: &str, key_file: Option<&Path>) -> Result<Self, SnapshotError> {
         let key_file = key_file.map(Path::to_owned);
-        let directory = Self { path: path.to_owned(), store: store.to_owned(), key_file };
+        let claim = Claim::default();
+        let directory = Self { path: path.to_owned(), store: store.to_owned(), key_file, claim };
         directory.key()?;
         Ok(directory)
     }
 
-    /// The objects of the newest edition that verifies; none where there is no such edition.
-    pub fn load(&self) -> Vec<StoredObject> {
+    /// Takes the directory for this process, for as long as this value lives. [`SnapshotError::InUse`] says
+    /// that another process has it; where the directory cannot be made now the first write tries again.
+    pub fn claim(&self) -> Result<(), SnapshotError> {
+        self.make()?;
+        self.claim.take(&self.path)
+    }
+
+    /// The newest edition that verifies; nothing where there is no such edition.
+    pub fn load(&self) -> LastRun {
         self.newest().unwrap_or_else(|error| {
             error!(%error, "the last good configuration cannot be read");
-            Vec::new()
+            LastRun::default()
         })
     }
 
-    fn newest(&self) -> Result<Vec<StoredObject>, SnapshotError> {
-        let Some(key) = self.key()? else { return Ok(Vec::new()) };
+    fn newest(&self) -> Result<LastRun, SnapshotError> {
+        let Some(key) = self.key()? else { return Ok(LastRun::default()) };
         for (_, path) in self.editions()?.into_iter().rev() {
             match self.read(&path, &key) {
-                Ok(objects) => return Ok(objects),
+                Ok(edition) => return Ok(edition),
                 Err(error) => warn!(%error, "snapshot passed over"),
             }
         }
-        Ok(Vec::new())
+        Ok(LastRun::default())
     }
 
-    fn read(&self, path: &Path, key: &SealingKey) -> Result<Vec<StoredObject>, SnapshotError> {
+    fn read(&self, path: &Path, key: &SealingKey) -> Result<LastRun, SnapshotError> {
         let read = File::open(path)
             .map_err(Fault::Io)
             .and_then(|file| format::read(BufReader::new(file), &self.store, key));
@@ -74,14 +85,18 @@ impl SnapshotDirectory {
     }
 
     /// Writes a new edition and drops the oldest of ours.
-    pub fn write<'a>(&self, objects: impl Iterator<Item = &'a StoredObject>) -> Result<(), SnapshotError> {
-        self.make()?;
+    pub fn write<'a>(
+        &self,
+        sources: &Sources,
+        objects: impl Iterator<Item = &'a StoredObject>,
+    ) -> Result<(), SnapshotError> {
+        self.claim()?;
         let key = self.key().and_then(|key| key.map_or_else(|| SealingKey::create(&self.own_key()), Ok))?;
         let editions = self.editions()?;
         let number = editions.last().map_or(1, |(number, _)| number + 1);
         let path = self.path.join(format!("{PREFIX}{number:010}"));
         let temporary = self.path.join("snapshot.tmp");
-        durable::write(&path, &temporary, |out| format::write(out, objects, &self.store, &key))?;
+        durable::write(&path, &temporary, |out| format::write(out, sources, objects, &self.store, &key))?;
         self.rotate(editions, &key);
         Ok(())
     }

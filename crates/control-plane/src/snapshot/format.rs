@@ -1,8 +1,9 @@
 //! The text of one edition, written and verified line by line, so that memory holds one line of it.
 //!
 //! ```text
-//! biplane-snapshot 2                    the format; all else may change with it
-//! {"store":..,"seal":..}                whose objects these are, and the edition's own key, sealed
+//! biplane-snapshot 3                    the format; all else may change with it
+//! {"store":..,"seal":..,"sources":..}   whose objects these are, the edition's own key, sealed, and
+//!                                       what was known of the sources
 //! {"key":..,"place":..,"value":..}      one line an object
 //! end <count> <sha-256>                 of all lines above
 //! ```
@@ -10,6 +11,8 @@
 //! The store is named so that an edition is never served for another one. The edition's own key seals
 //! its secrets, and it opens with the sealing key of the state directory only: this is how editions
 //! under another key are told from damaged ones, and it keeps random nonces far from their limit.
+//!
+//! Format 2, which knew nothing of sources and of objects' revisions, is read as well.
 //!
 //! Invariant: an edition is read as a whole or not at all.
 
@@ -23,10 +26,13 @@ use biplane_store::{Revision, StoredObject};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use super::last_run::{LastRun, Sources};
 use super::seal::SealingKey;
 
 /// The first line. The number is raised when an older reader could not read the file.
-const MAGIC: &[u8] = b"biplane-snapshot 2\n";
+const MAGIC: &[u8] = b"biplane-snapshot 3\n";
+/// The first line of the format before, which lacks what has a default here.
+const MAGIC_2: &[u8] = b"biplane-snapshot 2\n";
 /// No object's line begins with it: those are JSON.
 const END: &str = "end ";
 
@@ -34,12 +40,16 @@ const END: &str = "end ";
 struct Header<'a> {
     store: Cow<'a, str>,
     seal: String,
+    #[serde(default)]
+    sources: Cow<'a, Sources>,
 }
 
 #[derive(Serialize, Deserialize)]
 struct Line<'a> {
     key: ObjectKey,
     place: Place,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    revision: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     created: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -47,6 +57,11 @@ struct Line<'a> {
     /// Nonce, ciphertext and tag in hexadecimal digits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     sealed: Option<String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+const fn is_zero(revision: &u64) -> bool {
+    *revision == 0
 }
 
 #[derive(Serialize, Deserialize)]
@@ -73,6 +88,7 @@ impl From<io::Error> for Fault {
 /// sealed fails the whole.
 pub(super) fn write<'a>(
     out: &mut dyn Write,
+    sources: &Sources,
     objects: impl Iterator<Item = &'a StoredObject>,
     store: &str,
     key: &SealingKey,
@@ -81,7 +97,7 @@ pub(super) fn write<'a>(
     let (own, seal) = key.wrap_new_key(store).ok_or_else(unsealed)?;
     let mut body = Body { out, digest: Context::new(&SHA256) };
     body.write(MAGIC)?;
-    body.write_json(&Header { store: store.into(), seal: hex(&seal) })?;
+    body.write_json(&Header { store: store.into(), seal: hex(&seal), sources: Cow::Borrowed(sources) })?;
     let mut count = 0;
     for object in objects {
         body.write_json(&line(object, &own).ok_or_else(unsealed)?)?;
@@ -123,21 +139,23 @@ fn line<'a>(object: &'a StoredObject, own: &SealingKey) -> Option<Line<'a>> {
     Some(Line {
         key: object.key.clone(),
         place: place(&object.location),
+        revision: object.revision.0,
         created: object.created,
         value: clear.map(Cow::Borrowed),
         sealed,
     })
 }
 
-/// The objects of an edition, all of them.
-pub(super) fn read(input: impl BufRead, store: &str, key: &SealingKey) -> Result<Vec<StoredObject>, Fault> {
+/// All of an edition.
+pub(super) fn read(input: impl BufRead, store: &str, key: &SealingKey) -> Result<LastRun, Fault> {
     let mut lines = Lines::new(input);
-    let own = open(&mut lines, store, key)?;
+    let (own, sources) = open(&mut lines, store, key)?;
     let mut objects = Vec::new();
     loop {
         lines.advance()?;
         if lines.line.starts_with(END.as_bytes()) {
-            return if lines.end_here(objects.len())? { Ok(objects) } else { Err(Fault::Invalid(ALTERED)) };
+            let whole = lines.end_here(objects.len())?;
+            return if whole { Ok(LastRun { objects, sources }) } else { Err(Fault::Invalid(ALTERED)) };
         }
         let line = serde_json::from_slice(&lines.line).map_err(|_| Fault::Invalid(ALTERED))?;
         objects.push(stored(line, &own).ok_or(Fault::Invalid("a value in it does not open"))?);
@@ -150,10 +168,14 @@ pub(super) fn opens(input: impl BufRead, store: &str, key: &SealingKey) -> bool 
     open(&mut Lines::new(input), store, key).is_ok()
 }
 
-/// Reads the first two lines; gives the edition's own key.
-fn open(lines: &mut Lines<impl BufRead>, store: &str, key: &SealingKey) -> Result<SealingKey, Fault> {
+/// Reads the first two lines; gives the edition's own key and its sources.
+fn open(
+    lines: &mut Lines<impl BufRead>,
+    store: &str,
+    key: &SealingKey,
+) -> Result<(SealingKey, Sources), Fault> {
     lines.advance()?;
-    if lines.line != MAGIC {
+    if ![MAGIC, MAGIC_2].contains(&lines.line.as_slice()) {
         return Err(Fault::Invalid("it is not a snapshot, or one of another version of Biplane"));
     }
     lines.advance()?;
@@ -162,7 +184,8 @@ fn open(lines: &mut Lines<impl BufRead>, store: &str, key: &SealingKey) -> Resul
         return Err(Fault::Invalid("it was taken of another store"));
     }
     let seal = unhex(&header.seal).ok_or(Fault::Invalid(ALTERED))?;
-    key.unwrap_key(store, &seal).ok_or(Fault::Invalid("it is sealed with another key"))
+    let own = key.unwrap_key(store, &seal).ok_or(Fault::Invalid("it is sealed with another key"))?;
+    Ok((own, header.sources.into_owned()))
 }
 
 const ALTERED: &str = "it was cut short or altered";
@@ -199,19 +222,16 @@ fn stored(line: Line<'_>, own: &SealingKey) -> Option<StoredObject> {
         (None, Some(sealed)) => own.open(&line.key.to_string(), &unhex(&sealed)?)?,
         _ => return None,
     };
+    let mut revision = Revision(line.revision);
     let location = match line.place {
         Place::File { path, line } => Location::file(path, line),
-        Place::Key { store, key, revision } => {
-            Location::Key { store: store.into(), key: key.into(), revision }
+        Place::Key { store, key, revision: read_at } => {
+            // Format 2 has the object's revision nowhere else.
+            revision = revision.max(Revision(read_at));
+            Location::Key { store: store.into(), key: key.into(), revision: read_at }
         }
     };
-    Some(StoredObject {
-        key: line.key,
-        value: Bytes::from(value),
-        location,
-        revision: Revision::default(),
-        created: line.created,
-    })
+    Some(StoredObject { key: line.key, value: Bytes::from(value), location, revision, created: line.created })
 }
 
 fn place(location: &Location) -> Place {
@@ -237,7 +257,10 @@ fn unhex(text: &str) -> Option<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
+    use biplane_core::scalars::Timestamp;
+
     use super::*;
+    use crate::snapshot::SourceRecord;
 
     const STORE: &str = "file:///a b";
 
@@ -251,9 +274,20 @@ mod tests {
         }
     }
 
+    fn sources() -> Sources {
+        let key = ObjectKey::new(Kind::Upstream, "default", "gone");
+        let record = SourceRecord {
+            identity: Some("a \"quoted\" name".to_owned()),
+            revision: 12,
+            read_at: Some(Timestamp(1_700_000_000)),
+            held: [key].into(),
+        };
+        Sources::from([(STORE.to_owned(), record)])
+    }
+
     fn written(objects: &[StoredObject], key: &SealingKey) -> String {
         let mut out = Vec::new();
-        write(&mut out, objects.iter(), STORE, key).unwrap();
+        write(&mut out, &sources(), objects.iter(), STORE, key).unwrap();
         String::from_utf8(out).unwrap()
     }
 
@@ -274,8 +308,27 @@ mod tests {
             object(Kind::Upstream, "not-text", &[0xff, 0xfe]),
         ];
         objects[1].location = Location::Key { store: "consul://a".into(), key: "k".into(), revision: 4 };
-        assert_eq!(read(written(&objects, &key).as_bytes(), STORE, &key).unwrap(), objects);
-        assert_eq!(read(written(&[], &key).as_bytes(), STORE, &key).unwrap(), []);
+        objects[1].revision = Revision(4);
+        let expected = LastRun { objects: objects.to_vec(), sources: sources() };
+        assert_eq!(read(written(&objects, &key).as_bytes(), STORE, &key).unwrap(), expected);
+        assert_eq!(read(written(&[], &key).as_bytes(), STORE, &key).unwrap().objects, []);
+    }
+
+    #[test]
+    fn edition_of_format_2_is_read_and_knows_nothing_of_sources() {
+        let key = SealingKey::random().unwrap();
+        let mut object = object(Kind::Upstream, "u", b"{}");
+        object.location = Location::Key { store: "consul://a".into(), key: "k".into(), revision: 4 };
+        object.revision = Revision(4);
+        let text = written(std::slice::from_ref(&object), &key);
+        let (start, rest) = text.split_once(",\"sources\":").unwrap();
+        let (_, lines) = rest.split_once('\n').unwrap();
+        let old = format!("{start}}}\n{lines}")
+            .replace("snapshot 3", "snapshot 2")
+            .replace(",\"revision\":4,\"created\"", ",\"created\"");
+        assert!(!old.contains("sources") && old.matches("revision").count() == 1, "{old}");
+        let read = read(signed(&old).as_bytes(), STORE, &key).unwrap();
+        assert_eq!(read, LastRun { objects: vec![object], sources: Sources::default() });
     }
 
     #[test]
@@ -315,7 +368,8 @@ mod tests {
         let object = object(Kind::Upstream, "u", &[b'x'; 1000]);
         let mut taken = 0;
         let objects = std::iter::repeat_n(&object, 1000).inspect(|_| taken += 1);
-        let result = write(&mut Full(10_000), objects, STORE, &SealingKey::random().unwrap());
+        let result =
+            write(&mut Full(10_000), &Sources::default(), objects, STORE, &SealingKey::random().unwrap());
         assert_eq!(result.unwrap_err().kind(), io::ErrorKind::StorageFull);
         assert!(taken <= 10, "{taken} objects were read ahead of the disk");
     }

@@ -1,4 +1,5 @@
-//! Writes editions off the path: after a change, at most every few seconds, and once more at the end.
+//! Writes editions off the path: after a change, at most every few seconds, and once more at the end, so
+//! that the next run knows until when its sources were followed.
 //!
 //! Invariant: while the newest edition is not on disk, an attempt to write it is at most [`PERIOD`] away.
 
@@ -7,14 +8,15 @@ use std::time::Duration;
 
 use biplane_core::key::ObjectKey;
 use biplane_store::StoredObject;
+use biplane_store::clock::now;
 use imbl::OrdMap;
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
-use super::{SnapshotDirectory, SnapshotHealth};
+use super::{SnapshotDirectory, SnapshotHealth, SourceRecord, Sources};
 use crate::shared::SharedEngine;
 
 /// The least time between two editions (design.md section 6, I2), and between two attempts at one.
@@ -25,16 +27,23 @@ const PERIOD: Duration = Duration::from_secs(5);
 pub async fn write_editions(
     directory: Arc<SnapshotDirectory>,
     engine: SharedEngine,
+    source: Arc<str>,
     editions: watch::Receiver<u64>,
     health: SnapshotHealth,
     shutdown: CancellationToken,
 ) {
-    let good = move || engine.lock().good();
+    let good = move || {
+        let engine = engine.lock();
+        let record =
+            SourceRecord::new(engine.guard().memory(), engine.store().read_at(Instant::now(), now()));
+        let (number, objects) = engine.good();
+        Edition { number, sources: Sources::from([(source.to_string(), record)]), objects }
+    };
     let writer = Writer { directory, good, written: 0, health };
     writer.follow(editions, shutdown).await;
 }
 
-/// `good` gives the objects to write and the number of their edition.
+/// `good` gives what to write.
 struct Writer<G> {
     directory: Arc<SnapshotDirectory>,
     good: G,
@@ -43,16 +52,27 @@ struct Writer<G> {
     health: SnapshotHealth,
 }
 
-impl<G: Fn() -> (u64, OrdMap<ObjectKey, StoredObject>)> Writer<G> {
+/// What goes on disk.
+#[derive(Debug)]
+pub(crate) struct Edition {
+    /// Changes with what follows.
+    pub(crate) number: u64,
+    /// What is known of the sources.
+    pub(crate) sources: Sources,
+    /// The good objects.
+    pub(crate) objects: OrdMap<ObjectKey, StoredObject>,
+}
+
+impl<G: Fn() -> Edition> Writer<G> {
     async fn follow(mut self, mut editions: watch::Receiver<u64>, shutdown: CancellationToken) {
         while self.due(&mut editions, &shutdown).await {
-            self.write().await;
+            self.write(false).await;
             tokio::select! {
                 () = sleep(PERIOD) => {},
                 () = shutdown.cancelled() => {},
             }
         }
-        self.write().await;
+        self.write(true).await;
     }
 
     /// Waits for an edition that is not on disk; false when there will be none.
@@ -64,14 +84,15 @@ impl<G: Fn() -> (u64, OrdMap<ObjectKey, StoredObject>)> Writer<G> {
         }
     }
 
-    async fn write(&mut self) {
-        let (edition, objects) = (self.good)();
-        if edition == self.written {
+    /// The last edition is written although only the time of its reading has changed.
+    async fn write(&mut self, last: bool) {
+        let Edition { number, sources, objects } = (self.good)();
+        if number == 0 || number == self.written && !last {
             return;
         }
         let directory = self.directory.clone();
-        match spawn_blocking(move || directory.write(objects.values())).await {
-            Ok(Ok(())) => self.succeeded(edition),
+        match spawn_blocking(move || directory.write(&sources, objects.values())).await {
+            Ok(Ok(())) => self.succeeded(number),
             Ok(Err(error)) => self.failed(error.to_string()),
             Err(error) => self.failed(format!("the writer stopped: {error}")),
         }
@@ -125,7 +146,7 @@ mod tests {
             let (current, counter) = (edition.clone(), attempts.clone());
             let good = move || {
                 counter.fetch_add(1, Ordering::Relaxed);
-                (*current.borrow(), objects())
+                Edition { number: *current.borrow(), sources: Sources::default(), objects: objects() }
             };
             let writer =
                 Writer { directory: directory.clone(), good, written: 0, health: SnapshotHealth::default() };
@@ -168,7 +189,7 @@ mod tests {
 
         fs::remove_file(&state).unwrap();
         periods(1).await;
-        assert_eq!(running.directory.load(), objects().values().cloned().collect::<Vec<_>>());
+        assert_eq!(running.directory.load().objects, objects().values().cloned().collect::<Vec<_>>());
         let attempts = running.attempts();
         periods(10).await;
         assert_eq!(running.attempts(), attempts, "what is on disk is not written again");
@@ -198,6 +219,6 @@ mod tests {
         running.editions.send_replace(2);
         running.shutdown.cancel();
         running.task.await.unwrap();
-        assert_eq!(running.directory.load().len(), 1);
+        assert_eq!(running.directory.load().objects.len(), 1);
     }
 }

@@ -213,18 +213,22 @@ async fn store_that_is_empty_at_start_is_not_believed_over_the_last_run() {
     let (mut engine, fleets) = engine(world());
     engine.on_event(complete(Vec::new()), Instant::now());
     assert_eq!((engine.gate(), clusters(&fleets)), (Gate::Restored, 1));
-    assert!(engine.store().error.as_ref().is_some_and(|error| error.contains("held 3 objects")));
+    let reason = engine.guard().suspicion().map(|suspicion| suspicion.reason.to_string());
+    assert!(reason.as_ref().is_some_and(|reason| reason.contains("held 3 objects")), "{reason:?}");
     // The volume is mounted.
     engine.on_event(complete(world()), Instant::now());
     assert_eq!((engine.gate(), clusters(&fleets), reports(&engine)), (Gate::Open, 1, Vec::new()));
 }
 
 #[tokio::test(start_paused = true)]
-async fn store_that_was_empty_at_start_is_believed_once_it_holds_something() {
+async fn store_that_was_empty_at_start_is_followed_and_what_it_lacks_stays_until_accepted() {
     let (mut engine, fleets) = engine(world());
     engine.on_event(complete(Vec::new()), Instant::now());
     engine.on_event(changes(vec![Change::Put(object(Kind::Gateway, "new", GATEWAY))]), Instant::now());
-    assert_eq!((engine.gate(), clusters(&fleets), engine.deadline()), (Gate::Open, 0, None));
+    assert_eq!((engine.gate(), clusters(&fleets), engine.guard().held().len()), (Gate::Open, 1, 3));
+    engine.accept(Instant::now());
+    assert_eq!((clusters(&fleets), engine.guard().held().len(), engine.deadline()), (0, 0, None));
+    assert!(engine.guard().suspicion().is_none());
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,4 +2,5 @@
 
 mod edits;
 mod engine;
+mod guard;
 mod incremental;

@@ -38,8 +38,8 @@ fn opened() -> (tempfile::TempDir, SnapshotDirectory) {
 /// A directory with an old and a new edition, and the path of the new one.
 fn two_editions() -> (tempfile::TempDir, SnapshotDirectory, PathBuf) {
     let (directory, snapshots) = opened();
-    snapshots.write(old().iter()).unwrap();
-    snapshots.write(new().iter()).unwrap();
+    snapshots.write(&Sources::default(), old().iter()).unwrap();
+    snapshots.write(&Sources::default(), new().iter()).unwrap();
     let (_, newest) = snapshots.editions().unwrap().pop().unwrap();
     (directory, snapshots, newest)
 }
@@ -57,7 +57,7 @@ fn key_file(directory: &tempfile::TempDir, name: &str, byte: u8) -> PathBuf {
 #[test]
 fn newest_edition_is_read() {
     let (_directory, snapshots, _) = two_editions();
-    assert_eq!(snapshots.load(), new());
+    assert_eq!(snapshots.load().objects, new());
 }
 
 #[test]
@@ -73,8 +73,8 @@ fn secret_values_are_sealed_and_files_private() {
 #[test]
 fn three_editions_are_kept() {
     let (_directory, snapshots, _) = two_editions();
-    snapshots.write(old().iter()).unwrap();
-    snapshots.write(old().iter()).unwrap();
+    snapshots.write(&Sources::default(), old().iter()).unwrap();
+    snapshots.write(&Sources::default(), old().iter()).unwrap();
     assert_eq!(numbers(&snapshots), [2, 3, 4]);
 }
 
@@ -84,12 +84,12 @@ fn edition_cut_anywhere_falls_back_to_the_one_before() {
     let whole = fs::read(&newest).unwrap();
     for length in 0..whole.len() {
         fs::write(&newest, &whole[..length]).unwrap();
-        assert_eq!(snapshots.load(), old(), "cut to {length} of {} bytes", whole.len());
+        assert_eq!(snapshots.load().objects, old(), "cut to {length} of {} bytes", whole.len());
     }
     fs::write(&newest, [&whole[..], b"{}\n"].concat()).unwrap();
-    assert_eq!(snapshots.load(), old(), "lengthened");
+    assert_eq!(snapshots.load().objects, old(), "lengthened");
     fs::write(&newest, &whole).unwrap();
-    assert_eq!(snapshots.load(), new());
+    assert_eq!(snapshots.load().objects, new());
 }
 
 #[test]
@@ -100,18 +100,18 @@ fn edition_with_any_flipped_bit_falls_back_to_the_one_before() {
         let mut flipped = whole.clone();
         flipped[position] ^= 1 << (position % 8);
         fs::write(&newest, &flipped).unwrap();
-        assert_eq!(snapshots.load(), old(), "byte {position}");
+        assert_eq!(snapshots.load().objects, old(), "byte {position}");
     }
 }
 
 #[test]
 fn edition_of_a_future_format_is_passed_over_and_stays() {
     let (_directory, snapshots, newest) = two_editions();
-    let future = fs::read_to_string(&newest).unwrap().replace("snapshot 2", "snapshot 9");
+    let future = fs::read_to_string(&newest).unwrap().replace("snapshot 3", "snapshot 9");
     fs::write(&newest, &future).unwrap();
-    assert_eq!(snapshots.load(), old());
+    assert_eq!(snapshots.load().objects, old());
     for _ in 0..4 {
-        snapshots.write(old().iter()).unwrap();
+        snapshots.write(&Sources::default(), old().iter()).unwrap();
     }
     assert_eq!(fs::read_to_string(&newest).unwrap(), future);
 }
@@ -120,11 +120,12 @@ fn edition_of_a_future_format_is_passed_over_and_stays() {
 fn edition_of_another_store_is_not_served_and_stays() {
     let (_directory, snapshots, _) = two_editions();
     let other = SnapshotDirectory::open(&snapshots.path, "file:///b", None).unwrap();
-    assert_eq!(other.load(), []);
+    assert_eq!(other.load().objects, []);
+    snapshots.claim.give_up();
     for _ in 0..4 {
-        other.write(old().iter()).unwrap();
+        other.write(&Sources::default(), old().iter()).unwrap();
     }
-    assert_eq!(snapshots.load(), new());
+    assert_eq!(snapshots.load().objects, new());
 }
 
 #[test]
@@ -134,10 +135,10 @@ fn process_killed_anywhere_in_a_write_leaves_the_last_edition() {
     let temporary = snapshots.path.join("snapshot.tmp");
     for length in 0..=whole.len() {
         fs::write(&temporary, &whole[..length]).unwrap();
-        assert_eq!(snapshots.load(), new(), "killed after {length} bytes");
+        assert_eq!(snapshots.load().objects, new(), "killed after {length} bytes");
     }
-    snapshots.write(old().iter()).unwrap();
-    assert_eq!(snapshots.load(), old());
+    snapshots.write(&Sources::default(), old().iter()).unwrap();
+    assert_eq!(snapshots.load().objects, old());
     assert!(!temporary.exists());
 }
 
@@ -148,18 +149,18 @@ fn process_killed_anywhere_in_making_the_key_starts_again() {
         fs::create_dir(&snapshots.path).unwrap();
         fs::write(snapshots.path.join("snapshot.key.tmp"), &[1; 32][..length]).unwrap();
         let again = SnapshotDirectory::open(&snapshots.path, STORE, None).unwrap();
-        again.write(new().iter()).unwrap();
-        assert_eq!(snapshots.load(), new(), "killed after {length} bytes");
+        again.write(&Sources::default(), new().iter()).unwrap();
+        assert_eq!(snapshots.load().objects, new(), "killed after {length} bytes");
     }
 }
 
 #[test]
 fn opening_makes_nothing_and_the_first_write_everything() {
     let (_directory, snapshots) = opened();
-    assert_eq!(snapshots.load(), []);
+    assert_eq!(snapshots.load().objects, []);
     assert!(!snapshots.path.exists());
-    snapshots.write(new().iter()).unwrap();
-    assert_eq!(snapshots.load(), new());
+    snapshots.write(&Sources::default(), new().iter()).unwrap();
+    assert_eq!(snapshots.load().objects, new());
 }
 
 #[test]
@@ -178,13 +179,16 @@ fn lost_key_is_an_error_and_no_other_is_made() {
     fs::remove_file(snapshots.own_key()).unwrap();
     let error = SnapshotDirectory::open(&snapshots.path, STORE, None).unwrap_err();
     assert!(error.to_string().contains("hint: put it back"), "{error}");
-    assert!(matches!(snapshots.write(old().iter()), Err(SnapshotError::Key { .. })), "also while running");
-    assert_eq!(snapshots.load(), []);
+    assert!(
+        matches!(snapshots.write(&Sources::default(), old().iter()), Err(SnapshotError::Key { .. })),
+        "also while running"
+    );
+    assert_eq!(snapshots.load().objects, []);
     assert!(!snapshots.own_key().exists());
     assert!(newest.exists());
 
     fs::write(snapshots.own_key(), key).unwrap();
-    assert_eq!(snapshots.load(), new());
+    assert_eq!(snapshots.load().objects, new());
 }
 
 #[test]
@@ -202,14 +206,27 @@ fn editions_of_another_key_are_not_served_and_stay() {
     let state = directory.path().join("state");
     let (first, second) = (key_file(&directory, "first", 1), key_file(&directory, "second", 2));
     let first = SnapshotDirectory::open(&state, STORE, Some(&first)).unwrap();
-    first.write(old().iter()).unwrap();
-    first.write(new().iter()).unwrap();
+    first.write(&Sources::default(), old().iter()).unwrap();
+    first.write(&Sources::default(), new().iter()).unwrap();
 
+    first.claim.give_up();
     let second = SnapshotDirectory::open(&state, STORE, Some(&second)).unwrap();
-    assert_eq!(second.load(), [], "no objects without their secrets");
+    assert_eq!(second.load().objects, [], "no objects without their secrets");
     for _ in 0..4 {
-        second.write(old().iter()).unwrap();
+        second.write(&Sources::default(), old().iter()).unwrap();
     }
     assert_eq!(numbers(&second), [1, 2, 4, 5, 6]);
-    assert_eq!((first.load(), second.load()), (new().to_vec(), old().to_vec()));
+    assert_eq!((first.load().objects, second.load().objects), (new().to_vec(), old().to_vec()));
+}
+
+#[test]
+fn directory_of_another_process_is_left_alone_and_read_all_the_same() {
+    let (_directory, first, _) = two_editions();
+    let second = SnapshotDirectory::open(&first.path, STORE, None).unwrap();
+    assert!(matches!(second.claim(), Err(SnapshotError::InUse { .. })));
+    let refused = second.write(&Sources::default(), old().iter());
+    assert!(matches!(refused, Err(SnapshotError::InUse { .. })));
+    assert_eq!(second.load().objects, new());
+    drop(first);
+    second.claim().unwrap();
 }

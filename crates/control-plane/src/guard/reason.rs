@@ -1,0 +1,72 @@
+//! What can look wrong about a reading, in words for people.
+
+use std::fmt;
+
+use biplane_core::key::Kind;
+use biplane_store::{Identity, Revision};
+
+/// What looks wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// Many objects of one kind are gone.
+    Shrunk {
+        /// The kind.
+        kind: Kind,
+        /// How many.
+        gone: usize,
+        /// Of how many.
+        had: usize,
+        /// Since the last run, as opposed to within a minute.
+        since_last_run: bool,
+    },
+    /// Nothing is left.
+    Emptied {
+        /// How many objects there were.
+        had: usize,
+    },
+    /// Another store answers at the same place.
+    Identity {
+        /// The store that is served from.
+        from: Identity,
+        /// The one that answers.
+        to: Identity,
+    },
+    /// The store is older than it was.
+    Backwards {
+        /// Where it was.
+        from: Revision,
+        /// Where it is.
+        to: Revision,
+    },
+    /// The last run ended with these held.
+    Carried,
+}
+
+impl Reason {
+    /// Whether only numbers look wrong, not the store itself.
+    pub const fn is_shrinking(&self) -> bool {
+        matches!(self, Self::Shrunk { .. } | Self::Emptied { .. })
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Shrunk { kind, gone, had, since_last_run } => {
+                let when = if *since_last_run { "since Biplane ran last" } else { "within a minute" };
+                write!(f, "{gone} of {had} {kind} objects went {when}")
+            }
+            Self::Emptied { had } => write!(f, "it is empty, but held {had} objects before"),
+            Self::Identity { from, to } => {
+                write!(
+                    f,
+                    "it is another store (its mark says {to}) than the one that is served from ({from})"
+                )
+            }
+            Self::Backwards { from, to } => {
+                write!(f, "it went back from revision {from} to {to}, as a restored backup does")
+            }
+            Self::Carried => f.write_str("what is missing was held back already when Biplane ran last"),
+        }
+    }
+}
