@@ -43,8 +43,8 @@ pub use access::{Access, AccessOptions, NewToken, Role, TlsOptions, TokenError, 
 pub use listener::Listener;
 pub use server::serve;
 
-/// Where answers come from. Every method is called on the async runtime: it reads what is at hand
-/// and neither blocks nor waits.
+/// Where answers come from. Every method is called on the async runtime: those that are not async read what is at
+/// hand and neither block nor wait.
 #[async_trait]
 pub trait Source: Send + Sync + 'static {
     /// The state of the whole.

@@ -1,6 +1,7 @@
 //! All paths, in one table: what each needs, what it answers, and what the OpenAPI document says of it.
 
 mod ask;
+mod carry_out;
 mod changes;
 mod probes;
 mod resources;
@@ -17,6 +18,7 @@ use biplane_admin_api::{Problem, ProblemKind};
 use bytes::Bytes;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::access::Need;
 use crate::failure::Failure;
@@ -34,7 +36,9 @@ pub(crate) struct Shared {
     pub(crate) source: Arc<dyn Source>,
     pub(crate) access: Access,
     pub(crate) shutdown: CancellationToken,
-    pub(crate) changes: Semaphore,
+    pub(crate) changes: Arc<Semaphore>,
+    /// Changes that are under way: they end, and are told in the log, also when their caller has gone.
+    pub(crate) under_way: TaskTracker,
     pub(crate) watches: Arc<Semaphore>,
     /// The OpenAPI document as it is served.
     pub(crate) document: Bytes,
@@ -55,9 +59,10 @@ pub(crate) struct Route {
 impl Shared {
     pub(crate) fn new(source: Arc<dyn Source>, access: Access, shutdown: CancellationToken) -> Arc<Self> {
         let document = serde_json::to_vec(&openapi::document(&table())).expect("plain data").into();
-        let changes = Semaphore::new(MOST_CHANGES);
+        let changes = Arc::new(Semaphore::new(MOST_CHANGES));
         let watches = Arc::new(Semaphore::new(MOST_WATCHES));
-        Arc::new(Self { source, access, shutdown, changes, watches, document })
+        let under_way = TaskTracker::new();
+        Arc::new(Self { source, access, shutdown, changes, under_way, watches, document })
     }
 }
 

@@ -49,6 +49,9 @@ const LONGEST_CONNECTION: Duration = Duration::from_mins(5);
 /// How long an answer that is under way may take after the server was told to stop.
 const DRAIN: Duration = Duration::from_secs(2);
 
+/// How long a change that is under way may take after that: its caller may have gone, its writing must not.
+const FINISH_CHANGES: Duration = Duration::from_secs(5);
+
 /// The most headers of a request, and the most bytes that are buffered for it.
 const MOST_HEADERS: usize = 64;
 const LARGEST_BUFFER: usize = 64 * 1024;
@@ -68,12 +71,17 @@ pub async fn serve(
             access.check_address(address)?;
         }
     }
-    let door = Door {
-        tls: access.tls().cloned(),
-        router: routes::router(Shared::new(source, access, shutdown.clone())),
-        shutdown,
-    };
+    let tls = access.tls().cloned();
+    let shared = Shared::new(source, access, shutdown.clone());
+    let door = Door { tls, router: routes::router(shared.clone()), shutdown };
     join_all(listeners.into_iter().map(|listener| door.keep(listener))).await;
+    shared.under_way.close();
+    if timeout(FINISH_CHANGES, shared.under_way.wait()).await.is_err() {
+        warn!(
+            changes = shared.under_way.len(),
+            "stopped before a change had ended: look whether it was written"
+        );
+    }
     Ok(())
 }
 

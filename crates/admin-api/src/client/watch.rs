@@ -8,10 +8,12 @@ use futures::future::{BoxFuture, Fuse};
 use futures::stream;
 use http_body_util::BodyExt as _;
 use hyper::body::{Bytes, Incoming};
+use serde::Deserialize;
 use tokio::time::timeout;
 
 use super::exchange::{Call, Open, Reply};
 use super::{Client, ClientError};
+use crate::path;
 use crate::resources::{Events, Problem, ProblemKind, ResourceEvent};
 use crate::wire::{ALIVE_EVERY, WatchLine};
 
@@ -20,6 +22,9 @@ const BEGIN: Duration = Duration::from_secs(30);
 
 /// How long it may be silent: it speaks three times as often.
 const SILENCE: Duration = ALIVE_EVERY.saturating_mul(3);
+
+/// The events that this version knows.
+const KNOWN: [&str; 4] = ["put", "deleted", "listed", "alive"];
 
 /// The longest line: one object and its document stay far below it.
 const LONGEST_LINE: usize = 16 * 1024 * 1024;
@@ -67,12 +72,16 @@ impl Reading {
     }
 
     async fn event(&mut self) -> Result<ResourceEvent, Problem> {
-        let line = timeout(SILENCE, self.line())
-            .await
-            .unwrap_or_else(|_| Err(self.cut(&format!("it was silent for {} s", SILENCE.as_secs()))))?;
-        let line: WatchLine = serde_json::from_slice(&line)
-            .map_err(|error| Problem::from(self.client.unexpected(crate::path::WATCH, &error)))?;
-        line.into()
+        loop {
+            let line = timeout(SILENCE, self.line())
+                .await
+                .unwrap_or_else(|_| Err(self.cut(&format!("it was silent for {} s", SILENCE.as_secs()))))?;
+            match serde_json::from_slice::<WatchLine>(&line) {
+                Ok(line) => return line.into(),
+                Err(_) if is_news(&line) => {}
+                Err(error) => return Err(self.client.unexpected(path::WATCH, &error).into()),
+            }
+        }
     }
 
     /// The next line, without its end.
@@ -121,4 +130,13 @@ impl Reading {
         let message = format!("the watch of {} broke off: {reason}", self.client.address());
         Problem::new(ProblemKind::Unavailable, message).hint("list again and watch from there")
     }
+}
+
+/// Whether a line is an event that only a later version knows, which is read past.
+fn is_news(line: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct News {
+        event: String,
+    }
+    serde_json::from_slice::<News>(line).is_ok_and(|news| !KNOWN.contains(&news.event.as_str()))
 }

@@ -2,18 +2,21 @@
 
 use std::net::SocketAddr;
 
+use biplane_admin_api::resources::{Change, Expect, Filter, Operation, ResourceEvent};
 use biplane_admin_api::status::{
     FleetStatus, Gate, GateState, NodeStatus, ObjectReport, Rejection, Severity, SourceState, SourceStatus,
     TypeStatus,
 };
-use biplane_admin_api::{Client, ClientError, Status};
+use biplane_admin_api::{Client, ClientError, Problem, ProblemKind, Resources, Status};
 use biplane_core::key::{Kind, ObjectKey};
 use biplane_core::location::Location;
 use biplane_core::path::FieldPath;
 use biplane_core::report::Report;
+use futures::StreamExt as _;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
+use tokio::time::{Duration, Instant};
 
 fn rejecting_node() -> NodeStatus {
     NodeStatus {
@@ -110,8 +113,9 @@ fn a_report_keeps_every_part_of_a_finding() {
     assert_eq!(report.hint.as_deref(), Some("add one"));
 }
 
-/// A server for one connection that answers whatever is asked with `answer`.
-async fn answering(answer: &'static str) -> SocketAddr {
+/// A server for one connection that answers whatever is asked with `answer`, and then stays.
+async fn answering(answer: impl Into<String>) -> SocketAddr {
+    let answer = answer.into();
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("bound above");
     tokio::spawn(async move {
@@ -119,8 +123,22 @@ async fn answering(answer: &'static str) -> SocketAddr {
         let mut request = [0; 1024];
         let _ = stream.read(&mut request).await;
         let _ = stream.write_all(answer.as_bytes()).await;
+        // Until the client goes.
+        let _ = stream.read(&mut request).await;
     });
     address
+}
+
+/// An answer that goes on for as long as its connection.
+fn endless(status: &str, kind: &str, body: &str) -> String {
+    format!("HTTP/1.1 {status}\r\ncontent-type: {kind}\r\nconnection: close\r\n\r\n{body}")
+}
+
+fn whole(status: &str, kind: &str, body: &str) -> String {
+    let length = body.len();
+    format!(
+        "HTTP/1.1 {status}\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
+    )
 }
 
 #[tokio::test]
@@ -154,4 +172,70 @@ async fn nobody_there_is_unreachable() {
         TcpListener::bind("127.0.0.1:0").await.expect("a free port").local_addr().expect("bound above");
     let error = Client::new(free).status().await.expect_err("nobody listens");
     assert!(matches!(error, ClientError::Unreachable { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_404_of_another_program_is_not_taken_for_an_object_that_is_not_there() {
+    let address = answering(whole("404 Not Found", "text/html", "<h1>nginx</h1>")).await;
+    let problem = Client::new(address).list(&Filter::default()).await.expect_err("no list");
+    assert_eq!(problem.kind, ProblemKind::Internal);
+    assert!(problem.message.contains("404: <h1>nginx</h1>"), "{problem}");
+}
+
+#[tokio::test]
+async fn a_problem_of_a_later_version_is_told_with_its_own_words() {
+    let body = r#"{"kind":"outOfMoney","message":"no credit","price":3,"hint":"pay"}"#;
+    let address = answering(whole("402 Payment Required", "application/problem+json", body)).await;
+    let problem = Client::new(address).list(&Filter::default()).await.expect_err("no list");
+    assert_eq!(problem, Problem::new(ProblemKind::Internal, "no credit").hint("pay"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_says_nothing_is_given_up() {
+    let began = Instant::now();
+    let address = answering("").await;
+    let error = Client::new(address).status().await.expect_err("silence");
+    assert!(matches!(error, ClientError::Unreachable { .. }), "{error}");
+    assert_eq!(began.elapsed(), Duration::from_secs(10));
+}
+
+#[tokio::test]
+async fn a_watch_reads_past_events_of_a_later_version() {
+    let body =
+        "{\"event\":\"renamed\",\"from\":1}\n{\"event\":\"alive\",\"load\":0.5}\n{\"event\":\"put\"}\n";
+    let address = answering(endless("200 OK", "application/x-ndjson", body)).await;
+    let mut events = Client::new(address).watch(&Filter::default()).await.expect("watching");
+    assert_eq!(events.next().await, Some(Ok(ResourceEvent::Alive)));
+    let problem = events.next().await.expect("said").expect_err("half an event");
+    assert_eq!(problem.kind, ProblemKind::Internal);
+    assert_eq!(events.next().await, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_that_falls_silent_is_given_up() {
+    let address = answering(endless("200 OK", "application/x-ndjson", "{\"event\":\"alive\"}\n")).await;
+    let mut events = Client::new(address).watch(&Filter::default()).await.expect("watching");
+    assert_eq!(events.next().await, Some(Ok(ResourceEvent::Alive)));
+    let began = Instant::now();
+    let problem = events.next().await.expect("said").expect_err("silence");
+    assert_eq!((problem.kind, began.elapsed()), (ProblemKind::Unavailable, Duration::from_secs(45)));
+    assert_eq!(events.next().await, None);
+}
+
+#[test]
+fn a_misspelt_condition_does_not_become_a_change_without_one() {
+    let read = |text: &str| serde_json::from_str::<Change>(text);
+    let put = Operation::Put { text: "a: 1".into(), origin: String::new(), line: 0, key: None };
+    let change = read(r#"{"operation":"put","text":"a: 1","expect":{"revision":3}}"#).expect("a change");
+    assert_eq!(change, Change { operation: put, expect: Expect::Revision(3) });
+    let key = r#""key":{"kind":"Upstream","namespace":"n","name":"a"}"#;
+    for refused in [
+        r#"{"operation":"put","text":"a: 1","expct":"absent"}"#.to_owned(),
+        r#"{"operation":"put"}"#.to_owned(),
+        r#"{"operation":"delete"}"#.to_owned(),
+        format!(r#"{{"operation":"delete",{key},"text":"a: 1"}}"#),
+        format!(r#"{{"operation":"forget",{key}}}"#),
+    ] {
+        assert!(read(&refused).is_err(), "{refused}");
+    }
 }

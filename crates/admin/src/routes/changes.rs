@@ -1,28 +1,22 @@
 //! Changes of more than one resource: apply, init, accept.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Extension, State};
 use axum::http::Method;
 use axum::routing::post;
+use biplane_admin_api::path;
 use biplane_admin_api::resources::{Accepted, ApplyRequest, ApplyResult};
 use biplane_admin_api::wire::{AcceptRequest, Initialized, LARGEST_REQUEST};
-use biplane_admin_api::{Problem, ProblemKind, path};
-use tokio::sync::SemaphorePermit;
-use tokio::time::timeout;
 
 use super::ask::{Asked, DryRunQuery, NamedSource, NoQuery};
-use super::{Route, Shared};
+use super::{Route, Shared, carry_out};
+use crate::body;
 use crate::failure::Failure;
 use crate::guard::Pass;
 use crate::openapi::{Operation, Tag, examples};
-use crate::{audit, body};
-
-/// How long a change waits for those before it.
-const QUEUE: Duration = Duration::from_secs(10);
 
 /// The largest remark with its JSON around it.
 const LARGEST_REMARK: usize = 64 * 1024;
@@ -53,40 +47,17 @@ pub(super) fn routes() -> Vec<Route> {
     ]
 }
 
-/// Room for one more change: what waits has read nothing yet.
-pub(super) async fn seat(shared: &Shared) -> Result<SemaphorePermit<'_>, Problem> {
-    match timeout(QUEUE, shared.changes.acquire()).await {
-        Ok(seat) => Ok(seat.expect("nobody closes it")),
-        Err(_) => Err(Problem::new(ProblemKind::Unavailable, "too many changes are under way")
-            .hint("ask again in a moment")),
-    }
-}
-
-/// Carries out a request in the name of who asks, and says so in the log.
-pub(super) async fn submit(
-    shared: &Shared,
-    pass: &Pass,
-    what: &str,
-    mut request: ApplyRequest,
-) -> Result<ApplyResult, Problem> {
-    pass.check(what, request.dry_run)?;
-    request.author = pass.caller.author(&request.author);
-    let result = shared.source.resources().apply(&request).await;
-    audit::applied(&pass.caller.name, what, request.dry_run, &result);
-    result
-}
-
 async fn apply(
     State(shared): State<Arc<Shared>>,
     Extension(pass): Extension<Pass>,
     Asked(query): Asked<DryRunQuery>,
     body: Body,
 ) -> Result<Json<ApplyResult>, Failure> {
-    let _seat = seat(&shared).await?;
+    let seat = shared.seat().await?;
     let mut request: ApplyRequest = body::json(body, LARGEST_REQUEST).await?;
     request.dry_run |= query.dry_run;
     let what = format!("apply {} changes", request.changes.len());
-    Ok(Json(submit(&shared, &pass, &what, request).await?))
+    Ok(Json(carry_out::apply(&shared, seat, &pass, what, request).await?))
 }
 
 async fn accept(
@@ -96,10 +67,9 @@ async fn accept(
     Asked(NoQuery {}): Asked<NoQuery>,
     body: Body,
 ) -> Result<Json<Accepted>, Failure> {
+    let seat = shared.seat().await?;
     let request: AcceptRequest = body::optional_json(body, LARGEST_REMARK).await?;
-    let result = shared.source.accept(&source, &pass.caller.author(&request.author)).await;
-    audit::accepted(&pass.caller.name, &source, &result);
-    Ok(Json(result?))
+    Ok(Json(carry_out::accept(&shared, seat, &pass, source, &request.author).await?))
 }
 
 async fn init(
@@ -107,7 +77,6 @@ async fn init(
     Extension(pass): Extension<Pass>,
     Asked(NoQuery {}): Asked<NoQuery>,
 ) -> Result<Json<Initialized>, Failure> {
-    let result = shared.source.resources().init().await;
-    audit::initialized(&pass.caller.name, &result);
-    Ok(Json(Initialized { identity: result? }))
+    let seat = shared.seat().await?;
+    Ok(Json(Initialized { identity: carry_out::init(&shared, seat, &pass).await? }))
 }

@@ -13,16 +13,14 @@ use biplane_admin_api::resources::{
 };
 use biplane_admin_api::wire::{ListQuery, RollbackRequest, WriteQuery};
 use biplane_admin_api::{Problem, ProblemKind, path};
-use biplane_core::key::ObjectKey;
 
 use super::ask::{Asked, DryRunQuery, Named, expectation, filter};
-use super::changes::{self, submit};
-use super::{Route, Shared};
+use super::{Route, Shared, carry_out};
 use crate::access::Need;
+use crate::body;
 use crate::failure::Failure;
 use crate::guard::Pass;
 use crate::openapi::{Operation, Tag, examples};
-use crate::{audit, body};
 
 /// The largest document.
 const LARGEST_DOCUMENT: usize = 1024 * 1024;
@@ -83,10 +81,12 @@ async fn write(
 ) -> Result<Response, Failure> {
     let what = format!("put {key}");
     pass.check(&what, query.dry_run)?;
-    let _seat = changes::seat(&shared).await?;
+    let expect = expectation(&headers)?;
+    let seat = shared.seat().await?;
     let text = body::text(body, LARGEST_DOCUMENT).await?;
     let operation = Act::Put { text, origin: String::new(), line: 0, key: Some((&key).into()) };
-    one(&shared, &pass, &what, operation, query, &headers).await
+    let request = one(Change { operation, expect }, query);
+    answer(carry_out::apply(&shared, seat, &pass, what, request).await, expect)
 }
 
 async fn remove(
@@ -96,8 +96,10 @@ async fn remove(
     Asked(query): Asked<WriteQuery>,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
-    let operation = Act::Delete { key: (&key).into() };
-    one(&shared, &pass, &format!("delete {key}"), operation, query, &headers).await
+    let expect = expectation(&headers)?;
+    let seat = shared.seat().await?;
+    let request = one(Change { operation: Act::Delete { key: (&key).into() }, expect }, query);
+    answer(carry_out::apply(&shared, seat, &pass, format!("delete {key}"), request).await, expect)
 }
 
 async fn history(
@@ -114,41 +116,20 @@ async fn rollback(
     Asked(query): Asked<DryRunQuery>,
     body: Body,
 ) -> Result<Json<ApplyResult>, Failure> {
-    let request: RollbackRequest = body::json(body, LARGEST_REQUEST).await?;
-    let dry_run = request.dry_run || query.dry_run;
-    let what = format!("rollback {key} to {}", request.revision);
-    pass.check(&what, dry_run)?;
-    Ok(Json(roll_back(&shared, &pass, &what, &key, RollbackRequest { dry_run, ..request }).await?))
+    let seat = shared.seat().await?;
+    let mut request: RollbackRequest = body::json(body, LARGEST_REQUEST).await?;
+    request.dry_run |= query.dry_run;
+    Ok(Json(carry_out::roll_back(&shared, seat, &pass, key, request).await?))
 }
 
-async fn roll_back(
-    shared: &Shared,
-    pass: &Pass,
-    what: &str,
-    key: &ObjectKey,
-    request: RollbackRequest,
-) -> Result<ApplyResult, Problem> {
-    let author = pass.caller.author(&request.author);
-    let resources = shared.source.resources();
-    let result = resources.rollback(key, request.revision, &author, request.dry_run).await;
-    audit::applied(&pass.caller.name, what, request.dry_run, &result);
-    result
-}
-
-/// Carries out one change under the condition that the headers make.
-async fn one(
-    shared: &Shared,
-    pass: &Pass,
-    what: &str,
-    operation: Act,
-    query: WriteQuery,
-    headers: &HeaderMap,
-) -> Result<Response, Failure> {
-    let expect = expectation(headers)?;
+fn one(change: Change, query: WriteQuery) -> ApplyRequest {
     let WriteQuery { dry_run, force, message } = query;
-    let changes = vec![Change { operation, expect }];
-    let request = ApplyRequest { changes, dry_run, force, message, ..ApplyRequest::default() };
-    let result = submit(shared, pass, what, request).await.map_err(|problem| conditional(problem, expect))?;
+    ApplyRequest { changes: vec![change], dry_run, force, message, ..ApplyRequest::default() }
+}
+
+/// What became of the one change that was made under a condition.
+fn answer(result: Result<ApplyResult, Problem>, expect: Expect) -> Result<Response, Failure> {
+    let result = result.map_err(|problem| conditional(problem, expect))?;
     let tag = revision(&result).filter(|_| !result.dry_run).map(etag);
     Ok((tag.unwrap_or_default(), Json(result)).into_response())
 }

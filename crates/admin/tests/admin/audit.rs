@@ -6,9 +6,13 @@ use std::sync::Once;
 
 use biplane_admin_api::ProblemKind;
 use biplane_core::key::Kind;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
+use tokio::time::Duration;
 
 use crate::plane::{Plane, SOURCE};
-use crate::server::{Server, Tokens, bearer};
+use crate::raw;
+use crate::server::{Server, Tokens, bearer, eventually};
 use crate::shelf::document;
 
 thread_local! {
@@ -113,4 +117,24 @@ async fn what_a_caller_says_of_itself_makes_no_line_of_its_own() {
     let problem = server.client().accept("a\nb", "x\ny").await.expect_err("no such source");
     assert_eq!(problem.kind, ProblemKind::NotFound);
     assert_eq!(Log::audit().len(), 2, "{:?}", Log::audit());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_ends_and_is_told_also_when_its_caller_has_gone_and_the_server_stops() {
+    Log::keep();
+    let server = Server::open().await;
+    let shelf = server.shelf.clone();
+    let pace = shelf.pace.lock().await;
+    let mut stream = TcpStream::connect(server.address).await.expect("the server listens");
+    let text = document(Kind::Upstream, "a", "1");
+    let request = raw::request("PUT", "/v1/resources/us/default/a", &[], &text);
+    stream.write_all(request.as_bytes()).await.expect("sent");
+    eventually("the change waits for the store", || shelf.waiting()).await;
+    drop(stream);
+    server.shutdown.cancel();
+    // Longer than a connection is waited for: this one is given up before the store goes on.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    drop(pace);
+    server.task.await.expect("no panic").expect("no error");
+    assert_eq!(Log::audit(), [r#"who="127.0.0.1" what="Upstream default/a" after=1 outcome="created""#]);
 }

@@ -3,6 +3,7 @@
 //! Documents are JSON here, with kind and metadata; what a Secret holds is redacted.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -21,6 +22,9 @@ use tokio::sync::broadcast;
 pub(crate) struct Shelf {
     state: Mutex<State>,
     events: broadcast::Sender<ResourceEvent>,
+    /// Changes wait for it: a test that holds it is a slow store.
+    pub(crate) pace: tokio::sync::Mutex<()>,
+    waiting: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -36,7 +40,12 @@ struct State {
 
 impl Default for Shelf {
     fn default() -> Self {
-        Self { state: Mutex::default(), events: broadcast::channel(64).0 }
+        Self {
+            state: Mutex::default(),
+            events: broadcast::channel(64).0,
+            pace: tokio::sync::Mutex::default(),
+            waiting: AtomicBool::new(false),
+        }
     }
 }
 
@@ -63,6 +72,11 @@ impl Shelf {
 
     pub(crate) fn author(&self) -> String {
         self.state().author.clone()
+    }
+
+    /// Whether a change waits for [`Self::pace`].
+    pub(crate) fn waiting(&self) -> bool {
+        self.waiting.load(Ordering::Relaxed)
     }
 
     pub(crate) fn revision(&self) -> u64 {
@@ -102,6 +116,9 @@ impl Resources for Shelf {
     }
 
     async fn apply(&self, request: &ApplyRequest) -> Result<ApplyResult, Problem> {
+        self.waiting.store(true, Ordering::Relaxed);
+        let _pace = self.pace.lock().await;
+        self.waiting.store(false, Ordering::Relaxed);
         let mut state = self.working()?;
         let plan: Vec<_> =
             request.changes.iter().map(|change| planned(&state, change)).collect::<Result<_, _>>()?;
