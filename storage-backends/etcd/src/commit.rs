@@ -5,6 +5,7 @@
 
 mod action;
 mod steps;
+mod undo;
 
 use std::sync::Arc;
 use std::time::Duration;

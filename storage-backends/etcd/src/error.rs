@@ -7,6 +7,13 @@ use std::error::Error as _;
 use biplane_store::StoreError;
 use etcd_client::Error;
 
+/// What to try where no member answers.
+pub(crate) const HEALTH: &str =
+    "etcdctl endpoint health with the same endpoints and files says which member is up";
+
+const ENCRYPT: &str =
+    "etcds:// if etcd has TLS; ?ca=FILE names its authority, ?cert=FILE&key=FILE what we show to it";
+
 /// What was being done, for the message.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Attempt<'a> {
@@ -70,14 +77,12 @@ impl Attempt<'_> {
     }
 
     fn unreachable(&self, reason: &str) -> StoreError {
-        let error = StoreError::unavailable(self.failed(reason));
-        let is_tls = ["certificate", "UnknownIssuer", "tls", "Tls", "InvalidMessage"];
-        if is_tls.iter().any(|word| reason.contains(word)) {
-            return error.with_hint(
-                "etcds:// if etcd has TLS; ?ca=FILE trusts its authority, ?cert=FILE&key=FILE answers for us",
-            );
-        }
-        error.with_hint("etcdctl endpoint health with the same endpoints says which member is up")
+        let says = |text: &str| reason.to_lowercase().contains(text);
+        let is_tls = ["certificate", "unknownissuer", "tls"].into_iter().any(says);
+        // What a server with TLS does to who speaks without.
+        let is_plain = self.member.starts_with("http://") && says("connection closed");
+        let hint = if is_tls || is_plain { ENCRYPT } else { HEALTH };
+        StoreError::unavailable(self.failed(reason)).with_hint(hint)
     }
 
     fn grant(&self) -> String {

@@ -17,13 +17,16 @@ use etcd_client::{Error, GetOptions};
 use tokio::time::{Instant, timeout};
 use tracing::info;
 
-use crate::error::{Attempt, is_stale};
+use crate::error::{Attempt, HEALTH, is_stale};
 use crate::options::EtcdOptions;
 use crate::place::Place;
 pub(crate) use dial::Link;
 
 /// How long the answer of a member speaks for its health.
 const FRESH: Duration = Duration::from_secs(1);
+
+/// What to say of a write that was not answered.
+const UNKNOWN: &str = "it may have happened all the same: look before it is repeated";
 
 /// All members, and which of them is in use.
 pub(crate) struct Members {
@@ -62,7 +65,7 @@ impl Members {
                 Err(error @ StoreError::Unavailable { .. }) => {
                     self.leave(index).await;
                     if asked == self.all.len() {
-                        return Err(error);
+                        return Err(advise(error, HEALTH));
                     }
                 }
                 answer => return answer,
@@ -81,10 +84,9 @@ impl Members {
         }
         let index = self.current();
         let answer = self.ask(index, what, &call).await;
-        if let Err(StoreError::Unavailable { .. }) = &answer {
-            self.leave(index).await;
-        }
-        answer
+        let Err(error @ StoreError::Unavailable { .. }) = answer else { return answer };
+        self.leave(index).await;
+        Err(advise(error, UNKNOWN))
     }
 
     /// Takes the next member into use, and forgets the connection to this one.
@@ -171,6 +173,11 @@ impl Members {
     fn hear(&self, when: Option<Instant>) {
         *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = when;
     }
+}
+
+/// The error with advice, if it has none.
+fn advise(error: StoreError, hint: &str) -> StoreError {
+    if error.hint().is_some() { error } else { error.with_hint(hint) }
 }
 
 /// Without the connections, which know tokens and passwords.

@@ -125,6 +125,8 @@ pub(crate) fn is_encrypted(endpoint: &str) -> bool {
     endpoint.starts_with("https://")
 }
 
+/// Without what some put in front of it, such as a user and a password.
 fn host(endpoint: &str) -> &str {
-    endpoint.split_once("://").map_or(endpoint, |(_, host)| host)
+    let place = endpoint.split_once("://").map_or(endpoint, |(_, place)| place);
+    place.rsplit('@').next().unwrap_or(place)
 }

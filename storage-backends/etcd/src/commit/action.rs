@@ -19,7 +19,7 @@ const RESERVED: usize = 3;
 const BYTES_BESIDE: usize = 64;
 
 /// Objects of one intent. It names each of them, and is a value like any other.
-const INTENT: usize = 4000;
+const INTENT: usize = 2000;
 
 /// One write of one key.
 #[derive(Clone, Debug, PartialEq, Eq)]

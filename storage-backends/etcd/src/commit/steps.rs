@@ -10,13 +10,14 @@
 //! it for a bounded time and then say that a batch was not finished.
 
 use biplane_store::manifest::Manifest;
-use biplane_store::{Batch, Revision, StoreError, Write};
-use etcd_client::{Compare, CompareOp, GetOptions, Txn, TxnOp};
+use biplane_store::{Batch, Revision, StoreError};
+use etcd_client::{GetOptions, Txn, TxnOp};
 
-use super::{Action, Miss, Plan, Turn, transact};
+use super::undo::undo;
+use super::{Miss, Plan, Turn, transact};
 use crate::list::first;
 use crate::members::Link;
-use crate::raw::{Raw, signed, unsigned};
+use crate::raw::signed;
 use crate::store::Core;
 
 /// A batch whose manifest is open.
@@ -41,8 +42,12 @@ pub(super) async fn run(core: &Core, turn: Turn, batch: &Batch, plan: &Plan) -> 
 async fn check_all(core: &Core, turn: Turn, plan: &Plan) -> Result<(), StoreError> {
     let options = GetOptions::new().with_keys_only().with_revision(signed(turn.revision));
     for step in &plan.steps {
-        let found = read(core, step, &options).await?;
-        let revisions = found.iter().map(|raw| raw.as_ref().map(|raw| Revision(raw.revision)));
+        let gets = step.iter().map(|action| TxnOp::get(action.key.as_str(), Some(options.clone())));
+        let txn = Txn::new().and_then(gets.collect::<Vec<_>>());
+        let answer =
+            core.members.read("read what is to be written", |link: Link| link.txn(txn.clone())).await?;
+        let found = answer.op_responses().into_iter().map(first);
+        let revisions = found.map(|raw| raw.map(|raw| Revision(raw.revision)));
         step.iter().zip(revisions).try_for_each(|(action, found)| action.check(found))?;
     }
     Ok(())
@@ -79,32 +84,8 @@ impl Open<'_> {
     }
 
     async fn put_back(&self, steps: usize) -> Result<(), StoreError> {
-        for step in self.plan.steps[..steps].iter().rev() {
-            // Each action becomes a transaction in the transaction, and etcd counts both.
-            for actions in step.chunks((self.core.options.max_operations / 2).max(1)) {
-                self.restore(actions).await?;
-            }
-        }
-        let closed = transact(self.core, self.turn, &[], vec![self.close()]).await;
-        closed.map(drop).map_err(|miss| match miss {
-            Miss::Turn => self.overtaken(),
-            Miss::Error(error) => error,
-        })
-    }
-
-    /// Makes keys what they were when the manifest was opened, where they are what we have written.
-    async fn restore(&self, actions: &[Action]) -> Result<(), StoreError> {
-        let at_open = GetOptions::new().with_revision(signed(self.turn.revision));
-        let before = read(self.core, actions, &at_open).await?;
-        let now = read(self.core, actions, &GetOptions::new()).await?;
-        let restores = actions.iter().zip(before.iter().zip(&now));
-        let operations: Vec<_> = restores
-            .filter_map(|(action, (before, now))| restore(action, before.as_ref(), now.as_ref()))
-            .collect();
-        if operations.is_empty() {
-            return Ok(());
-        }
-        transact(self.core, self.turn, &[], operations).await.map(drop).map_err(|miss| match miss {
+        let actions: Vec<_> = self.plan.steps[..steps].iter().flatten().collect();
+        undo(self.core, self.turn, &actions, self.close()).await.map_err(|miss| match miss {
             Miss::Turn => self.overtaken(),
             Miss::Error(error) => error,
         })
@@ -130,34 +111,4 @@ impl Open<'_> {
         ))
         .with_hint("write the batch again: until then readers are told of a batch that was not finished")
     }
-}
-
-/// What makes a key again what it was before us; nothing if it is not what we have written.
-fn restore(action: &Action, before: Option<&Raw>, now: Option<&Raw>) -> Option<TxnOp> {
-    let is_changed = before.map(|raw| raw.revision) != now.map(|raw| raw.revision);
-    let is_ours = match (&action.write, now) {
-        (Write::Put(value), Some(now)) => now.value == *value,
-        (Write::Delete, now) => now.is_none(),
-        (Write::Put(_), None) => false,
-    };
-    if !is_changed || !is_ours {
-        return None;
-    }
-    let key = action.key.as_str();
-    let unchanged = Compare::mod_revision(key, CompareOp::Equal, now.map_or(0, |raw| signed(raw.revision)));
-    let back = match before {
-        Some(raw) => TxnOp::put(key, raw.value.clone(), None),
-        None => TxnOp::delete(key, None),
-    };
-    Some(TxnOp::txn(Txn::new().when([unchanged]).and_then([back])))
-}
-
-/// The keys of actions as the options say, in order.
-async fn read(core: &Core, actions: &[Action], options: &GetOptions) -> Result<Vec<Option<Raw>>, StoreError> {
-    let gets: Vec<_> =
-        actions.iter().map(|action| TxnOp::get(action.key.as_str(), Some(options.clone()))).collect();
-    let txn = Txn::new().and_then(gets);
-    let answer = core.members.read("read what is to be written", |link: Link| link.txn(txn.clone())).await?;
-    debug_assert!(answer.header().is_none_or(|header| unsigned(header.revision()) > 0));
-    Ok(answer.op_responses().into_iter().map(first).collect())
 }

@@ -44,15 +44,25 @@ impl Environment {
 
     /// The members that the variables name. One without a scheme is encrypted if the URL says so or, as
     /// etcdctl has it, if there are files for it.
-    pub(super) fn endpoints(&self, encrypted: bool) -> Vec<String> {
-        let encrypted = encrypted || self.tls.ca.is_some() || self.tls.cert.is_some();
+    pub(super) fn endpoints(&self, must_encrypt: bool) -> Result<Vec<String>, StoreError> {
+        let encrypted = must_encrypt || self.tls.ca.is_some() || self.tls.cert.is_some();
         let scheme = if encrypted { "https" } else { "http" };
         let endpoint = |endpoint: &String| match endpoint.split_once("://") {
-            Some(_) => endpoint.trim_end_matches('/').to_owned(),
-            None => format!("{scheme}://{}", with_port(endpoint).unwrap_or_else(|| endpoint.clone())),
+            Some(("http", _)) if must_encrypt => Err(refused("names an endpoint without TLS")),
+            Some(_) => Ok(endpoint.trim_end_matches('/').to_owned()),
+            None => {
+                let host = with_port(endpoint).ok_or_else(|| refused("names no host and port"))?;
+                Ok(format!("{scheme}://{host}"))
+            }
         };
         self.endpoints.iter().map(endpoint).collect()
     }
+}
+
+/// The variable's value is not repeated: there are people who put a password in it.
+fn refused(why: &str) -> StoreError {
+    StoreError::invalid(format!("ETCDCTL_ENDPOINTS {why}"))
+        .with_hint("ETCDCTL_ENDPOINTS=https://HOST:2379[,https://HOST:2379] for etcds:///ROOT")
 }
 
 /// `name:password`, or each in a variable of its own.

@@ -60,7 +60,7 @@ impl EtcdOptions {
         let (hosts, root) = place.split_once('/').unwrap_or((place, ""));
         let settings = Settings::parse(query)?;
         let endpoints =
-            if hosts.is_empty() { environment.endpoints(encrypted) } else { given(hosts, encrypted, url)? };
+            if hosts.is_empty() { environment.endpoints(encrypted) } else { given(hosts, encrypted, url) }?;
         let mut options = Self::new(endpoints);
         if let Some(root) = parse_root(root, url)? {
             options.root = root;

@@ -9,11 +9,12 @@ use std::sync::{Arc, Weak};
 use async_trait::async_trait;
 use biplane_core::key::ObjectKey;
 use biplane_store::Store;
-use biplane_store::conformance::Harness;
+use biplane_store::conformance::{Harness, document, key};
 use biplane_store::manifest::Manifest;
 use biplane_store::sentinel::Sentinel;
 use biplane_store::{Fence, layout};
 use biplane_store_etcd::{EtcdOptions, EtcdStore};
+use biplane_testkit::etcd::Builder;
 use biplane_testkit::{Etcd, FaultProxy, TempDir};
 use bytes::Bytes;
 use tokio::sync::{Mutex, OwnedMutexGuard};
@@ -179,4 +180,56 @@ impl Harness for Shared {
         let revoked = self.etcd().ctl(["lease", "revoke", &fence.holder]).await;
         revoked.success().expect("the lease was held");
     }
+}
+
+/// An etcd of one test's own, and a root in it.
+pub(crate) struct Own {
+    pub(crate) etcd: Etcd,
+    pub(crate) directory: TempDir,
+}
+
+/// The root of a store in an etcd of its own.
+pub(crate) const ROOT: &str = "biplane";
+
+impl Own {
+    /// Starts it and marks the root.
+    pub(crate) async fn start(builder: Builder) -> Self {
+        let directory = TempDir::new("etcd");
+        let etcd = builder.start(&directory).await;
+        mark(&etcd, ROOT).await;
+        Self { etcd, directory }
+    }
+
+    /// The options of a store at all members.
+    pub(crate) fn options(&self) -> EtcdOptions {
+        EtcdOptions::new(self.etcd.endpoints()).root(ROOT)
+    }
+
+    /// A store at all members.
+    pub(crate) fn store(&self) -> Arc<dyn Store> {
+        Arc::new(connect(self.options()))
+    }
+
+    /// Writes a virtual service as users do.
+    pub(crate) async fn put(&self, name: &str, note: &str) {
+        put(&self.etcd, ROOT, name, note).await;
+    }
+}
+
+/// Writes a virtual service as users do.
+pub(crate) async fn put(etcd: &Etcd, root: &str, name: &str, note: &str) {
+    let (path, value) = service(root, name, note);
+    etcd.put(&path, &value).await.expect("written");
+}
+
+/// The key and the text of a virtual service.
+pub(crate) fn service(root: &str, name: &str, note: &str) -> (String, String) {
+    let key = key(name);
+    (format!("{root}/config/{}", layout::format_key(&key)), text(&document(&key, note)))
+}
+
+/// The names of all objects.
+pub(crate) async fn names(store: &Arc<dyn Store>) -> Vec<String> {
+    let listing = store.list().await.expect("the store lists");
+    listing.items.into_iter().map(|object| object.key.name).collect()
 }

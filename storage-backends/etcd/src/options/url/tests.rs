@@ -92,6 +92,15 @@ fn nobody_says_where_means_here_and_plain() {
 }
 
 #[test]
+fn a_url_that_asks_for_tls_gets_it_or_nothing() {
+    let env = |endpoints| [("ETCDCTL_ENDPOINTS", endpoints)];
+    let options = with("etcds:///r", &env("one,https://two:2379")).expect("valid");
+    assert_eq!(options.endpoints, ["https://one:2379", "https://two:2379"]);
+    let error = with("etcds:///r", &env("https://one:2379,http://two:2379")).expect_err("plain");
+    assert!(error.to_string().contains("without TLS"), "{error}");
+}
+
+#[test]
 fn what_is_wrong_is_said_with_advice() {
     for (url, word) in [
         ("etcd", "no scheme"),
