@@ -4,3 +4,4 @@ mod edits;
 mod engine;
 mod guard;
 mod incremental;
+mod process;
