@@ -6,7 +6,7 @@
 //! | loopback, no token | reads | sees status and metrics |
 //! | loopback, no token, `anonymous_write` | reads and writes | reads and writes |
 //! | a known token | | what its role says |
-//! | beyond loopback, no token | not served at all | probes only |
+//! | beyond loopback, no token | not served at all | probes only, over TLS |
 
 mod caller;
 mod tls;

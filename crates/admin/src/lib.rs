@@ -16,7 +16,8 @@
 //!   document are both made from that table.
 //! - Nobody writes without being known: by a token, by the permissions of a socket file, or because a setting
 //!   for development says so. A token that is not known is refused and never treated as none.
-//! - Beyond loopback nothing is served without TLS and tokens, and nothing but probes without a token.
+//! - Beyond loopback nothing is served without TLS and tokens, and nothing but probes and the page's own files
+//!   without a token.
 //! - No log line, and no message of this crate, holds a value out of a document.
 #![forbid(unsafe_code)]
 #![expect(clippy::result_large_err, reason = "a problem is an answer, made once a request at most")]

@@ -21,11 +21,10 @@ const SCHEMAS: &str = "/components/schemas";
 
 /// The whole document.
 pub(crate) fn document(routes: &[Route]) -> Value {
-    let mut generator = generator();
-    let paths = paths(routes, &mut generator);
-    let problem = generator.subschema_for::<Problem>();
-    let mut schemas = generator.take_definitions(true);
-    schemas.sort_keys();
+    let mut schemas = Schemas::new();
+    let paths = paths(routes, &mut schemas);
+    let problem = schemas.answers.subschema_for::<Problem>();
+    let schemas = schemas.all();
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -54,20 +53,41 @@ pub(crate) fn document(routes: &[Route]) -> Value {
     })
 }
 
-/// One set of schemas for what comes in and what goes out: what a reader must accept.
-fn generator() -> SchemaGenerator {
-    let settings = SchemaSettings::draft2020_12().with(|settings| {
-        settings.definitions_path = SCHEMAS.into();
-        settings.meta_schema = None;
-    });
-    settings.into_generator()
+/// What may come in, where much can be left out, and what goes out, where all is there.
+struct Schemas {
+    requests: SchemaGenerator,
+    answers: SchemaGenerator,
 }
 
-fn paths(routes: &[Route], generator: &mut SchemaGenerator) -> BTreeMap<&'static str, Map<String, Value>> {
+impl Schemas {
+    fn new() -> Self {
+        let settings = SchemaSettings::draft2020_12().with(|settings| {
+            settings.definitions_path = SCHEMAS.into();
+            settings.meta_schema = None;
+        });
+        let requests = settings.clone().for_deserialize().into_generator();
+        Self { requests, answers: settings.for_serialize().into_generator() }
+    }
+
+    /// All that were asked for, by name.
+    fn all(mut self) -> BTreeMap<String, Value> {
+        let mut all: BTreeMap<_, _> = self.requests.take_definitions(true).into_iter().collect();
+        for (name, schema) in self.answers.take_definitions(true) {
+            let known = all.insert(name.clone(), schema.clone());
+            assert!(
+                known.is_none_or(|known| known == schema),
+                "{name} is one thing coming in and another going out"
+            );
+        }
+        all
+    }
+}
+
+fn paths(routes: &[Route], schemas: &mut Schemas) -> BTreeMap<&'static str, Map<String, Value>> {
     let mut paths: BTreeMap<_, Map<String, Value>> = BTreeMap::new();
     for route in routes {
         let method = route.method.as_str().to_ascii_lowercase();
-        let mut operation = route.operation.describe(route.path, generator);
+        let mut operation = route.operation.describe(route.path, schemas);
         operation["security"] = security(route.need);
         operation["description"] = json!(right(route));
         paths.entry(route.path).or_default().insert(method, operation);

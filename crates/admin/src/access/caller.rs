@@ -83,7 +83,7 @@ impl fmt::Display for Need {
             Self::Nothing => "ask",
             Self::Status => "see the status",
             Self::Read => "read resources",
-            Self::Write => "change anything",
+            Self::Write => "make changes",
         })
     }
 }

@@ -5,6 +5,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use super::Schemas;
+
 /// A route's part in the document.
 pub(crate) struct Operation {
     tag: Tag,
@@ -117,10 +119,10 @@ impl Operation {
     }
 
     /// The operation as the document has it.
-    pub(super) fn describe(&self, path: &str, generator: &mut SchemaGenerator) -> Value {
+    pub(super) fn describe(&self, path: &str, schemas: &mut Schemas) -> Value {
         let mut parameters: Vec<_> = path_parameters(path).collect();
         if let Some(query) = self.query {
-            parameters.extend(query_parameters(&query(generator)));
+            parameters.extend(query_parameters(&query(&mut schemas.requests)));
         }
         if self.conditional {
             parameters.extend(conditions());
@@ -130,10 +132,10 @@ impl Operation {
             "summary": self.summary,
             "tags": [self.tag.name()],
             "parameters": parameters,
-            "responses": self.responses(generator),
+            "responses": self.responses(&mut schemas.answers),
         });
         if let Some(body) = &self.body {
-            let content = content(&body.contents, generator);
+            let content = content(&body.contents, &mut schemas.requests);
             operation["requestBody"] = json!({ "required": body.required, "content": content });
         }
         operation
