@@ -30,6 +30,10 @@ fn denied(place: &Place, message: &str) -> StoreError {
     let hint = if message.contains("ACL not found") {
         "Consul does not know this token: it was deleted, has expired, or belongs to another cluster"
             .to_owned()
+    } else if message.contains("'key:list'") {
+        format!(
+            "the agents list keys only with that right: key_prefix {config:?} with policy \"list\" or \"write\""
+        )
     } else {
         format!(
             "the token's policy needs key_prefix {config:?} with policy \"read\" (\"write\" to change objects)"

@@ -64,8 +64,7 @@ struct Watch {
     marks: Marks,
     /// The latest index that content was seen at.
     reached: u64,
-    /// The latest index of the whole prefix, where it is cut, and what it was at the last probe.
-    root_index: u64,
+    /// The index of the whole prefix at the last probe.
     suspect: u64,
     /// Whether an index went back and nobody has said yet that this is no other history.
     doubtful: bool,
@@ -102,7 +101,6 @@ impl Watch {
             names: BTreeMap::new(),
             marks: Marks::default(),
             reached: listing.revision.0,
-            root_index: 0,
             suspect: 0,
             doubtful: false,
             asked_for: 0,

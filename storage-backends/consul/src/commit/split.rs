@@ -158,11 +158,7 @@ impl Split<'_> {
 
     /// Puts back what was written, closes the manifest, and says how that went.
     async fn undo(&self, error: StoreError) -> StoreError {
-        let mut left = 0;
-        for (at, index) in self.written.iter().rev() {
-            let undone = self.shared.txn(&self.undo_one(*at, *index)).await;
-            left += usize::from(!matches!(undone, Ok(TxnOutcome::Applied(_))));
-        }
+        let left = self.put_back().await;
         let closed = TxnOp::Cas(self.shared.place.manifest(), self.manifest.closed().encode(), self.turn);
         let is_closed = left == 0 && matches!(self.shared.txn(&[closed]).await, Ok(TxnOutcome::Applied(_)));
         if is_closed {
@@ -177,12 +173,37 @@ impl Split<'_> {
         .with_hint("compare what is there with what was meant, and apply it again")
     }
 
+    /// Puts back as much as can be, and says of how many objects it could not.
+    async fn put_back(&self) -> usize {
+        let steps = self.written.iter().map(|(at, index)| self.undo_one(*at, *index)).collect();
+        let mut left = 0;
+        for chunk in Steps(steps).chunks(0) {
+            if self.is_back(&chunk).await {
+                continue;
+            }
+            // One that somebody else has written since is theirs now; the others of the chunk go back one by one.
+            for step in &chunk {
+                left += usize::from(!self.is_back(std::slice::from_ref(step)).await);
+            }
+        }
+        left
+    }
+
+    async fn is_back(&self, chunk: &[Step]) -> bool {
+        if chunk[0].is_large() {
+            return matches!(chunk[0].put(self.shared).await, Ok(Some(_)));
+        }
+        let ops: Vec<_> = chunk.iter().flat_map(|step| step.ops.clone()).collect();
+        matches!(self.shared.txn(&ops).await, Ok(TxnOutcome::Applied(_)))
+    }
+
     /// Back to what was before, unless somebody else has written since.
-    fn undo_one(&self, at: usize, index: u64) -> Vec<TxnOp> {
+    fn undo_one(&self, at: usize, index: u64) -> Step {
         let key = self.shared.place.object(&self.batch.operations[at].key);
-        match self.before.get(&at).cloned().flatten() {
+        let ops = match self.before.get(&at).cloned().flatten() {
             Some((value, _)) => vec![TxnOp::Cas(key, value, index)],
             None => vec![TxnOp::CheckIndex(key.clone(), index), TxnOp::Delete(key)],
-        }
+        };
+        Step { at, ops }
     }
 }

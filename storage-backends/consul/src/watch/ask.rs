@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use biplane_consul_client::{Answer, Error, Keys, KvEntries, Query};
-use biplane_store::StoreError;
+use biplane_store::{Revision, StoreError};
 use futures::FutureExt as _;
 use futures::future::abortable;
 use tokio::time::{Instant, sleep};
@@ -19,8 +19,8 @@ pub(super) enum Told {
     Folder(Heard<Keys>),
     /// The marks, as they were after this many wishes for them.
     Marks(u64, Marks),
-    /// The marks, because it was time.
-    Probe(Marks),
+    /// What a look from time to time has shown.
+    Probe(Result<Probe, StoreError>),
     /// The index over all keys.
     Global(Result<u64, StoreError>),
     /// Nobody wants to know any more.
@@ -28,6 +28,16 @@ pub(super) enum Told {
 }
 
 type Marks = Result<Answer<Option<KvEntries>>, StoreError>;
+
+/// A look at the whole, past all parts.
+#[derive(Debug)]
+pub(super) struct Probe {
+    pub(super) marks: Answer<Option<KvEntries>>,
+    /// The index of the whole prefix.
+    pub(super) prefix: Revision,
+    /// The index over all keys.
+    pub(super) global: u64,
+}
 
 /// The answer to a blocking query.
 #[derive(Debug)]
@@ -102,12 +112,14 @@ impl Watch {
         self.queries.push(async move { Told::Marks(wish, shared.marks().await) }.boxed());
     }
 
-    /// Asks for the marks after a while.
+    /// Looks after a while whether all is as it seems: somebody answers, the whole prefix may be read, the mark is
+    /// there, the history is the one that was told, and no part has missed anything.
     pub(super) fn probe(&mut self) {
         let shared = self.shared.clone();
         let probe = async move {
             sleep(shared.tuning.probe).await;
-            Told::Probe(shared.marks().await)
+            let looks = tokio::try_join!(shared.marks(), shared.prefix_index(), shared.global_index());
+            Told::Probe(looks.map(|(marks, prefix, global)| Probe { marks, prefix, global }))
         };
         self.queries.push(probe.boxed());
     }

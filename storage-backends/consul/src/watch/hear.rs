@@ -7,7 +7,7 @@ use biplane_consul_client::{Answer, Keys, KvEntries};
 use tokio::time::Instant;
 use tracing::debug;
 
-use super::ask::{Heard, Told};
+use super::ask::{Heard, Probe, Told};
 use super::{Subject, Watch};
 use crate::failure::whole;
 use crate::place::MARKS;
@@ -31,9 +31,8 @@ impl Watch {
                 self.ask_marks();
                 Ok(())
             }
-            Told::Probe(answer) => {
-                self.hear_marks(&answer?)?;
-                self.compare_indexes()?;
+            Told::Probe(probe) => {
+                self.hear_probe(&probe?)?;
                 self.probe();
                 Ok(())
             }
@@ -86,7 +85,6 @@ impl Watch {
         let new: Vec<_> = names.iter().filter(|name| !self.cover.covers(name)).cloned().collect();
         self.names.insert(heard.prefix.clone(), names);
         if heard.prefix.is_empty() {
-            self.root_index = index;
             self.want_marks();
         }
         for name in new {
@@ -122,12 +120,14 @@ impl Watch {
         Ok(())
     }
 
-    /// A change of the whole that no part has shown for the time between two probes was missed.
-    fn compare_indexes(&mut self) -> Result<(), Stop> {
-        if self.suspect > self.reached {
+    /// A query that was asked after another history took this one's place waits for an index that is far off; and a
+    /// change of the whole that no part has shown for the time between two probes was missed.
+    fn hear_probe(&mut self, probe: &Probe) -> Result<(), Stop> {
+        self.hear_marks(&probe.marks)?;
+        if probe.global < self.view.told().0 || self.suspect > self.reached {
             return Err(Stop::Resync);
         }
-        self.suspect = self.root_index;
+        self.suspect = probe.prefix.0;
         Ok(())
     }
 

@@ -1,0 +1,133 @@
+//! Batches of several transactions whose writer dies, or is disturbed in the middle.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use biplane_core::key::{Kind, ObjectKey};
+use biplane_store::conformance::{Harness as _, document};
+use biplane_store::{Author, Batch, FaultKind, Precondition, Store, StoreError};
+use biplane_testkit::fault_proxy::{Answer, Matcher};
+use biplane_testkit::{FaultProxy, eventually};
+
+use crate::harness::{Marked, connect, options};
+
+/// More than three transactions' worth.
+const MANY: usize = 200;
+
+/// Slow enough to see the transactions one by one.
+const SLOW: Duration = Duration::from_millis(100);
+
+fn object(n: usize) -> ObjectKey {
+    ObjectKey::new(Kind::Upstream, format!("team-{}", n % 3), format!("u{n:03}"))
+}
+
+fn batch(note: &str) -> Batch {
+    let put = |batch: Batch, n| batch.put(object(n), document(&object(n), note), Precondition::Any);
+    (0..MANY).fold(Batch::new(), put).by(Author { name: "ci".into(), message: String::new() })
+}
+
+/// A store behind a slow link, and the proxy.
+fn slow(harness: &Marked) -> (Arc<dyn Store>, FaultProxy) {
+    let proxy = FaultProxy::http(harness.server.consul.address());
+    let store = connect(options(proxy.address(), &harness.root));
+    proxy.delay(SLOW);
+    (store, proxy)
+}
+
+/// Waits until the first of the batch's transactions is there.
+async fn begun(harness: &Marked, note: &str) {
+    let path = harness.raw(&object(0));
+    eventually("the first transaction", Duration::from_secs(20), async || {
+        let value = harness.server.consul.kv_get(&path).await?;
+        anyhow::ensure!(value.is_some_and(|value| value.contains(note)), "not yet");
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_writer_that_dies_in_the_middle_is_waited_for_and_told_and_the_next_one_finishes() {
+    let harness = Marked::new().await;
+    harness.store().commit(batch("old")).await.expect("a batch");
+    let mut follower = harness.follow().await;
+    let (store, _proxy) = slow(&harness);
+    let writer = tokio::spawn(async move { store.commit(batch("new")).await });
+    begun(&harness, "new").await;
+    writer.abort();
+    follower.until("the unfinished batch", |seen| !seen.faults.is_empty()).await;
+    assert_eq!(follower.faults[0].kind, FaultKind::Unfinished);
+    assert!(follower.faults[0].message.contains("ci"), "{}", follower.faults[0]);
+    let half = follower.objects.values().filter(|object| contains(&object.value, "new")).count();
+    assert!(half > 0 && half < MANY, "{half} of {MANY}");
+    harness.store().commit(batch("newer")).await.expect("the next one takes over");
+    follower.until_note(&object(0), "newer").await;
+    assert!(follower.objects.values().all(|object| contains(&object.value, "newer")));
+    assert_eq!(follower.faults, []);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_transaction_that_fails_in_the_middle_takes_back_what_came_before() {
+    let harness = Marked::new().await;
+    harness.store().commit(batch("old")).await.expect("a batch");
+    let before = harness.store().list().await.expect("the store lists");
+    let mut follower = harness.follow().await;
+    let (store, proxy) = slow(&harness);
+    let writer = tokio::spawn(async move { store.commit(batch("new")).await });
+    begun(&harness, "new").await;
+    let broken = Answer::status(500).body("disk full");
+    proxy.answer(Matcher::path("/v1/txn").method(http::Method::PUT), broken, 1);
+    let error = writer.await.expect("no panic").expect_err("one of its transactions failed");
+    assert!(
+        matches!(&error, StoreError::Unavailable { message, .. } if message.contains("disk full")),
+        "{error:?}"
+    );
+    let after = harness.store().list().await.expect("the store lists");
+    let values = |listing: &biplane_store::Listing| -> Vec<_> {
+        listing.items.iter().map(|object| (object.key.clone(), object.value.clone())).collect()
+    };
+    assert_eq!(values(&after), values(&before));
+    assert_eq!(after.faults, []);
+    harness.put_service("marker", "1").await;
+    follower.until("the marker", |seen| seen.objects.len() == MANY + 1).await;
+    let told = follower.told.iter().flat_map(|told| &told.changes);
+    let new = told.filter(
+        |change| matches!(change, biplane_store::Change::Put(object) if contains(&object.value, "\"new\"")),
+    );
+    assert_eq!(new.count(), 0, "half of a batch was told");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn somebody_elses_write_in_the_middle_is_a_conflict_and_is_kept() {
+    let harness = Marked::new().await;
+    harness.store().commit(batch("old")).await.expect("a batch");
+    let listing = harness.store().list().await.expect("the store lists");
+    let last = object(MANY - 1);
+    let mut batch = batch("new");
+    let found = listing.items.iter().find(|object| object.key == last).expect("it was written");
+    batch.operations[MANY - 1].precondition = Precondition::At(found.revision);
+    let (store, _proxy) = slow(&harness);
+    let writer = tokio::spawn(async move { store.commit(batch).await });
+    begun(&harness, "new").await;
+    harness.write(vec![(last.clone(), document(&last, "theirs"))]).await;
+    let error = writer.await.expect("no panic").expect_err("somebody was quicker");
+    assert!(matches!(&error, StoreError::Conflict { key, found: Some(_) } if *key == last), "{error:?}");
+    let after = harness.store().list().await.expect("the store lists");
+    let notes = |note: &str| after.items.iter().filter(|object| contains(&object.value, note)).count();
+    assert_eq!((notes("old"), notes("theirs"), notes("new")), (MANY - 1, 1, 0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn large_values_go_with_a_batch_all_the_same() {
+    let harness = Marked::new().await;
+    let mut follower = harness.follow().await;
+    let large = |n| document(&object(n), &"x".repeat(450 * 1024));
+    let batch = (0..3).fold(Batch::new(), |batch, n| batch.put(object(n), large(n), Precondition::Absent));
+    let revision = harness.store().commit(batch).await.expect("a batch of large values");
+    follower.until("all three", |seen| seen.objects.len() == 3).await;
+    assert!(follower.revision >= revision);
+    assert_eq!(follower.told.iter().filter(|told| !told.changes.is_empty()).count(), 1, "one by one");
+}
+
+fn contains(value: &[u8], text: &str) -> bool {
+    String::from_utf8_lossy(value).contains(text)
+}
