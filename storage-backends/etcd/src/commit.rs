@@ -10,6 +10,7 @@ mod undo;
 use std::sync::Arc;
 use std::time::Duration;
 
+use biplane_store::manifest::Manifest;
 use biplane_store::{Batch, Revision, StoreError};
 use etcd_client::{Compare, CompareOp, GetOptions, Txn, TxnOp};
 use tokio::time::{Instant, sleep};
@@ -69,6 +70,7 @@ pub(crate) async fn commit(core: &Arc<Core>, batch: Batch) -> Result<Revision, S
         match result {
             Ok(revision) => return Ok(Revision(revision)),
             Err(Miss::Error(error)) => return Err(error),
+            Err(Miss::Turn) if Instant::now() >= deadline => return Err(crowded(None)),
             Err(Miss::Turn) => {}
         }
     }
@@ -85,14 +87,17 @@ async fn wait_for_turn(core: &Core, deadline: Instant) -> Result<Turn, StoreErro
             return Ok(Turn::of(&marks));
         }
         if Instant::now() >= deadline {
-            let author = open.map(|manifest| manifest.author).unwrap_or_default();
-            return Err(StoreError::unavailable(format!(
-                "other batches are being written for {QUEUE:?}, the last one by {author:?}"
-            ))
-            .with_hint("try again when they are done"));
+            return Err(crowded(open));
         }
         sleep(left.min(LOOK)).await;
     }
+}
+
+/// Others are always first.
+fn crowded(open: Option<Manifest>) -> StoreError {
+    let author = open.map_or_else(String::new, |manifest| format!(", the last one by {:?}", manifest.author));
+    StoreError::unavailable(format!("other batches are being written for {QUEUE:?}{author}"))
+        .with_hint("try again when they are done")
 }
 
 /// One transaction: the actions and `more`, if every condition holds.

@@ -31,6 +31,7 @@ mod feed;
 mod list;
 mod members;
 mod options;
+mod pace;
 mod patience;
 mod place;
 mod raw;

@@ -7,7 +7,6 @@
 //! [`EtcdOptions::liveness`]: crate::EtcdOptions::liveness
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use biplane_store::StoreError;
 use etcd_client::{Error, ResponseHeader, WatchOptions, WatchResponse, WatchStream};
@@ -15,12 +14,9 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::members::Link;
+use crate::pace::Pace;
 use crate::raw::{Happened, signed, unsigned};
 use crate::store::Core;
-
-/// How soon a revision that somebody waits for is asked for again: a watch that is still catching up does not
-/// answer, and a member that lags behind answers with what it knows.
-const AGAIN: Duration = Duration::from_millis(20);
 
 /// What a watch hears.
 #[derive(Debug)]
@@ -45,11 +41,7 @@ pub(crate) struct Tail {
     wanted: watch::Receiver<u64>,
     /// The newest revision heard of.
     seen: u64,
-    heard: Instant,
-    /// The first of the questions that are not answered yet.
-    unanswered: Option<Instant>,
-    /// The newest question, and the revision that was waited for then.
-    asked: Option<(Instant, u64)>,
+    pace: Pace,
 }
 
 /// Where a new watch begins.
@@ -97,9 +89,7 @@ impl Tail {
             compacted: first.compact_revision() > 0,
             wanted: core.heads.subscribe(),
             seen: from.saturating_sub(1),
-            heard: Instant::now(),
-            unanswered: None,
-            asked: None,
+            pace: Pace::new(core.options.liveness, Instant::now()),
         };
         Ok((tail, created))
     }
@@ -107,7 +97,9 @@ impl Tail {
     /// What comes next. It may be dropped at any await without harm.
     pub(crate) async fn next(&mut self) -> Result<Heard, StoreError> {
         while !self.compacted {
-            let (question, deadline) = (self.next_question(), self.deadline());
+            let (now, wanted) = (Instant::now(), *self.wanted.borrow_and_update());
+            let question = self.pace.next_question(wanted, self.seen, now);
+            let deadline = self.pace.deadline(now);
             tokio::select! {
                 biased;
                 message = self.stream.message() => {
@@ -116,7 +108,7 @@ impl Tail {
                     }
                 }
                 () = sleep_until(deadline) => return Err(self.silent().await),
-                () = sleep_until(question) => self.ask().await?,
+                () = sleep_until(question) => self.ask(wanted).await?,
                 changed = self.wanted.changed() => {
                     changed.expect("the store outlives its watches");
                 }
@@ -135,7 +127,7 @@ impl Tail {
             Ok(None) => return Err(self.left(attempt.refused("the member has ended the watch")).await),
             Err(error) => return Err(self.left(attempt.explain(&error)).await),
         };
-        (self.heard, self.unanswered) = (Instant::now(), None);
+        self.pace.hear(Instant::now());
         if response.compact_revision() > 0 {
             return Ok(Some(Heard::Compacted));
         }
@@ -154,40 +146,17 @@ impl Tail {
         Ok(Some(Heard::Progress(revision)))
     }
 
-    async fn ask(&mut self) -> Result<(), StoreError> {
+    async fn ask(&mut self, wanted: u64) -> Result<(), StoreError> {
         let now = Instant::now();
-        let patience = self.core.options.liveness;
-        let sent = timeout(patience, self.stream.request_progress()).await;
+        let sent = timeout(self.core.options.liveness, self.stream.request_progress()).await;
         let attempt = self.core.members.attempt(self.member, "watch the store");
         match sent {
             Err(_) => return Err(self.silent().await),
             Ok(Err(error)) => return Err(self.left(attempt.explain(&error)).await),
             Ok(Ok(())) => {}
         }
-        self.unanswered.get_or_insert(now);
-        self.asked = Some((now, *self.wanted.borrow()));
+        self.pace.ask(wanted, now);
         Ok(())
-    }
-
-    /// At once if somebody has begun to wait, soon if somebody still does, else after a while of silence.
-    fn next_question(&self) -> Instant {
-        let wanted = *self.wanted.borrow();
-        let last = self.asked.map_or(self.heard, |(last, _)| last.max(self.heard));
-        match self.asked {
-            _ if wanted <= self.seen => last + self.beat(),
-            Some((last, asked_for)) if asked_for >= wanted => last + AGAIN,
-            _ => Instant::now(),
-        }
-    }
-
-    /// When silence is taken for death. Only a question that was not answered counts: a watch that nobody
-    /// looked at for a while may have been silent because nobody asked.
-    fn deadline(&self) -> Instant {
-        self.unanswered.unwrap_or_else(Instant::now) + self.core.options.liveness - self.beat()
-    }
-
-    fn beat(&self) -> Duration {
-        self.core.options.liveness / 3
     }
 
     async fn silent(&self) -> StoreError {

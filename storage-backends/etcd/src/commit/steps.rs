@@ -15,7 +15,7 @@ use etcd_client::{GetOptions, Txn, TxnOp};
 
 use super::undo::undo;
 use super::{Miss, Plan, Turn, transact};
-use crate::list::first;
+use crate::list::{self, first};
 use crate::members::Link;
 use crate::raw::signed;
 use crate::store::Core;
@@ -61,25 +61,33 @@ impl Open<'_> {
             let close = is_last.then(|| self.close()).into_iter().collect();
             match transact(self.core, self.turn, step, close).await {
                 Ok(done) => revision = done,
-                Err(miss) => return Err(self.fail(number, miss).await),
+                Err(Miss::Turn) => return Err(self.fail(number, self.overtaken()).await),
+                Err(Miss::Error(error)) if matches!(error, StoreError::Unavailable { .. }) => {
+                    // Nobody knows whether this step happened; if it was the last one, the manifest says so.
+                    return match self.closed_at().await {
+                        Some(revision) => Ok(revision),
+                        None => Err(self.fail(number + 1, error).await),
+                    };
+                }
+                Err(Miss::Error(error)) => return Err(self.fail(number, error).await),
             }
         }
         Ok(revision)
     }
 
-    /// Puts back what the steps before have written, and says how that went if it did not go well.
-    async fn fail(&self, number: usize, miss: Miss) -> StoreError {
-        let (error, may_have_happened) = match miss {
-            Miss::Turn => (self.overtaken(), false),
-            Miss::Error(error) => {
-                let is_unknown = matches!(error, StoreError::Unavailable { .. });
-                (error, is_unknown)
-            }
-        };
-        let written = number + usize::from(may_have_happened);
-        match self.put_back(written).await {
+    /// The revision at which the manifest of this batch was closed, if that can be seen.
+    async fn closed_at(&self) -> Option<u64> {
+        let marks = list::marks(self.core, None).await.ok()??;
+        let raw = marks.manifest?;
+        let manifest = Manifest::decode(&raw.value)?;
+        (manifest == self.manifest.closed()).then_some(raw.revision)
+    }
+
+    /// Puts back what the first steps have written, and says how that went if it did not go well.
+    async fn fail(&self, steps: usize, error: StoreError) -> StoreError {
+        match self.put_back(steps).await {
             Ok(()) => error,
-            Err(trouble) => self.half(number, &error, &trouble),
+            Err(trouble) => self.half(steps, &error, &trouble),
         }
     }
 
@@ -103,11 +111,11 @@ impl Open<'_> {
         .with_hint("try it again")
     }
 
-    fn half(&self, number: usize, error: &StoreError, trouble: &StoreError) -> StoreError {
-        let written: usize = self.plan.steps[..number].iter().map(Vec::len).sum();
+    fn half(&self, steps: usize, error: &StoreError, trouble: &StoreError) -> StoreError {
+        let written: usize = self.plan.steps[..steps].iter().map(Vec::len).sum();
         let all = self.plan.actions().count();
         StoreError::unavailable(format!(
-            "{error}; at least {written} of the batch's {all} writes stand, and putting them back failed: {trouble}"
+            "{error}; up to {written} of the batch's {all} writes stand, and putting them back failed: {trouble}"
         ))
         .with_hint("write the batch again: until then readers are told of a batch that was not finished")
     }
