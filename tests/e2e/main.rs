@@ -21,6 +21,7 @@ mod envoy_restarts;
 mod etcd;
 mod examples;
 mod fleets;
+mod gloo;
 mod goldens;
 mod harness;
 mod headers;
