@@ -94,6 +94,12 @@ pub struct QueryMeta {
     pub filtered: bool,
 }
 
+impl Default for QueryMeta {
+    fn default() -> Self {
+        Self { index: 1, known_leader: true, last_contact: Duration::ZERO, filtered: false }
+    }
+}
+
 impl QueryMeta {
     pub(crate) fn of(headers: &HeaderMap) -> Self {
         let number = |name: &str| text(headers, name).and_then(|text| text.parse::<u64>().ok());

@@ -4,11 +4,9 @@ use std::time::Duration;
 
 use biplane_consul_client::Settings;
 use biplane_store::StoreError;
+use biplane_store::layout::Layout;
 
 use crate::url;
-
-/// The root where nobody names another.
-const ROOT: &str = "biplane";
 
 /// Where a Consul store is and how it is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +15,8 @@ pub struct ConsulOptions {
     pub client: Settings,
     /// What is in front of `config/`, without slashes at either end.
     pub root: String,
+    /// Who spelled the keys. Gloo's are only read, and nothing marks them.
+    pub layout: Layout,
     /// The rest.
     pub tuning: Tuning,
 }
@@ -55,13 +55,21 @@ impl Default for Tuning {
 impl ConsulOptions {
     /// The default root at this agent.
     pub fn new(client: Settings) -> Self {
-        Self { client, root: ROOT.to_owned(), tuning: Tuning::default() }
+        let layout = Layout::default();
+        Self { client, root: layout.default_root().to_owned(), layout, tuning: Tuning::default() }
     }
 
     /// The same at another root.
     #[must_use]
     pub fn root(mut self, root: &str) -> Self {
         root.trim_matches('/').clone_into(&mut self.root);
+        self
+    }
+
+    /// The same with keys as they are spelled by somebody else.
+    #[must_use]
+    pub const fn layout(mut self, layout: Layout) -> Self {
+        self.layout = layout;
         self
     }
 
@@ -73,7 +81,7 @@ impl ConsulOptions {
     }
 
     /// From `consul://host:port/root?dc=...`, `consuls://...` (TLS), `consul:///root` (the host comes from
-    /// `CONSUL_HTTP_ADDR`) or `consul+unix:///path?root=...`. What the URL does not say comes from the
+    /// `CONSUL_HTTP_ADDR`) or `consul+unix:///path?root=...`; `?layout=gloo` for Gloo's own keys. What the URL does not say comes from the
     /// environment that Consul's own tools use; a parameter that is not known is an error.
     pub fn from_url(url: &str, env: &dyn Fn(&str) -> Option<String>) -> Result<Self, StoreError> {
         url::parse(url, env)

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use biplane_core::key::ObjectKey;
 use biplane_core::location::Location;
-use biplane_store::layout::{self, CONFIG, MANIFEST, SENTINEL};
+use biplane_store::layout::{Layout, MANIFEST, SENTINEL};
 
 /// What all of Biplane's marks start with, and no kind of object.
 pub(crate) const MARKS: &str = "_";
@@ -17,15 +17,16 @@ const NOBODY: &str = "_index";
 pub(crate) struct Place {
     /// The store's name, as `--store` takes it.
     pub(crate) name: Arc<str>,
+    pub(crate) layout: Layout,
     root: Arc<str>,
     config: Arc<str>,
 }
 
 impl Place {
-    pub(crate) fn new(name: &str, root: &str) -> Self {
+    pub(crate) fn new(name: &str, root: &str, layout: Layout) -> Self {
         let root = if root.is_empty() { String::new() } else { format!("{root}/") };
-        let config = format!("{root}{CONFIG}/");
-        Self { name: name.into(), root: root.into(), config: config.into() }
+        let config = format!("{root}{}", layout.folder());
+        Self { name: name.into(), layout, root: root.into(), config: config.into() }
     }
 
     /// The key of what is called `below` under `config/`.
@@ -39,7 +40,7 @@ impl Place {
     }
 
     pub(crate) fn object(&self, key: &ObjectKey) -> String {
-        self.config(&layout::format_key(key))
+        self.config(&self.layout.format(key))
     }
 
     pub(crate) fn sentinel(&self) -> String {
@@ -76,12 +77,14 @@ mod tests {
 
     #[test]
     fn keys_lie_below_the_root() {
-        let place = Place::new("consul://localhost:8500/a/b", "a/b");
+        let place = Place::new("consul://localhost:8500/a/b", "a/b", Layout::Biplane);
         assert_eq!(place.sentinel(), "a/b/config/_store");
         assert_eq!(place.record("meta/leader"), "a/b/meta/leader");
         assert_eq!(place.below("a/b/config/Upstream/x/y"), Some("Upstream/x/y"));
         assert_eq!(place.below("a/b/status/x"), None);
         assert_eq!(place.path("a/b/status/x"), Some("status/x"));
-        assert_eq!(Place::new("", "").manifest(), "config/_batch");
+        let gloo = Place::new("consul://localhost:8500/gloo?layout=gloo", "gloo", Layout::Gloo);
+        assert_eq!(gloo.below("gloo/gloo.solo.io/v1/Upstream/a/b"), Some("gloo.solo.io/v1/Upstream/a/b"));
+        assert_eq!(Place::new("", "", Layout::Biplane).manifest(), "config/_batch");
     }
 }

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use biplane_consul_client::{Answer, Client, Error, KvEntries, KvEntry, Query, TxnOp, TxnOutcome};
+use biplane_consul_client::{Answer, Client, Error, KvEntries, KvEntry, Query, QueryMeta, TxnOp, TxnOutcome};
 use biplane_store::sentinel::{self, Sentinel};
 use biplane_store::{Revision, StoreError};
 use bytes::Bytes;
@@ -40,13 +40,35 @@ impl Shared {
         Sentinel::decode(&value(&entry)?, &key)
     }
 
-    /// The error of a prefix that nothing marks as a store.
-    pub(crate) fn unmarked(&self) -> StoreError {
-        sentinel::missing(&self.place.sentinel(), &self.place.name)
+    /// Makes sure that a sentinel marks the store, if its layout has one.
+    pub(crate) async fn marked(&self) -> Result<(), StoreError> {
+        if self.place.layout.has_sentinel() {
+            self.sentinel().await?;
+        }
+        Ok(())
     }
 
-    /// The marks: everything below `config/` that starts with `_`, read strongly.
+    /// The error of a prefix that nothing marks as a store. Without a sentinel that is one with nothing below it: it may
+    /// be hidden, or another one is meant.
+    pub(crate) fn unmarked(&self) -> StoreError {
+        if self.place.layout.has_sentinel() {
+            return sentinel::missing(&self.place.sentinel(), &self.place.name);
+        }
+        let config = self.place.config("");
+        StoreError::Unmarked {
+            message: format!("there is nothing below {config}, or it may not be read"),
+            hint: Some("is this the root that Gloo's settings name, and may the token read it?".to_owned()),
+        }
+    }
+
+    /// The marks: everything below `config/` that starts with `_`, read strongly. In a layout without them: only
+    /// that there is something at all.
     pub(crate) async fn marks(&self) -> Result<Answer<Option<KvEntries>>, StoreError> {
+        if !self.place.layout.has_sentinel() {
+            let index = self.prefix_index().await?;
+            let meta = QueryMeta { index: index.0, ..QueryMeta::default() };
+            return Ok(Answer { value: None, meta });
+        }
         let prefix = self.place.config(MARKS);
         let answer = self.client.kv_recurse(&prefix, &Query::consistent()).await;
         let answer = answer.map_err(|error| self.failure(error))?;
@@ -67,7 +89,7 @@ impl Shared {
         let answer = self.client.kv_keys(&config, Some("/"), &Query::consistent()).await;
         let answer = answer.map_err(|error| self.failure(error))?;
         whole(&self.place, &answer.meta)?;
-        Ok(Revision(answer.meta.index))
+        answer.value.map(|_| Revision(answer.meta.index)).ok_or_else(|| self.unmarked())
     }
 
     pub(crate) async fn txn(&self, operations: &[TxnOp]) -> Result<TxnOutcome, StoreError> {

@@ -29,10 +29,15 @@ pub struct ConsulStore {
 impl ConsulStore {
     /// A store. Nothing is asked before it is used, so that it can be made while Consul is down.
     pub fn connect(options: ConsulOptions) -> Result<Self, StoreError> {
-        let place = Place::new(&options.name(), &options.root);
+        let place = Place::new(&options.name(), &options.root, options.layout);
         let client = Client::new(options.client).map_err(|error| failure(&place, error))?;
         let shared = Shared { client, place, tuning: options.tuning, memory: Memory::default() };
         Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// Whether it is ours to write: what Gloo keeps is not.
+    fn has_sentinel(&self) -> bool {
+        self.shared.place.layout.has_sentinel()
     }
 }
 
@@ -41,8 +46,8 @@ impl Store for ConsulStore {
     fn describe(&self) -> Description {
         Description {
             name: self.shared.place.name.to_string(),
-            writable: true,
-            sentinel: true,
+            writable: self.has_sentinel(),
+            sentinel: self.has_sentinel(),
             revisions: RevisionScope::Store,
         }
     }
@@ -54,7 +59,7 @@ impl Store for ConsulStore {
     async fn get(&self, key: &ObjectKey) -> Result<Option<StoredObject>, StoreError> {
         let shared = &self.shared;
         let raw = shared.place.object(key);
-        let (marked, entry) = tokio::join!(shared.sentinel(), shared.get(&raw));
+        let (marked, entry) = tokio::join!(shared.marked(), shared.get(&raw));
         marked?;
         let Some(entry) = entry?.filter(|entry| entry.value_len() <= MAX_OBJECT) else { return Ok(None) };
         Ok(Some(StoredObject {
@@ -71,16 +76,22 @@ impl Store for ConsulStore {
     }
 
     async fn head(&self) -> Result<Revision, StoreError> {
-        let (marked, index) = tokio::join!(self.shared.sentinel(), self.shared.prefix_index());
+        let (marked, index) = tokio::join!(self.shared.marked(), self.shared.prefix_index());
         marked?;
         index
     }
 
     async fn commit(&self, batch: Batch) -> Result<Revision, StoreError> {
+        if !self.has_sentinel() {
+            return Err(StoreError::ReadOnly { store: self.shared.place.name.to_string() });
+        }
         commit::commit(&self.shared, batch).await
     }
 
     async fn init(&self) -> Result<Identity, StoreError> {
+        if !self.has_sentinel() {
+            return Ok(self.list().await?.identity);
+        }
         let (shared, key) = (&self.shared, self.shared.place.sentinel());
         if shared.get(&key).await?.is_none() {
             let mark = Sentinel::new().encode();
@@ -92,6 +103,6 @@ impl Store for ConsulStore {
     }
 
     fn records(&self) -> Option<Arc<dyn Records>> {
-        Some(Arc::new(ConsulRecords::of(self.shared.clone())))
+        self.has_sentinel().then(|| Arc::new(ConsulRecords::of(self.shared.clone())) as Arc<dyn Records>)
     }
 }

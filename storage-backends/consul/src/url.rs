@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use biplane_consul_client::{Address, Settings, TokenSource};
 use biplane_store::StoreError;
+use biplane_store::layout::Layout;
 
 use crate::options::ConsulOptions;
 
 /// The parameters that a URL may have.
-const PARAMETERS: [&str; 12] = [
+const PARAMETERS: [&str; 13] = [
     "dc",
     "namespace",
     "partition",
@@ -21,6 +22,7 @@ const PARAMETERS: [&str; 12] = [
     "verify",
     "wait",
     "maxWatches",
+    "layout",
 ];
 
 /// The parameter that stands for the path where the path is a socket's.
@@ -37,6 +39,11 @@ pub(crate) fn parse(url: &str, env: &dyn Fn(&str) -> Option<String>) -> Result<C
     }
     let client = Settings::from_env(env).map_err(|error| invalid(&error))?;
     let mut options = ConsulOptions::new(client);
+    // First, because the default root hangs on it.
+    if let Some(layout) = query.split('&').find_map(|pair| pair.strip_prefix("layout=")) {
+        let layout: Layout = decode(layout)?.parse()?;
+        options = options.layout(layout).root(layout.default_root());
+    }
     let path = decode(path)?;
     match scheme {
         "consul" | "consuls" => {
@@ -72,8 +79,13 @@ pub(crate) fn name(options: &ConsulOptions) -> String {
         address @ Address::Tcp { tls: true, .. } => (format!("consuls://{address}/{root}"), '?'),
         address @ Address::Tcp { .. } => (format!("consul://{address}/{root}"), '?'),
     };
-    let scope =
-        [("dc", &client.datacenter), ("namespace", &client.namespace), ("partition", &client.partition)];
+    let layout = (options.layout != Layout::default()).then(|| options.layout.to_string());
+    let scope = [
+        ("layout", &layout),
+        ("dc", &client.datacenter),
+        ("namespace", &client.namespace),
+        ("partition", &client.partition),
+    ];
     for (name, value) in scope {
         if let Some(value) = value {
             url.push_str(&format!("{mark}{name}={value}"));
@@ -106,6 +118,7 @@ fn set(
             let watches = value.parse().ok().filter(|count| (4..=190).contains(count));
             options.tuning.max_watches = watches.ok_or_else(|| wrong("maxWatches is from 4 to 190"))?;
         }
+        "layout" => {}
         ROOT if socket => options = options.root(&value),
         other => return Err(unknown(other)),
     }
@@ -194,6 +207,7 @@ mod tests {
             "consuls://consul.internal:8501/edge/one?dc=dc2",
             "consul+unix:///run/consul.sock?root=edge&dc=a&namespace=b&partition=c",
             "consul://[::1]:8500/biplane",
+            "consul://localhost:8500/gloo?layout=gloo",
         ] {
             assert_eq!(options(url, &[]).map(|options| options.name()), Ok(url.to_owned()));
         }

@@ -71,8 +71,8 @@ impl View {
     /// Nothing is known yet.
     pub(crate) fn new(place: Place) -> Self {
         Self {
+            identity: place.layout.identity(&place.name),
             place,
-            identity: None,
             known: BTreeMap::new(),
             faults: BTreeMap::new(),
             parts: BTreeMap::new(),
@@ -112,7 +112,8 @@ impl View {
         let gone: Vec<_> =
             self.names(prefix).filter(|name| !present.contains(name.as_str())).cloned().collect();
         // The mark first: of a step that took it away nothing else may be believed.
-        if gone.iter().any(|name| name == SENTINEL) {
+        let all = prefix.is_empty() && present.is_empty();
+        if all || self.place.layout.has_sentinel() && gone.iter().any(|name| name == SENTINEL) {
             return Err(Stop::Unmarked);
         }
         for name in gone {
@@ -206,21 +207,24 @@ impl View {
         let size = below.len() + entry.value_len();
         self.known.insert(below.clone(), Known { index: entry.modify_index, size });
         match below.as_str() {
-            SENTINEL => self.mark(entry)?,
-            MANIFEST => self.see_batch(&value(entry)?, entry.modify_index, now),
-            // Consul's web interface makes such keys for the folders that people create in it.
-            folder if folder.ends_with('/') => {}
-            _ => self.put_object(below, entry)?,
+            SENTINEL if self.place.layout.has_sentinel() => self.mark(entry),
+            MANIFEST if self.place.layout.has_sentinel() => {
+                self.see_batch(&value(entry)?, entry.modify_index, now);
+                Ok(())
+            }
+            _ => self.put_object(below, entry),
         }
-        Ok(())
     }
 
     fn put_object(&mut self, below: String, entry: &KvEntry<'_>) -> Result<(), Stop> {
         let location = self.place.location(&entry.key, entry.modify_index);
-        let key = match layout::parse_key(&below) {
-            Ok(key) => key,
+        let layout = self.place.layout;
+        let key = match layout.parse(&below) {
+            Ok(Some(key)) => key,
+            // What people's tools make beside objects, by design.
+            Ok(None) => return Ok(()),
             Err(message) => {
-                self.faults.insert(below, layout::misplaced_key(location, message));
+                self.faults.insert(below, layout.misplaced(location, message));
                 return Ok(());
             }
         };
@@ -247,7 +251,7 @@ impl View {
         if below == MANIFEST {
             self.seen = None;
         }
-        if let Ok(key) = layout::parse_key(below) {
+        if let Ok(Some(key)) = self.place.layout.parse(below) {
             self.pending.insert(key.clone(), Change::Deleted(key));
         }
     }

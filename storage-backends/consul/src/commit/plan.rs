@@ -131,11 +131,12 @@ pub(crate) async fn refusal(shared: &Shared, batch: &Batch, steps: &[Step], at: 
 #[cfg(test)]
 mod tests {
     use biplane_core::key::{Kind, ObjectKey};
+    use biplane_store::layout::Layout;
 
     use super::*;
 
     fn steps(sizes: &[usize]) -> Steps {
-        let place = Place::new("consul://here/biplane", "biplane");
+        let place = Place::new("consul://here/biplane", "biplane", Layout::Biplane);
         let key = |n: usize| ObjectKey::new(Kind::Upstream, "default", format!("u{n}"));
         let batch = sizes
             .iter()

@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use biplane_core::key::Kind;
+use biplane_store::layout::Layout;
 use biplane_store::manifest::{Manifest, PATIENCE};
 use biplane_store::{Batch, FaultKind, Precondition};
 use serde_json::json;
@@ -10,7 +11,7 @@ use serde_json::json;
 use super::*;
 
 fn view() -> View {
-    View::new(Place::new("consul://here/r", "r"))
+    View::new(Place::new("consul://here/r", "r", Layout::Biplane))
 }
 
 /// Entries as Consul tells them: what is below `config/`, its value, and when it last changed.

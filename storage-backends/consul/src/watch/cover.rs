@@ -61,10 +61,9 @@ impl Cover {
     }
 }
 
-/// The folder of a key: its first two segments, or the key itself if it has fewer.
+/// The folder of a key, or the key itself if it lies in none.
 fn folder(key: &str) -> &str {
-    let mut slashes = key.match_indices('/');
-    slashes.nth(1).map_or(key, |(at, _)| &key[..=at])
+    key.rfind('/').map_or(key, |at| &key[..=at])
 }
 
 /// The folders above a part that have other things in them: all that the part does not cover.

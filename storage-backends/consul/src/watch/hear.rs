@@ -100,15 +100,21 @@ impl Watch {
     }
 
     fn hear_marks(&mut self, answer: &Answer<Option<KvEntries>>) -> Result<(), Stop> {
-        let none = KvEntries::default();
-        let entries = answer.value.as_ref().unwrap_or(&none).parse();
-        let entries = entries.map_err(|error| self.shared.failure(error))?;
-        self.view.take(MARKS, entries, Instant::now())?;
+        if self.shared.place.layout.has_sentinel() {
+            self.take_marks(answer)?;
+        }
         // Where all is one part, that part says how far it is seen.
         if !self.cover.is_whole() {
             self.reached = self.reached.max(answer.meta.index);
         }
         Ok(())
+    }
+
+    fn take_marks(&mut self, answer: &Answer<Option<KvEntries>>) -> Result<(), Stop> {
+        let none = KvEntries::default();
+        let entries = answer.value.as_ref().unwrap_or(&none).parse();
+        let entries = entries.map_err(|error| self.shared.failure(error))?;
+        self.view.take(MARKS, entries, Instant::now()).map(drop)
     }
 
     fn hear_global(&mut self, index: u64) -> Result<(), Stop> {
@@ -158,9 +164,8 @@ impl Watch {
     /// Ends the watch of what is gone: of folders that the whole no longer has, and of parts with nothing in
     /// them whose name nobody mentions.
     fn retire(&mut self) {
-        let Some(top) = self.names.get("") else { return };
-        let gone: Vec<_> =
-            self.cover.folders.iter().filter(|f| !f.is_empty() && !top.contains(*f)).cloned().collect();
+        let gone = self.cover.folders.iter().filter(|folder| self.is_gone(folder));
+        let gone: Vec<_> = gone.cloned().collect();
         for folder in gone {
             self.cover.folders.remove(&folder);
             self.names.remove(&folder);
@@ -172,6 +177,13 @@ impl Watch {
         for part in parts.cloned().collect::<Vec<_>>() {
             self.close_part(&part);
         }
+    }
+
+    /// Whether the folder above is known not to have this one.
+    fn is_gone(&self, folder: &str) -> bool {
+        let Some(inner) = folder.strip_suffix('/') else { return false };
+        let above = inner.rfind('/').map_or("", |at| &inner[..=at]);
+        self.names.get(above).is_some_and(|names| !names.contains(folder))
     }
 
     fn has_outgrown(&self, bytes: usize) -> bool {

@@ -5,6 +5,7 @@ mod access;
 mod answers;
 mod batches;
 mod conformance;
+mod gloo;
 mod harness;
 mod histories;
 mod independent;
