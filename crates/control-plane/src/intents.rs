@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use crate::run_loop::{Activity, Command};
+use crate::witness::Meant;
 
 /// A store that is slower than this is asked again later.
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -22,33 +23,37 @@ const PAUSE: Duration = Duration::from_secs(2);
 /// How much longer nothing may happen before the next one.
 const PATIENCE: Duration = Duration::from_secs(3);
 
+/// Where intents are found.
+#[derive(Clone, Debug)]
+pub(crate) struct Sources {
+    /// In the store, if it has room for them.
+    pub(crate) records: Option<Arc<dyn Records>>,
+    /// In this process.
+    pub(crate) meant: Arc<Meant>,
+}
+
 /// Runs until shutdown.
 pub(crate) async fn run(
-    records: Arc<dyn Records>,
+    sources: Sources,
     activity: watch::Receiver<Activity>,
     commands: mpsc::Sender<Command>,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
     tokio::select! {
         () = shutdown.cancelled() => {}
-        () = follow(&*records, activity, commands) => {}
+        () = follow(sources, activity, commands) => {}
     }
     Ok(())
 }
 
-async fn follow(
-    records: &dyn Records,
-    mut activity: watch::Receiver<Activity>,
-    commands: mpsc::Sender<Command>,
-) {
+async fn follow(sources: Sources, mut activity: watch::Receiver<Activity>, commands: mpsc::Sender<Command>) {
     let mut told = None;
     while activity.wait_for(|activity| activity.held > 0).await.is_ok() {
-        match read(records).await {
-            Ok(intents) => {
+        let mut intents = sources.meant.recent();
+        match read_if_any(&sources).await {
+            Ok(found) => {
                 told = None;
-                if commands.send(Command::Intents(intents)).await.is_err() {
-                    return;
-                }
+                intents.extend(found);
             }
             Err(error) if told.as_ref() == Some(&error) => {}
             Err(error) => {
@@ -56,8 +61,26 @@ async fn follow(
                 told = Some(error);
             }
         }
-        sleep(PAUSE).await;
-        let _ = timeout(PATIENCE, activity.changed()).await;
+        if !intents.is_empty() && commands.send(Command::Intents(intents)).await.is_err() {
+            return;
+        }
+        tokio::select! {
+            () = sources.meant.news() => {}
+            () = pause(&mut activity) => {}
+        }
+    }
+}
+
+/// Until it is time to ask the store again.
+async fn pause(activity: &mut watch::Receiver<Activity>) {
+    sleep(PAUSE).await;
+    let _ = timeout(PATIENCE, activity.changed()).await;
+}
+
+async fn read_if_any(sources: &Sources) -> Result<Vec<(Revision, Intent)>, StoreError> {
+    match &sources.records {
+        Some(records) => read(&**records).await,
+        None => Ok(Vec::new()),
     }
 }
 

@@ -33,6 +33,7 @@ mod shared;
 pub mod snapshot;
 mod status;
 mod supervisor;
+mod witness;
 
 pub use serve::{Server, serve};
 pub use settings::Settings;

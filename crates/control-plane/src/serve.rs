@@ -26,6 +26,7 @@ use crate::shared::SharedEngine;
 use crate::snapshot::write_editions;
 use crate::status::StatusSource;
 use crate::supervisor::Supervisor;
+use crate::witness::{Meant, Witness};
 use crate::{intents, snapshot};
 use bound::Bound;
 
@@ -90,7 +91,7 @@ impl Server {
         }
         let driver = Driver::new(store.clone(), driver_options(&settings, description.revisions), events);
         let records = store.records();
-        let board = Board::default();
+        let (board, meant) = (Board::default(), Arc::<Meant>::default());
         let leader = records.clone().filter(|_| settings.leader).map(|records| Leader {
             source: name.clone(),
             records,
@@ -117,7 +118,7 @@ impl Server {
             pulse: pulse.clone(),
             registry,
             store: name.clone(),
-            resources,
+            resources: Arc::new(Witness { inner: resources, meant: meant.clone() }),
             acceptance: Acceptance {
                 name: name.clone(),
                 store,
@@ -137,9 +138,8 @@ impl Server {
         supervisor.spawn("admin", async { Ok(admin.await?) });
         let xds = biplane_xds::serve(bound.xds, fleets, options, shutdown.clone());
         supervisor.spawn("xds", async { Ok(xds.await?) });
-        if let Some(records) = records.filter(|_| settings.guard) {
-            supervisor.spawn("intents", intents::run(records, activity, commands, shutdown.clone()));
-        }
+        let sources = intents::Sources { records, meant };
+        supervisor.spawn("intents", intents::run(sources, activity, commands, shutdown.clone()));
         if let Some(leader) = leader {
             supervisor.spawn("leader", leader::run(leader, shutdown.clone()));
         }

@@ -15,8 +15,9 @@ use crate::backoff::Backoff;
 const BACKOFF: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_mins(1));
 /// A term shorter than this counts as a failure of the row before it.
 const SHORT: Duration = Duration::from_secs(30);
-/// How often a replica that does not lead looks who does.
+/// How often a replica that does not lead looks who does, and while nobody is known to.
 const LOOK: Duration = Duration::from_secs(15);
+const SEARCH: Duration = Duration::from_secs(1);
 /// How long a look may take, and giving the seat up.
 const DEADLINE: Duration = Duration::from_secs(5);
 
@@ -83,7 +84,8 @@ async fn look(leader: &Leader) {
         let read = timeout(DEADLINE, leader.records.read(status_records::SUMMARY)).await;
         let record = read.ok().and_then(Result::ok).flatten();
         let summary = record.and_then(|record| serde_json::from_slice::<StatusSummary>(&record.value).ok());
+        let pause = if summary.is_some() { LOOK } else { SEARCH };
         leader.board.follows(summary.map(|summary| (summary.by, summary.leading_since)));
-        sleep(LOOK).await;
+        sleep(pause).await;
     }
 }

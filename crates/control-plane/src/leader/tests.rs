@@ -110,7 +110,7 @@ async fn what_is_written_already_is_not_written_again_by_the_next_leader() {
     let second = Replica::start(&store, "second");
     until("a summary", async || summary(&store).await.unwrap().by == "second").await;
     until("no stray", async || status(&store, "gone").await.is_none()).await;
-    sleep(Duration::from_secs(60)).await;
+    sleep(Duration::from_mins(1)).await;
     assert_eq!(record(&store, &status_path("u")).await.unwrap(), before);
     second.stop().await;
 }
@@ -184,9 +184,9 @@ async fn late_write_of_a_leader_that_slept_is_refused() {
 #[tokio::test(start_paused = true)]
 async fn store_that_refuses_writes_is_told_once_and_written_when_it_takes_them_again() {
     let store = MemoryStore::new("full");
-    let faulty = FaultyStore::new(std::sync::Arc::new(store.clone()));
-    let faults = faulty.faults();
-    let replica = Replica::start_on(std::sync::Arc::new(faulty), "first");
+    let broken = FaultyStore::new(std::sync::Arc::new(store.clone()));
+    let faults = broken.faults();
+    let replica = Replica::start_on(std::sync::Arc::new(broken), "first");
     until("a summary", async || summary(&store).await.is_some()).await;
     let full = StoreError::unavailable("NOSPACE").with_hint("etcdctl alarm disarm");
     faults.on_records(Mode::Fail(full));

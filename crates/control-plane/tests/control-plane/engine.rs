@@ -240,3 +240,26 @@ async fn finding_about_a_bad_object_follows_it_when_it_moves() {
     engine.on_event(changes(vec![Change::Put(moved)]), Instant::now());
     assert_eq!(reports(&engine)[0].location, Some(Location::file("v.yaml", 41)));
 }
+
+#[tokio::test(start_paused = true)]
+async fn finding_in_the_value_of_a_key_says_its_line() {
+    let (mut engine, _) = engine(Vec::new());
+    let routes = "[{routeAction: {single: {upstream: {name: nowhere}}}}]";
+    let place = Location::Key { store: "consul://a".into(), key: "biplane/config/v".into(), revision: 7 };
+    let service = object(Kind::VirtualService, "v", &format!("virtualHost:\n  routes: {routes}\n"));
+    let service = StoredObject { location: place.clone(), ..service };
+    engine.on_event(complete(vec![object(Kind::Gateway, "g", GATEWAY), service]), Instant::now());
+    let found = reports(&engine);
+    assert_eq!((found.len(), found[0].location.as_ref()), (1, Some(&place)));
+    assert!(found[0].message.ends_with(" (line 3 of the value)"), "{found:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn revision_follows_a_store_that_moves_without_changes_to_us() {
+    let (mut engine, _) = engine(Vec::new());
+    engine.on_event(complete(world()), Instant::now());
+    let edition = engine.edition();
+    let progress = Changes { revision: Revision(40), changes: Vec::new(), faults: None };
+    engine.on_event(SourceEvent::Changes(progress), Instant::now());
+    assert_eq!((engine.revision(), engine.edition()), (Revision(40), edition));
+}

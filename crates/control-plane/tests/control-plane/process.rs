@@ -6,8 +6,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use biplane_admin_api::resources::ApplyRequest;
 use biplane_admin_api::status::{SourceState, SourceStatus};
-use biplane_admin_api::{Client, Status};
+use biplane_admin_api::{Client, Resources, Status};
 use biplane_control_plane::{Server, Settings};
 use biplane_core::key::{Kind, ObjectKey};
 use biplane_store::faulty::Mode;
@@ -18,7 +19,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use nothing::Nothing;
+use nothing::{Deleting, Nothing, WithoutRecords};
 
 const OBJECTS: usize = 8;
 
@@ -56,7 +57,11 @@ struct Process {
 
 impl Process {
     async fn start(store: impl Store, state: Option<&Path>) -> Self {
-        let server = Server::bind(settings(state), Arc::new(store), Arc::new(Nothing)).await.unwrap();
+        Self::start_with(store, state, Arc::new(Nothing)).await
+    }
+
+    async fn start_with(store: impl Store, state: Option<&Path>, resources: Arc<dyn Resources>) -> Self {
+        let server = Server::bind(settings(state), Arc::new(store), resources).await.unwrap();
         let shutdown = CancellationToken::new();
         let client = Client::new(server.admin);
         Self { client, task: tokio::spawn(server.run(shutdown.clone())), shutdown }
@@ -149,6 +154,19 @@ async fn mass_deletion_in_somebody_s_name_needs_no_second_word() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn mass_deletion_through_the_api_needs_no_second_word_where_intents_have_no_room() {
+    let store = filled("api").await;
+    let resources = Arc::new(Deleting { store: store.clone(), batch: deletion() });
+    let process = Process::start_with(WithoutRecords(store), None, resources).await;
+    process.until_in_use(OBJECTS).await;
+    process.client.apply(&ApplyRequest::default()).await.unwrap();
+    let status = process.until_in_use(0).await;
+    assert_eq!(status.sources[0].state, SourceState::Complete);
+    assert_eq!(status.leader, None, "nobody leads where there is nothing to write");
+    process.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn wiped_store_is_unmarked_and_an_operator_s_word_marks_it_anew() {
     let store = filled("wiped").await;
     let process = Process::start(store.clone(), None).await;
@@ -195,9 +213,9 @@ async fn restored_backup_takes_nothing_away_until_accepted_on_any_replica() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn store_that_denies_is_told_as_such_and_followed_again_without_a_restart() {
     let store = filled("denied").await;
-    let faulty = FaultyStore::new(Arc::new(store.clone()));
-    let faults = faulty.faults();
-    let process = Process::start(faulty, None).await;
+    let broken = FaultyStore::new(Arc::new(store.clone()));
+    let faults = broken.faults();
+    let process = Process::start(broken, None).await;
     process.until_in_use(OBJECTS).await;
     faults.take_down(&StoreError::denied("the token may not read it").with_hint("grant it"));
     let source = process.until_state(SourceState::Denied).await;
@@ -221,10 +239,10 @@ async fn restart_without_its_store_says_how_old_it_is_and_holds_what_is_missing_
     first.until_in_use(OBJECTS).await;
     first.stop().await;
 
-    let faulty = FaultyStore::new(Arc::new(store.clone()));
-    let faults = faulty.faults();
+    let broken = FaultyStore::new(Arc::new(store.clone()));
+    let faults = broken.faults();
     faults.on_list(Mode::Fail(StoreError::unavailable("down")));
-    let second = Process::start(faulty, Some(&state)).await;
+    let second = Process::start(broken, Some(&state)).await;
     let source = second.until_state(SourceState::Restored).await;
     assert!(source.age_seconds.is_some_and(|age| age < 60), "{source:#?}");
     let status = second.until_in_use(OBJECTS).await;
@@ -247,7 +265,7 @@ async fn state_directory_of_another_process_is_refused_with_a_hint() {
     let first = Process::start(filled("a").await, Some(directory.path())).await;
     let second =
         Server::bind(settings(Some(directory.path())), Arc::new(filled("a").await), Arc::new(Nothing));
-    let error = format!("{:#}", second.await.err().expect("it is in use"));
+    let error = format!("{:#}", second.await.expect_err("it is in use"));
     assert!(error.contains("another Biplane process") && error.contains("hint: "), "{error}");
     first.stop().await;
     Process::start(filled("a").await, Some(directory.path())).await.stop().await;
