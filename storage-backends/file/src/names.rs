@@ -39,6 +39,11 @@ pub(crate) fn hint(path: &Path, documents: usize) -> IdentifyHint {
     }
 }
 
+/// Whether a file lies where Gloo keeps what it computes from the others: `proxies/<namespace>/<name>.yaml`.
+pub(crate) fn is_gloos_output(path: &Path) -> bool {
+    path.iter().rev().nth(2).is_some_and(|folder| folder == "proxies")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -85,6 +90,14 @@ mod tests {
     fn our_own_layout_names_them_too() {
         let hint = hint(Path::new("/managed/Upstream/edge/u.yaml"), 1);
         assert_eq!((hint.kind, hint.namespace.as_deref()), (Some(Kind::Upstream), Some("edge")));
+    }
+
+    #[test]
+    fn what_gloo_computes_is_known_by_its_folder() {
+        assert!(is_gloos_output(Path::new("/gloo/proxies/gloo-system/gateway-proxy.yaml")));
+        for path in ["/gloo/proxies/a.yaml", "/gloo/upstreams/proxies/a.yaml", "/proxies/a/b/c.yaml"] {
+            assert!(!is_gloos_output(Path::new(path)), "{path}");
+        }
     }
 
     #[test]
