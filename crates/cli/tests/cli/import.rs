@@ -172,6 +172,15 @@ fn what_is_imported_is_served_as_what_was_there() {
 }
 
 #[test]
+fn what_gloo_computes_for_itself_is_no_mistake_in_a_directory_that_is_served_as_it_is() {
+    let place = Place::with(&[&WHOLE[..], &REST[4..]].concat());
+    let run = place.run(&["validate", "gloo", "--strict"]);
+    assert_eq!((run.code, run.stdout.as_str()), (Some(0), ""), "{run:?}");
+    place.write("gloo/proxies/gloo-system/mine.yaml", "kind: Upstraem\nmetadata: {name: a}\n");
+    assert!(place.run(&["validate", "gloo"]).stdout.contains("Upstraem"));
+}
+
+#[test]
 fn an_object_that_says_something_else_is_overwritten_only_by_force() {
     let place = Place::with(&WHOLE);
     let theirs = UPSTREAM.replace("8081", "9999");
