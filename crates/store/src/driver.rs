@@ -82,7 +82,7 @@ impl DriverOptions {
             list_deadline: Duration::from_secs(30),
             watch_deadline: Duration::from_secs(10),
             backoff_min: Duration::from_millis(50),
-            backoff_max: Duration::from_secs(15),
+            backoff_max: Duration::from_secs(4),
             audit_period: Duration::from_mins(10),
             audit_grace: Duration::from_secs(2),
         }
@@ -97,7 +97,11 @@ pub struct Driver {
     events: mpsc::Sender<SourceEvent>,
     metrics: Arc<StoreMetrics>,
     mirror: Mirror,
-    backoff: Backoff,
+    /// Behind lists that failed. The first that succeeds ends the row.
+    unread: Backoff,
+    /// Behind watches that did not live. One that lives for a while ends the row: a store that lists well and
+    /// cannot be watched must not be listed in a hot loop.
+    unwatched: Backoff,
     failure: Option<Failure>,
     handle: DriverHandle,
 }
@@ -112,14 +116,16 @@ struct Failure {
 impl Driver {
     /// A driver of `store` that tells `events`, once [`run`](Self::run).
     pub fn new(store: Arc<dyn Store>, options: DriverOptions, events: mpsc::Sender<SourceEvent>) -> Self {
-        let backoff = Backoff::new(options.backoff_min, options.backoff_max);
+        let backoff = || Backoff::new(options.backoff_min, options.backoff_max);
+        let (unread, unwatched) = (backoff(), backoff());
         Self {
             store,
             options,
             events,
             metrics: Arc::default(),
             mirror: Mirror::default(),
-            backoff,
+            unread,
+            unwatched,
             failure: None,
             handle: DriverHandle::default(),
         }
@@ -161,12 +167,14 @@ impl Driver {
             // A little later than asked, and not all replicas at once.
             wish.min(RETRY_AFTER_MAX).mul_f64(1.0 + random() / 10.0)
         });
-        self.backoff.delay(random()).max(wished)
+        let row = if matches!(ended, Ended::List(_)) { &mut self.unread } else { &mut self.unwatched };
+        row.delay(random()).max(wished)
     }
 
     /// One listing and the watch from it, for as long as they fit together.
     async fn session(&mut self) -> Result<std::convert::Infallible, Ended> {
         let listing = list(&self.store, &self.options, &self.metrics).await.map_err(Ended::List)?;
+        self.unread.reset();
         let revision = listing.revision;
         debug!(%revision, objects = listing.items.len(), faults = listing.faults.len(), "store listed");
         self.mirror.adopt(&listing);
@@ -176,7 +184,7 @@ impl Driver {
         let opened = Instant::now();
         let result = self.follow(watch).await;
         if opened.elapsed() >= self.options.audit_grace {
-            self.backoff.reset();
+            self.unwatched.reset();
         }
         result
     }
@@ -219,7 +227,7 @@ impl Driver {
                 Seen::Earlier => return Err(Ended::Backwards(listing.revision)),
                 Seen::Another if self.store.describe().sentinel => return Err(Ended::Another),
                 Seen::Drift(objects) => return Err(Ended::Drift(objects)),
-                Seen::Same | Seen::Another => self.backoff.reset(),
+                Seen::Same | Seen::Another => self.unwatched.reset(),
             },
         }
         Ok(())

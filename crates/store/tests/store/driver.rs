@@ -114,7 +114,22 @@ async fn attempts_go_on_for_ever_at_the_capped_pace() {
     let before = line.faults.lists();
     tokio::time::sleep(Duration::from_hours(1)).await;
     let attempts = line.faults.lists() - before;
-    assert!((240..=480).contains(&attempts), "one attempt every 7.5 to 15 s, not {attempts} an hour");
+    assert!((900..=1800).contains(&attempts), "one attempt every 2 to 4 s, not {attempts} an hour");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_that_breaks_soon_after_a_long_outage_is_replaced_at_once() {
+    let mut line = Line::start_with(|faults| faults.on_list(Mode::Fail(down())));
+    line.failed().await;
+    tokio::time::sleep(Duration::from_hours(1)).await;
+    line.faults.heal();
+    line.complete().await;
+    line.put("a", "1").await;
+    line.changes().await;
+    let broke = Instant::now();
+    line.faults.cut(Cut::Fail(down()));
+    assert_eq!(line.complete().await, [key("a")]);
+    assert!(broke.elapsed() <= Duration::from_millis(50), "{:?}", broke.elapsed());
 }
 
 #[tokio::test(start_paused = true)]
