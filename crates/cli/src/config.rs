@@ -14,15 +14,17 @@ mod values;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use biplane_admin_api::client::{Address, Identity};
 use figment::Figment;
 
+use crate::credentials;
 use crate::exit::Failure;
 use crate::logging::LogFormat;
-pub(crate) use flags::{Flags, GlobalFlags};
+pub(crate) use flags::{ClientFlags, Flags, Given, GlobalFlags};
 use keys::KEYS;
 use layer::Layer;
 
@@ -33,8 +35,8 @@ pub(crate) struct Config {
     pub(crate) store: String,
     /// Where Envoys connect to.
     pub(crate) xds: SocketAddr,
-    /// Where the HTTP API is.
-    pub(crate) admin: SocketAddr,
+    /// Where and to whom the HTTP API is served.
+    pub(crate) serving: Serving,
     /// Where the last good configuration is kept.
     pub(crate) state_dir: Option<PathBuf>,
     /// The key that seals secrets in it.
@@ -47,10 +49,71 @@ pub(crate) struct Config {
     pub(crate) drain: Duration,
     /// How often everything is read again although nothing seems to have changed.
     pub(crate) resync: Duration,
+    /// Whether removals are held back when the store suddenly shows much less.
+    pub(crate) guard: bool,
+    /// The share of a kind that may go within a minute.
+    pub(crate) guard_percent: u8,
+    /// Fewer objects of a kind may always go.
+    pub(crate) guard_min: usize,
+    /// Whether this replica may write records into the store.
+    pub(crate) leader: bool,
+    /// Where a control plane is asked; `None`: where this one would be.
+    pub(crate) api: Option<Address>,
+    /// Who asks.
+    pub(crate) api_token_file: Option<PathBuf>,
+    /// Whom it trusts.
+    pub(crate) api_ca_file: Option<PathBuf>,
+    /// The certificate that it shows.
+    pub(crate) api_identity: Option<Identity>,
     /// What is logged.
     pub(crate) log: String,
     /// How.
     pub(crate) log_format: LogFormat,
+}
+
+/// Where and to whom the HTTP API is served.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Serving {
+    /// The TCP address.
+    pub(crate) address: SocketAddr,
+    /// The socket file.
+    pub(crate) socket: Option<PathBuf>,
+    /// Who may do what.
+    pub(crate) tokens_file: Option<PathBuf>,
+    /// Certificate and key.
+    pub(crate) tls: Option<(PathBuf, PathBuf)>,
+    /// The authority of callers' certificates.
+    pub(crate) client_ca: Option<PathBuf>,
+    /// Whether whoever reaches loopback may write.
+    pub(crate) anonymous_write: bool,
+    /// The folder of a store of files that may be written.
+    pub(crate) writable_directory: Option<PathBuf>,
+}
+
+impl Config {
+    /// Where a control plane is asked: the setting `api`, or where a control plane with these settings
+    /// serves, by its socket file first since that may write.
+    pub(crate) fn api_address(&self) -> Address {
+        let Serving { address, socket, tls, .. } = &self.serving;
+        match (&self.api, socket) {
+            (Some(api), _) => api.clone(),
+            (None, Some(socket)) => Address::Unix(socket.clone()),
+            (None, None) => Address::Tcp {
+                host: reachable(address.ip()).to_string(),
+                port: address.port(),
+                tls: tls.is_some(),
+            },
+        }
+    }
+}
+
+/// Who serves on all addresses of a machine is asked on its loopback.
+fn reachable(ip: IpAddr) -> IpAddr {
+    match ip {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    }
 }
 
 /// The settings with where each came from.
@@ -102,10 +165,10 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Reads all layers. `variables` is the environment.
+/// Reads all layers. `given` are a verb's flags that are settings, `variables` is the environment.
 pub(crate) fn load(
     global: &GlobalFlags,
-    flags: &Flags,
+    given: &[Given<'_>],
     variables: &BTreeMap<String, String>,
 ) -> Result<Loaded, Failure> {
     let mut problems = Vec::new();
@@ -114,7 +177,7 @@ pub(crate) fn load(
     if let Some(path) = &path {
         figment = figment.merge(file::read(path, &mut problems)?);
     }
-    figment = figment.merge(environment::read(variables, &mut problems)).merge(flags::read(global, flags));
+    figment = figment.merge(environment::read(variables, &mut problems)).merge(flags::read(global, given));
     match values::parse(&figment, &mut problems) {
         Some(config) if problems.is_empty() => Ok(Loaded { config, file: path, figment }),
         _ => Err(refusal(&problems)),
@@ -142,7 +205,9 @@ impl Loaded {
     fn show(&self, name: &'static str) -> Shown {
         Shown {
             name,
-            value: values::text(&self.figment, name).filter(|value| !value.is_empty()),
+            value: values::text(&self.figment, name)
+                .filter(|value| !value.is_empty())
+                .map(|value| credentials::hidden(&value).into_owned()),
             origin: values::origin(&self.figment, name).unwrap_or_else(|| "not set".to_owned()),
         }
     }

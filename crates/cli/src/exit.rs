@@ -3,6 +3,7 @@
 use std::fmt;
 use std::process::ExitCode;
 
+use biplane_admin_api::{Problem, ProblemKind};
 use biplane_store::StoreError;
 
 /// The exit codes, as `--help` and the README list them.
@@ -18,16 +19,28 @@ pub(crate) enum Code {
     Unreachable = 3,
     /// Anything else: an address that is taken, a file that cannot be written.
     Failed = 4,
+    /// Somebody else changed the object in the meantime; nothing was written.
+    Conflict = 5,
+    /// The object, or that version of it, is not there.
+    NotFound = 6,
+    /// The token, the store's access rules or the place do not allow it.
+    Denied = 7,
+    /// `check`: worse than [`Code::Findings`]: a source cannot be read or is not trusted, or nothing is served.
+    Critical = 8,
 }
 
 /// What `--help` says about exit codes.
 pub(crate) const EXIT_CODES: &str = "\
 Exit codes:
   0  done, and all is well
-  1  the input has errors (`validate --strict`: or warnings), or what was asked about is not well
+  1  the input has errors (`--strict`: or warnings), what was asked about is not well, or `diff` found differences
   2  the command line or a setting is wrong
   3  a server or a store cannot be reached or read
-  4  anything else failed";
+  4  anything else failed
+  5  somebody else changed the object in the meantime; nothing was written
+  6  the object, or that version of it, is not there
+  7  it is not allowed: by the token, by the store's access rules, or because the store is only read here
+  8  `check`: a source cannot be read or is not trusted, or nothing is served yet";
 
 impl From<Code> for ExitCode {
     fn from(code: Code) -> Self {
@@ -65,7 +78,8 @@ impl Failure {
         Self::new(Code::Failed, message)
     }
 
-    fn new(code: Code, message: impl Into<String>) -> Self {
+    /// Any failure, by its code.
+    pub(crate) fn new(code: Code, message: impl Into<String>) -> Self {
         Self { code, message: message.into(), hint: None }
     }
 
@@ -82,6 +96,22 @@ impl Failure {
             Some(store) => Self { hint: store.hint().map(str::to_owned), ..Self::unreachable(message) },
             None => Self::failed(message),
         }
+    }
+}
+
+/// What the API or the editor of a store says, under the code that a script can act on.
+impl From<Problem> for Failure {
+    fn from(problem: Problem) -> Self {
+        let code = match problem.kind {
+            ProblemKind::BadRequest => Code::Usage,
+            ProblemKind::Unauthenticated | ProblemKind::Forbidden | ProblemKind::ReadOnly => Code::Denied,
+            ProblemKind::NotFound => Code::NotFound,
+            ProblemKind::Conflict => Code::Conflict,
+            ProblemKind::Invalid => Code::Findings,
+            ProblemKind::Unavailable => Code::Unreachable,
+            ProblemKind::TooLarge | ProblemKind::Internal => Code::Failed,
+        };
+        Self { code, message: problem.message, hint: problem.hint }
     }
 }
 

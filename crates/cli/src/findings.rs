@@ -31,9 +31,10 @@ impl Findings {
         reports.sort_by(|a, b| (&a.location, &a.path, a).cmp(&(&b.location, &b.path, b)));
         reports.dedup();
         let mut reports: Vec<_> =
-            reports.into_iter().map(|report| ObjectReport::from(&below(root, report))).collect();
+            reports.into_iter().map(|report| ObjectReport::from(&placed(root, report))).collect();
         if objects == 0 && reports.is_empty() {
-            reports.push(nothing(root));
+            let message = nothing(root);
+            reports.push(ObjectReport { severity: Severity::Warning, message, ..ObjectReport::default() });
         }
         let count = |severity| reports.iter().filter(|report| report.severity == severity).count();
         Self { objects, errors: count(Severity::Error), warnings: count(Severity::Warning), reports }
@@ -41,11 +42,7 @@ impl Findings {
 
     /// A line a finding, and a line a hint.
     pub(crate) fn text(&self) -> String {
-        let lines = self.reports.iter().flat_map(|report| {
-            let hint = report.hint.as_ref().map(|hint| format!("  hint: {}", one_line(hint)));
-            std::iter::once(one_line(&report.to_string())).chain(hint)
-        });
-        lines.collect::<Vec<_>>().join("\n")
+        lines(&self.reports)
     }
 
     /// `2 errors and 1 warning in 14 objects`
@@ -68,32 +65,47 @@ impl Findings {
     }
 }
 
+/// A line a finding, and a line a hint.
+pub(crate) fn lines<'a>(reports: impl IntoIterator<Item = &'a ObjectReport>) -> String {
+    let lines = reports.into_iter().flat_map(|report| {
+        let hint = report.hint.as_ref().map(|hint| format!("  hint: {}", one_line(hint)));
+        std::iter::once(one_line(&report.to_string())).chain(hint)
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
 /// What is said about a root without resources: most often it is another directory than the one that was meant.
-fn nothing(root: &Path) -> ObjectReport {
+pub(crate) fn nothing(root: &Path) -> String {
     let place = root.display();
-    let message = if root.is_file() {
+    if root.is_file() || root == Path::new("-") {
         format!("no resources in {place}")
     } else {
         format!("no .yaml, .yml or .json with resources below {place}")
-    };
-    ObjectReport { severity: Severity::Warning, message, ..ObjectReport::default() }
+    }
 }
 
-/// The same finding with a place that can be opened from where the user is. A root that is a file is
-/// itself the place.
-fn below(root: &Path, mut report: Report) -> Report {
-    if let Some(Location::File { path, line }) = &report.location {
-        let whole = if root.is_file() { root.to_owned() } else { join(root, path) };
-        report.location = Some(Location::file(whole.display().to_string(), *line));
-    }
+fn placed(root: &Path, mut report: Report) -> Report {
+    report.location = report.location.map(|location| below(root, location));
     report
+}
+
+/// A place below a root, as it can be opened from where the user is. A root that is a file is itself the place.
+pub(crate) fn below(root: &Path, location: Location) -> Location {
+    match location {
+        Location::File { path, line } => {
+            let whole = if root.is_file() { root.to_owned() } else { join(root, &path) };
+            Location::file(whole.display().to_string(), line)
+        }
+        key @ Location::Key { .. } => key,
+    }
 }
 
 fn join(root: &Path, path: &str) -> PathBuf {
     if path.is_empty() || root == Path::new(".") { Path::new(path).to_owned() } else { root.join(path) }
 }
 
-fn count(number: usize, word: &str) -> String {
+/// `1 object`, `2 objects`.
+pub(crate) fn count(number: usize, word: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };
     format!("{number} {word}{plural}")
 }

@@ -1,18 +1,25 @@
 //! The `biplane` binary: one file a verb in [`verbs`], each thin; the work is done in the crates below.
 //!
 //! What holds for every verb lives beside them: settings in [`config`], the two streams in [`output`],
-//! exit codes in [`exit`], and the one place that names store backends in [`backends`].
+//! exit codes in [`exit`]; the way to resources in [`connect`], what names them in [`objects`] and [`documents`],
+//! what became of changes in [`changes`]; and the one place that names store backends in [`backends`].
 #![forbid(unsafe_code)]
 
 mod backends;
+mod changes;
 mod command_line;
 mod config;
+mod connect;
+mod credentials;
+mod documents;
 mod exit;
 mod findings;
 mod logging;
+mod objects;
 mod output;
 mod service_manager;
 mod signals;
+mod standing;
 mod verbs;
 
 use std::process::ExitCode;

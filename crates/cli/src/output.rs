@@ -2,7 +2,7 @@
 //!
 //! A reader that closes the pipe early (`biplane translate | head`) has what it wants; that is no error.
 
-use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write};
 
 use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
@@ -11,14 +11,51 @@ use crate::exit::Failure;
 
 /// Writes data to stdout, with a line end behind it.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
-    let mut stdout = io::stdout().lock();
-    let end = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
-    let written = write!(stdout, "{text}{end}").and_then(|()| stdout.flush());
-    match written {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            Err(Failure::failed(format!("cannot write to stdout: {error}")))
+    print_live(text).map(|_| ())
+}
+
+/// The same for what goes on for long: says whether anybody still reads.
+pub(crate) fn print_live(text: &str) -> Result<Reader, Failure> {
+    write(&mut io::stdout().lock(), text)
+}
+
+/// Writes many pieces, one after the other, without holding them all.
+pub(crate) fn print_each(pieces: impl IntoIterator<Item = Result<String, Failure>>) -> Result<(), Failure> {
+    let mut stdout = BufWriter::new(io::stdout().lock());
+    for piece in pieces {
+        if let Reader::Gone = write_unflushed(&mut stdout, &piece?)? {
+            return Ok(());
         }
-        _ => Ok(()),
+    }
+    outcome(stdout.flush()).map(|_| ())
+}
+
+/// Whether what is written is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reader {
+    /// As far as one can tell.
+    There,
+    /// It has closed its end: it has what it wants.
+    Gone,
+}
+
+fn write(out: &mut impl Write, text: &str) -> Result<Reader, Failure> {
+    match write_unflushed(out, text)? {
+        Reader::There => outcome(out.flush()),
+        Reader::Gone => Ok(Reader::Gone),
+    }
+}
+
+fn write_unflushed(out: &mut impl Write, text: &str) -> Result<Reader, Failure> {
+    let end = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
+    outcome(write!(out, "{text}{end}"))
+}
+
+fn outcome(written: io::Result<()>) -> Result<Reader, Failure> {
+    match written {
+        Ok(()) => Ok(Reader::There),
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(Reader::Gone),
+        Err(error) => Err(Failure::failed(format!("cannot write to stdout: {error}"))),
     }
 }
 
@@ -36,6 +73,11 @@ pub(crate) fn say_failure(failure: &Failure) {
 pub(crate) fn json(value: &impl Serialize) -> Result<String, Failure> {
     serde_json::to_string_pretty(value)
         .map_err(|error| Failure::failed(format!("cannot write JSON: {error}")))
+}
+
+/// JSON on one line, for what comes line by line.
+pub(crate) fn json_line(value: &impl Serialize) -> Result<String, Failure> {
+    serde_json::to_string(value).map_err(|error| Failure::failed(format!("cannot write JSON: {error}")))
 }
 
 /// YAML.

@@ -23,13 +23,14 @@ pub(crate) struct GlobalFlags {
 /// Flags of `serve` and `config show`.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct Flags {
-    /// Where resources are read from: file://DIR or a directory [default: file:///etc/biplane/resources]
+    /// Where resources are read from: etcd://HOST/ROOT, consul://HOST/ROOT, file://DIR or a directory [default:
+    /// file:///etc/biplane/resources]
     #[arg(long, value_name = "URL")]
     pub(crate) store: Option<String>,
     /// Where Envoys connect to; loopback only for now [default: 127.0.0.1:9977]
     #[arg(long, value_name = "IP:PORT")]
     pub(crate) xds: Option<String>,
-    /// Where the HTTP API is; loopback only for now [default: 127.0.0.1:9978]
+    /// Where the HTTP API is; beyond loopback it takes TLS and tokens [default: 127.0.0.1:9978]
     #[arg(long, value_name = "IP:PORT")]
     pub(crate) admin: Option<String>,
     /// Where the last good configuration is kept, so that a restart serves it whatever is down
@@ -50,27 +51,118 @@ pub(crate) struct Flags {
     /// How often everything is read again although nothing seems to have changed [default: 5m]
     #[arg(long, value_name = "DURATION")]
     pub(crate) resync: Option<String>,
+    /// Whether removals are held back when a store suddenly shows much less [default: on]
+    #[arg(long, value_name = "on|off")]
+    pub(crate) guard: Option<String>,
+    /// Up to this share of the objects of a kind may go within a minute without a word [default: 30]
+    #[arg(long, value_name = "PERCENT")]
+    pub(crate) guard_percent: Option<String>,
+    /// Fewer objects of a kind than this may always go [default: 5]
+    #[arg(long, value_name = "COUNT")]
+    pub(crate) guard_min: Option<String>,
+    /// Whether this replica may write status and history into the store when it is its turn [default: on]
+    #[arg(long, value_name = "on|off")]
+    pub(crate) leader: Option<String>,
+    /// Serve the HTTP API on a socket file too; whoever may open it may write
+    #[arg(long, value_name = "FILE")]
+    pub(crate) admin_socket: Option<String>,
+    /// Who may do what through the HTTP API: a line a token, made by `biplane admin token new`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) admin_tokens_file: Option<String>,
+    /// The certificate of the HTTP API, in PEM
+    #[arg(long, value_name = "FILE")]
+    pub(crate) admin_tls_cert: Option<String>,
+    /// Its key
+    #[arg(long, value_name = "FILE")]
+    pub(crate) admin_tls_key: Option<String>,
+    /// The authority that certificates of callers must come from
+    #[arg(long, value_name = "FILE")]
+    pub(crate) admin_tls_client_ca: Option<String>,
+    /// For development: whoever reaches the HTTP API on loopback may write [default: off]
+    #[arg(long, value_name = "on|off", num_args = 0..=1, default_missing_value = "on")]
+    pub(crate) admin_anonymous_write: Option<String>,
+    /// Of a store that is a directory: the folder in it that the HTTP API may write
+    #[arg(long, value_name = "DIR")]
+    pub(crate) admin_writable_directory: Option<String>,
+}
+
+/// Flags of the verbs that ask a running control plane.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct ClientFlags {
+    /// The HTTP API: http://IP:PORT, https://HOST:PORT or unix:///SOCKET [default: the settings `api`, `adminSocket`,
+    /// `admin`; http://127.0.0.1:9978]
+    #[arg(long, value_name = "URL", help_heading = "Where")]
+    pub(crate) api: Option<String>,
+    /// A file with the token to show there
+    #[arg(long, value_name = "FILE", help_heading = "Where")]
+    pub(crate) api_token_file: Option<String>,
+    /// The authority of its certificate, in PEM [default: those that this machine trusts]
+    #[arg(long, value_name = "FILE", help_heading = "Where")]
+    pub(crate) api_ca_file: Option<String>,
+    /// The certificate to show there
+    #[arg(long, value_name = "FILE", help_heading = "Where")]
+    pub(crate) api_cert_file: Option<String>,
+    /// Its key
+    #[arg(long, value_name = "FILE", help_heading = "Where")]
+    pub(crate) api_key_file: Option<String>,
+}
+
+/// A setting's name, its flag, and what was written there.
+pub(crate) type Given<'a> = (&'static str, &'static str, &'a Option<String>);
+
+impl GlobalFlags {
+    fn given(&self) -> [Given<'_>; 2] {
+        [("log", "--log", &self.log), ("logFormat", "--log-format", &self.log_format)]
+    }
+}
+
+impl Flags {
+    /// What was written.
+    pub(crate) fn given(&self) -> Vec<Given<'_>> {
+        vec![
+            ("store", "--store", &self.store),
+            ("xds", "--xds", &self.xds),
+            ("admin", "--admin", &self.admin),
+            ("stateDir", "--state-dir", &self.state_dir),
+            ("snapshotKeyFile", "--snapshot-key-file", &self.snapshot_key_file),
+            ("readyFile", "--ready-file", &self.ready_file),
+            ("holdDeletions", "--hold-deletions", &self.hold_deletions),
+            ("drain", "--drain", &self.drain),
+            ("resync", "--resync", &self.resync),
+            ("guard", "--guard", &self.guard),
+            ("guardPercent", "--guard-percent", &self.guard_percent),
+            ("guardMin", "--guard-min", &self.guard_min),
+            ("leader", "--leader", &self.leader),
+            ("adminSocket", "--admin-socket", &self.admin_socket),
+            ("adminTokensFile", "--admin-tokens-file", &self.admin_tokens_file),
+            ("adminTlsCert", "--admin-tls-cert", &self.admin_tls_cert),
+            ("adminTlsKey", "--admin-tls-key", &self.admin_tls_key),
+            ("adminTlsClientCa", "--admin-tls-client-ca", &self.admin_tls_client_ca),
+            ("adminAnonymousWrite", "--admin-anonymous-write", &self.admin_anonymous_write),
+            ("adminWritableDirectory", "--admin-writable-directory", &self.admin_writable_directory),
+        ]
+    }
+}
+
+impl ClientFlags {
+    /// What was written.
+    pub(crate) fn given(&self) -> Vec<Given<'_>> {
+        vec![
+            ("api", "--api", &self.api),
+            ("apiTokenFile", "--api-token-file", &self.api_token_file),
+            ("apiCaFile", "--api-ca-file", &self.api_ca_file),
+            ("apiCertFile", "--api-cert-file", &self.api_cert_file),
+            ("apiKeyFile", "--api-key-file", &self.api_key_file),
+        ]
+    }
 }
 
 /// The layer above all others.
-pub(super) fn read(global: &GlobalFlags, flags: &Flags) -> Layer {
+pub(super) fn read(global: &GlobalFlags, given: &[Given<'_>]) -> Layer {
     let mut layer = Layer::new("flags");
-    let values = [
-        ("store", "--store", &flags.store),
-        ("xds", "--xds", &flags.xds),
-        ("admin", "--admin", &flags.admin),
-        ("stateDir", "--state-dir", &flags.state_dir),
-        ("snapshotKeyFile", "--snapshot-key-file", &flags.snapshot_key_file),
-        ("readyFile", "--ready-file", &flags.ready_file),
-        ("holdDeletions", "--hold-deletions", &flags.hold_deletions),
-        ("drain", "--drain", &flags.drain),
-        ("resync", "--resync", &flags.resync),
-        ("log", "--log", &global.log),
-        ("logFormat", "--log-format", &global.log_format),
-    ];
-    for (key, flag, value) in values {
+    for (key, flag, value) in global.given().iter().chain(given) {
         if let Some(value) = value {
-            layer.set(key, value, flag);
+            layer.set(key, value, *flag);
         }
     }
     layer

@@ -4,34 +4,51 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use biplane_admin_api::client::{Address, Identity};
 use figment::Figment;
 
-use super::{Config, Problem, file};
+use super::{Config, Problem, Serving, file};
+use crate::credentials;
 use crate::logging::{LogFormat, parse_filter};
 
 /// Parses every setting; each that is wrong goes to `problems` with its place.
 pub(super) fn parse(figment: &Figment, problems: &mut Vec<Problem>) -> Option<Config> {
     let mut reader = Reader { figment, problems };
     let store = reader.required("store", |text| Ok(text.to_owned()));
-    let xds = reader.required("xds", address);
-    let admin = reader.required("admin", address);
+    let xds = reader.required("xds", loopback);
+    let serving = reader.serving();
     let hold_deletions = reader.required("holdDeletions", duration);
     let drain = reader.required("drain", duration);
     let resync = reader.required("resync", duration);
+    let guard = reader.required("guard", truth);
+    let guard_percent = reader.required("guardPercent", percent);
+    let guard_min = reader.required("guardMin", count);
+    let leader = reader.required("leader", truth);
+    let api = reader.optional("api", api);
+    let api_identity = reader.pair("apiCertFile", "apiKeyFile");
     let log = reader.required("log", |text| parse_filter(text).map(|_| text.to_owned()));
     let log_format = reader.required("logFormat", log_format);
+    let identity = |(cert_file, key_file)| Identity { cert_file, key_file };
     Some(Config {
-        store: store?,
-        xds: xds?,
-        admin: admin?,
+        store: store.ok()?,
+        xds: xds.ok()?,
+        serving: serving.ok()?,
         state_dir: reader.path("stateDir"),
         snapshot_key_file: reader.path("snapshotKeyFile"),
         ready_file: reader.path("readyFile"),
-        hold_deletions: hold_deletions?,
-        drain: drain?,
-        resync: resync?,
-        log: log?,
-        log_format: log_format?,
+        hold_deletions: hold_deletions.ok()?,
+        drain: drain.ok()?,
+        resync: resync.ok()?,
+        guard: guard.ok()?,
+        guard_percent: guard_percent.ok()?,
+        guard_min: guard_min.ok()?,
+        leader: leader.ok()?,
+        api: api.ok()?,
+        api_token_file: reader.path("apiTokenFile"),
+        api_ca_file: reader.path("apiCaFile"),
+        api_identity: api_identity.ok()?.map(identity),
+        log: log.ok()?,
+        log_format: log_format.ok()?,
     })
 }
 
@@ -46,21 +63,71 @@ pub(super) fn origin(figment: &Figment, name: &str) -> Option<String> {
     Some(metadata.interpolate(figment.profile(), &[name]))
 }
 
+/// A setting is wrong, and the list of problems says so already.
+struct Told;
+
 struct Reader<'a> {
     figment: &'a Figment,
     problems: &'a mut Vec<Problem>,
 }
 
 impl Reader<'_> {
-    fn required<T>(&mut self, name: &str, parse: impl FnOnce(&str) -> Result<T, String>) -> Option<T> {
+    fn required<T>(&mut self, name: &str, parse: impl FnOnce(&str) -> Result<T, String>) -> Result<T, Told> {
         let text = text(self.figment, name).unwrap_or_default();
         match parse(&text) {
-            Ok(value) => Some(value),
-            Err(why) => {
-                self.problems.push(self.problem(name, why));
-                None
-            }
+            Ok(value) => Ok(value),
+            Err(why) => Err(self.refuse(name, why)),
         }
+    }
+
+    /// `None`: it is not set.
+    fn optional<T>(
+        &mut self,
+        name: &str,
+        parse: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Result<Option<T>, Told> {
+        if self.path(name).is_none() {
+            return Ok(None);
+        }
+        self.required(name, parse).map(Some)
+    }
+
+    /// Two files of which neither is of use without the other.
+    fn pair(&mut self, one: &str, other: &str) -> Result<Option<(PathBuf, PathBuf)>, Told> {
+        match (self.path(one), self.path(other)) {
+            (Some(first), Some(second)) => Ok(Some((first, second))),
+            (None, None) => Ok(None),
+            (Some(_), None) => Err(self.refuse(one, format!("it is of no use without {other}"))),
+            (None, Some(_)) => Err(self.refuse(other, format!("it is of no use without {one}"))),
+        }
+    }
+
+    /// Everything about the HTTP API, which must fit together.
+    fn serving(&mut self) -> Result<Serving, Told> {
+        let tokens_file = self.path("adminTokensFile");
+        let anonymous_write = self.required("adminAnonymousWrite", truth);
+        let tls = self.pair("adminTlsCert", "adminTlsKey")?;
+        let client_ca = self.path("adminTlsClientCa");
+        if client_ca.is_some() && tls.is_none() {
+            return Err(self.refuse("adminTlsClientCa", "it is of no use without adminTlsCert".to_owned()));
+        }
+        let guarded = tls.is_some() && tokens_file.is_some();
+        let address = self.required("admin", |text| admin(text, guarded));
+        Ok(Serving {
+            address: address?,
+            socket: self.path("adminSocket"),
+            tokens_file,
+            tls,
+            client_ca,
+            anonymous_write: anonymous_write?,
+            writable_directory: self.path("adminWritableDirectory"),
+        })
+    }
+
+    fn refuse(&mut self, name: &str, why: String) -> Told {
+        let problem = self.problem(name, why);
+        self.problems.push(problem);
+        Told
     }
 
     /// A flag and a variable say which setting they are; a line of a file does not.
@@ -75,10 +142,13 @@ impl Reader<'_> {
     }
 }
 
-/// Whoever reaches these addresses gets the configuration, keys included, and there is no way yet to tell who it is.
 fn address(text: &str) -> Result<SocketAddr, String> {
-    let address: SocketAddr =
-        text.parse().map_err(|_| format!("{text:?} is no IP address with a port, such as 127.0.0.1:9977"))?;
+    text.parse().map_err(|_| format!("{text:?} is no IP address with a port, such as 127.0.0.1:9977"))
+}
+
+/// Whoever reaches this address gets the configuration, keys included, and there is no way yet to tell who it is.
+fn loopback(text: &str) -> Result<SocketAddr, String> {
+    let address = address(text)?;
     if !address.ip().is_loopback() {
         return Err(format!(
             "{text} is not on loopback, and in this version callers cannot prove who they are"
@@ -87,8 +157,46 @@ fn address(text: &str) -> Result<SocketAddr, String> {
     Ok(address)
 }
 
+/// Beyond loopback callers must be known, and what they say must not be read on the way.
+fn admin(text: &str, guarded: bool) -> Result<SocketAddr, String> {
+    let address = address(text)?;
+    if !address.ip().is_loopback() && !guarded {
+        return Err(format!(
+            "{text} is not on loopback, and that takes adminTlsCert, adminTlsKey and adminTokensFile"
+        ));
+    }
+    Ok(address)
+}
+
+/// Where a control plane is asked. What may be a password is not repeated.
+fn api(text: &str) -> Result<Address, String> {
+    text.parse().map_err(|_| {
+        let shown = credentials::hidden(text);
+        format!(
+            "{shown:?} is none of http://127.0.0.1:9978, https://HOST:9978 and unix:///run/biplane/admin.sock"
+        )
+    })
+}
+
 fn duration(text: &str) -> Result<Duration, String> {
     text.parse().map(|biplane_core::scalars::Duration(duration)| duration).map_err(|error| error.to_string())
+}
+
+fn truth(text: &str) -> Result<bool, String> {
+    match text {
+        "on" | "true" => Ok(true),
+        "off" | "false" => Ok(false),
+        _ => Err(format!("{text:?} is neither on nor off")),
+    }
+}
+
+fn percent(text: &str) -> Result<u8, String> {
+    let percent = text.parse().ok().filter(|percent| *percent <= 100);
+    percent.ok_or_else(|| format!("{text:?} is no percentage from 0 to 100"))
+}
+
+fn count(text: &str) -> Result<usize, String> {
+    text.parse().map_err(|_| format!("{text:?} is no number of objects"))
 }
 
 fn log_format(text: &str) -> Result<LogFormat, String> {

@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Map, Value, json};
 
-use crate::config::{self, Flags, GlobalFlags, Shown};
+use crate::config::{self, ClientFlags, Flags, GlobalFlags, Shown};
 use crate::exit::{Code, Failure, Outcome};
 use crate::output;
 
@@ -25,6 +25,8 @@ pub(crate) struct Show {
     output: Format,
     #[command(flatten)]
     flags: Flags,
+    #[command(flatten)]
+    client: ClientFlags,
 }
 
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
@@ -38,7 +40,8 @@ enum Format {
 /// Runs a verb.
 pub(crate) fn run(global: &GlobalFlags, verb: &Verb) -> Outcome {
     let Verb::Show(show) = verb;
-    let loaded = config::load(global, &show.flags, &config::variables())?;
+    let given = [show.flags.given(), show.client.given()].concat();
+    let loaded = config::load(global, &given, &config::variables())?;
     output::print(&print(&loaded.shown(), show.origin, show.output)?)?;
     if loaded.file.is_none() && show.origin {
         output::say("no settings file: neither ./biplane.yaml nor /etc/biplane/biplane.yaml exists");

@@ -20,6 +20,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use biplane_admin::AccessOptions;
 use biplane_admin_api::Client;
 use biplane_admin_api::client::Answer;
 use biplane_control_plane::{Server, Settings};
@@ -46,6 +47,9 @@ pub(crate) struct Arguments {
     #[arg(long)]
     once: bool,
 }
+
+/// The folder of the resources that `biplane apply` writes.
+const WRITABLE: &str = "managed";
 
 /// How long each part may take to come up.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -118,11 +122,13 @@ impl Demo {
     }
 
     async fn start_control_plane(&mut self, resources: &Path, ports: Ports) -> Result<SocketAddr, Failure> {
-        let store = backends::open(&resources.display().to_string())?;
+        // Changes by the API go to a folder beside the files that are edited by hand.
+        let store = backends::open_writable(&resources.display().to_string(), Some(Path::new(WRITABLE)))?;
         let settings = Settings {
             xds: loopback(ports.xds),
             admin: loopback(ports.admin),
             state_dir: Some(self.directory.join("state")),
+            access: AccessOptions { anonymous_write: true, ..AccessOptions::default() },
             ..Settings::default()
         };
         let editor = Arc::new(Editor::new(store.clone()));
@@ -232,10 +238,11 @@ All of it runs until Ctrl-C. To look at:
   gateway       http://{gateway}/
   Biplane       http://{admin}/
   Envoy         http://{envoy_admin}/
-  status        biplane status --admin {admin}
+  status        biplane status --api {admin}
+  resources     biplane get --api {admin}
   logs          {logs}
-To change: edit a file in {resources}
-  A saved file is live at once; one with a mistake changes nothing, and the status says where it is.",
+To change: edit a file in {resources}, or biplane apply --api {admin} -f FILE
+  A saved file is live at once; one with a mistake changes nothing, and biplane check --api {admin} says where it is.",
         gateway = loopback(ports.gateway),
         admin = loopback(ports.admin),
         envoy_admin = loopback(ports.envoy_admin),

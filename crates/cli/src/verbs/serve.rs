@@ -3,20 +3,22 @@
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
 
+use biplane_admin::{AccessOptions, TlsOptions};
 use biplane_control_plane::{Server, Settings};
 use biplane_editor::Editor;
 use clap::Args;
 use tracing::info;
 
-use crate::backends;
-use crate::config::{self, Config, Flags, GlobalFlags};
+use crate::config::{self, Config, Flags, GlobalFlags, Serving};
 use crate::exit::{Code, Failure, Outcome};
-use crate::{logging, service_manager, signals};
+use crate::{backends, credentials, logging, service_manager, signals};
 
 /// The command line.
 #[derive(Debug, Args)]
-#[command(after_help = "Every flag is also a setting in biplane.yaml and a BIPLANE_* variable; \
-                        `biplane config show --origin` prints all of them.")]
+#[command(after_help = "\
+Every flag is also a setting in biplane.yaml and a BIPLANE_* variable; `biplane config show --origin` prints all of them.
+Whoever reaches the HTTP API on loopback may read. Writing takes a token (--admin-tokens-file) or the right to open
+the socket file (--admin-socket).")]
 pub(crate) struct Arguments {
     #[command(flatten)]
     flags: Flags,
@@ -24,16 +26,16 @@ pub(crate) struct Arguments {
 
 /// Serves until SIGTERM or SIGINT.
 pub(crate) async fn run(global: &GlobalFlags, arguments: &Arguments) -> Outcome {
-    let loaded = config::load(global, &arguments.flags, &config::variables())?;
+    let loaded = config::load(global, &arguments.flags.given(), &config::variables())?;
     let config = loaded.config;
     logging::to_stderr(logging::parse_filter(&config.log).map_err(Failure::usage)?, config.log_format);
     let file = loaded.file.map_or_else(|| "none".to_owned(), |file| file.display().to_string());
-    info!(version = env!("CARGO_PKG_VERSION"), store = config.store, settings = file, "starting");
-    let store = backends::open(&config.store)?;
+    let shown = credentials::hidden(&config.store).into_owned();
+    info!(version = env!("CARGO_PKG_VERSION"), store = shown, settings = file, "starting");
+    let store = backends::open_writable(&config.store, config.serving.writable_directory.as_deref())?;
     let stop = signals::stop_token()?;
-    let server = Server::bind(settings(config), store.clone(), Arc::new(Editor::new(store)))
-        .await
-        .map_err(|error| cannot_start(&error))?;
+    let editor = Arc::new(Editor::new(store.clone()));
+    let server = Server::bind(settings(config), store, editor).await.map_err(|error| cannot_start(&error))?;
     service_manager::ready();
     let announced = stop.clone();
     tokio::spawn(async move {
@@ -56,14 +58,25 @@ fn cannot_start(error: &anyhow::Error) -> Failure {
 }
 
 fn settings(config: Config) -> Settings {
+    let Serving { address, socket, tokens_file, tls, client_ca, anonymous_write, .. } = config.serving;
     Settings {
         xds: config.xds,
-        admin: config.admin,
+        admin: address,
+        admin_socket: socket,
+        access: AccessOptions {
+            tokens_file,
+            anonymous_write,
+            tls: tls.map(|(cert, key)| TlsOptions { cert, key, client_ca }),
+        },
         state_dir: config.state_dir,
         snapshot_key_file: config.snapshot_key_file,
         ready_file: config.ready_file,
         hold_deletions: config.hold_deletions,
         drain: config.drain,
         resync: config.resync,
+        guard: config.guard,
+        guard_percent: config.guard_percent,
+        guard_min: config.guard_min,
+        leader: config.leader,
     }
 }

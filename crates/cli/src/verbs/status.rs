@@ -2,19 +2,23 @@
 
 mod tables;
 
-use biplane_admin_api::{Client, ClientError, Status};
+use biplane_admin_api::Status;
 use clap::{Args, ValueEnum};
 
-use crate::config::{self, Flags, GlobalFlags};
-use crate::exit::{Code, Failure, Outcome};
+use crate::config::{ClientFlags, GlobalFlags};
+use crate::connect;
+use crate::exit::{Code, Outcome};
 use crate::output;
+use crate::standing;
 
 /// The command line.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// The HTTP API to ask [default: the setting `admin`, 127.0.0.1:9978]
-    #[arg(long, value_name = "IP:PORT")]
+    /// The former name of --api
+    #[arg(long, value_name = "IP:PORT", hide = true, conflicts_with = "api")]
     admin: Option<String>,
+    #[command(flatten)]
+    client: ClientFlags,
     /// How to print
     #[arg(short, long, value_enum, default_value_t)]
     output: Format,
@@ -29,24 +33,14 @@ enum Format {
 
 /// Asks and prints.
 pub(crate) async fn run(global: &GlobalFlags, arguments: &Arguments) -> Outcome {
-    let flags = Flags { admin: arguments.admin.clone(), ..Flags::default() };
-    let loaded = config::load(global, &flags, &config::variables())?;
-    let status = Client::new(loaded.config.admin).status().await.map_err(|error| refusal(&error))?;
+    let mut flags = arguments.client.clone();
+    flags.api = flags.api.or_else(|| arguments.admin.clone());
+    let status = standing::status(&connect::client(global, &flags)?).await?;
     output::print(&match arguments.output {
         Format::Table => tables::render(&status),
         Format::Json => output::json(&status)?,
     })?;
     Ok(verdict(&status))
-}
-
-fn refusal(error: &ClientError) -> Failure {
-    let failure = Failure::unreachable(error.to_string());
-    match error {
-        ClientError::Unreachable { .. } => {
-            failure.hint("start it with `biplane serve`, or name its address with --admin")
-        }
-        _ => failure.hint("name the address of Biplane's HTTP API with --admin"),
-    }
 }
 
 fn verdict(status: &Status) -> Code {

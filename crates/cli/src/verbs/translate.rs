@@ -65,7 +65,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Outcome {
 }
 
 fn tree(fleets: &Fleets) -> Result<Value, Failure> {
-    let fleets: Result<Map<_, _>, _> =
+    let fleets: Result<Map<_, _>, Failure> =
         fleets.iter().map(|(name, resources)| Ok((name.clone(), fleet(resources)?))).collect();
     Ok(json!({ "fleets": fleets? }))
 }

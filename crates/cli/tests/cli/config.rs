@@ -93,6 +93,43 @@ fn all_that_is_wrong_is_told_at_once_with_its_place() {
 }
 
 #[test]
+fn settings_of_the_api_must_fit_together() {
+    let settings = "adminTlsCert: a.pem\nguardPercent: 101\nguard: maybe\napi: http://u:canary@h\n";
+    let place = Place::with(&[("biplane.yaml", settings)]);
+    let run = place.run(&["config", "show", "--admin", "0.0.0.0:9978", "--leader", "no"]);
+    assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""));
+    for told in [
+        "biplane.yaml:1: adminTlsCert: it is of no use without adminTlsKey\n",
+        "biplane.yaml:2: guardPercent: \"101\" is no percentage from 0 to 100\n",
+        "biplane.yaml:3: guard: \"maybe\" is neither on nor off\n",
+        "biplane.yaml:4: api: \"http://[redacted]@h\" is none of http://127.0.0.1:9978",
+        "--leader: \"no\" is neither on nor off",
+    ] {
+        assert!(run.stderr.contains(told), "{told:?} is not in {}", run.stderr);
+    }
+    assert!(!run.stderr.contains("canary"), "{}", run.stderr);
+}
+
+#[test]
+fn the_api_is_served_beyond_loopback_only_with_tls_and_tokens() {
+    let place = Place::new();
+    let open = ["config", "show", "--admin", "0.0.0.0:9978", "--admin-tokens-file", "tokens"];
+    assert!(place.run(&open).stderr.contains("that takes adminTlsCert, adminTlsKey and adminTokensFile"));
+    let tls = ["--admin-tls-cert", "cert.pem", "--admin-tls-key", "key.pem"];
+    assert_eq!(place.run(&[&open[..], &tls].concat()).code, Some(0));
+}
+
+#[test]
+fn credentials_in_a_url_do_not_show() {
+    let place = Place::with(&[("biplane.yaml", "store: etcd://root:canary@a:2379,b:2379/biplane\n")]);
+    for format in ["table", "yaml", "json"] {
+        let run = place.run(&[&SHOW[..], &["-o", format]].concat());
+        assert!(run.stdout.contains("etcd://[redacted]@a:2379,b:2379/biplane"), "{}", run.stdout);
+        assert!(!run.stdout.contains("canary"), "{}", run.stdout);
+    }
+}
+
+#[test]
 fn a_file_that_is_no_yaml_is_refused_with_its_line() {
     for (text, line) in [("xds: a\nadmin: [\n", 2), ("store: a\nstore: b\n", 2), ("- a\n", 1)] {
         let run = Place::with(&[("biplane.yaml", text)]).run(&SHOW);
@@ -108,8 +145,8 @@ fn the_table_is_made_for_people_and_for_awk() {
     assert_eq!(
         first,
         [
-            "SETTING          VALUE                          ORIGIN",
-            "store            file:///etc/biplane/resources  default"
+            "SETTING                 VALUE                          ORIGIN",
+            "store                   file:///etc/biplane/resources  default"
         ]
     );
     assert!(run.stderr.contains("no settings file"), "{}", run.stderr);

@@ -7,7 +7,7 @@ use crate::support::Place;
 #[test]
 fn a_schema_is_json_and_says_what_kind_it_is_of() {
     let place = Place::new();
-    for kind in ["VirtualService", "virtualservice", "virtualservices"] {
+    for kind in ["VirtualService", "virtualservice", "virtualservices", "vs"] {
         let run = place.run(&["schema", kind]);
         assert_eq!((run.code, run.json()["title"].as_str()), (Some(0), Some("VirtualService")));
     }
@@ -30,7 +30,9 @@ fn completions_exist_for_the_usual_shells() {
     for shell in ["bash", "zsh", "fish"] {
         let run = Place::new().run(&["completions", shell]);
         assert_eq!(run.code, Some(0));
-        assert!(run.stdout.contains("quickstart"), "{shell}");
+        for word in ["quickstart", "describe", "virtualservices"] {
+            assert!(run.stdout.contains(word), "{word} in {shell}");
+        }
     }
 }
 
@@ -39,7 +41,9 @@ fn help_lists_the_exit_codes_and_every_verb() {
     let run = Place::new().run(&["--help"]);
     assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""));
     assert!(run.stdout.contains("Exit codes:\n  0  done, and all is well\n"), "{}", run.stdout);
-    for verb in ["serve", "validate", "translate", "envoy", "status", "quickstart", "schema", "config"] {
+    let verbs = "serve quickstart init get describe apply diff edit delete history rollback watch status check \
+                 source admin validate translate envoy schema config completions version";
+    for verb in verbs.split_whitespace() {
         assert!(run.stdout.contains(&format!("\n  {verb} ")), "{verb} is missing in {}", run.stdout);
     }
 }

@@ -1,83 +1,23 @@
 //! `serve`, `status` and `quickstart`: processes, signals, and what is told about them.
 
 use std::fs;
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::os::unix::net::UnixDatagram;
-use std::process::{Child, Stdio};
-use std::time::Duration;
 
 use biplane_testkit::{envoy, eventually};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Signal, kill_process};
 use serde_json::Value;
 
+use crate::server::{PATIENCE, Server};
 use crate::support::Place;
 
-const PATIENCE: Duration = Duration::from_secs(20);
-
 const GATEWAY: &str = "kind: Gateway\nmetadata: {name: web}\nspec: {bindPort: 8080, httpGateway: {}}\n";
-
-/// A running `serve`; it is killed when this is dropped.
-struct Server {
-    child: Child,
-    admin: SocketAddr,
-}
-
-impl Server {
-    async fn start(place: &Place, variables: &[(&str, &str)]) -> Self {
-        let flags = [
-            "--xds",
-            "127.0.0.1:0",
-            "--admin",
-            "127.0.0.1:0",
-            "--store",
-            "resources",
-            "--ready-file",
-            "ready",
-        ];
-        let log = fs::File::create(place.path("log")).expect("a log");
-        let arguments: Vec<_> = ["serve"].iter().chain(&flags).copied().collect();
-        let child = place
-            .command(&arguments)
-            .envs(variables.iter().copied())
-            .stderr(log)
-            .stdout(Stdio::null())
-            .spawn()
-            .expect("the binary is built");
-        let ready = place.path("ready");
-        let admin = eventually("the addresses are bound", PATIENCE, async || {
-            let ready: Value = serde_json::from_str(&fs::read_to_string(&ready)?)?;
-            Ok(ready["admin"].as_str().unwrap_or_default().parse::<SocketAddr>()?)
-        })
-        .await;
-        Self { child, admin }
-    }
-
-    fn signal(&self, signal: Signal) {
-        let pid = Pid::from_child(&self.child);
-        kill_process(pid, signal).expect("it runs");
-    }
-
-    async fn end(&mut self) -> Option<i32> {
-        eventually("the server ends", PATIENCE, async || {
-            self.child.try_wait()?.ok_or_else(|| anyhow::anyhow!("it still runs"))
-        })
-        .await
-        .code()
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 #[tokio::test]
 async fn serve_ends_with_0_on_a_signal() {
     for signal in [Signal::TERM, Signal::INT] {
         let place = Place::with(&[("resources/gateway.yaml", GATEWAY)]);
-        let mut server = Server::start(&place, &[]).await;
+        let mut server = Server::start(&place, "resources", &[], &[]).await;
         server.signal(Signal::HUP);
         server.signal(signal);
         let log = || fs::read_to_string(place.path("log")).unwrap_or_default();
@@ -91,7 +31,8 @@ async fn the_service_manager_hears_ready_though_the_store_is_down_and_stopping()
     let socket = UnixDatagram::bind(place.path("notify")).expect("a socket");
     socket.set_nonblocking(true).expect("a flag");
     let path = place.path("notify");
-    let server = Server::start(&place, &[("NOTIFY_SOCKET", path.to_str().expect("text"))]).await;
+    let server =
+        Server::start(&place, "resources", &[], &[("NOTIFY_SOCKET", path.to_str().expect("text"))]).await;
     for (expected, signal) in [("READY=1", Signal::TERM), ("STOPPING=1", Signal::HUP)] {
         let heard = eventually(expected, PATIENCE, async || {
             let mut buffer = [0; 256];
@@ -100,14 +41,14 @@ async fn the_service_manager_hears_ready_though_the_store_is_down_and_stopping()
         });
         assert_eq!(heard.await, expected);
         // The last signal finds a process that ends, or none.
-        let _ = kill_process(Pid::from_child(&server.child), signal);
+        let _ = kill_process(server.pid(), signal);
     }
 }
 
 #[tokio::test]
 async fn status_tells_what_is_wrong_and_says_so_by_its_exit_code() {
     let place = Place::with(&[("resources/gateway.yaml", GATEWAY)]);
-    let server = Server::start(&place, &[]).await;
+    let server = Server::start(&place, "resources", &[], &[]).await;
     let admin = server.admin.to_string();
     let well = eventually("the status is good", PATIENCE, async || {
         let run = place.run(&["status", "--admin", &admin]);
@@ -144,12 +85,13 @@ fn serve_refuses_what_it_cannot_do_and_says_why() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = taken.local_addr().expect("bound").to_string();
     let place = Place::new();
-    let cases: [(&[&str], i32, &str); 5] = [
-        (&["--store", "etcd://127.0.0.1:2379"], 2, "not yet in this version"),
+    let cases: [(&[&str], i32, &str); 6] = [
+        (&["--store", "etcd://root:canary@127.0.0.1:2379"], 2, "must not carry a user's password"),
         (&["--store", "."], 4, &address),
         (&["--store", "."], 4, "hint: another process listens there; choose another address with --xds"),
         (&["--admin", "0.0.0.0:9978"], 2, "not on loopback"),
         (&["--log", "no=such=filter"], 2, "no log filter"),
+        (&["--store", "s3://bucket"], 2, "hint: etcd://HOST:2379/ROOT, consul://"),
     ];
     for (flags, code, word) in cases {
         let xds = if flags.contains(&".") { address.as_str() } else { "127.0.0.1:0" };
@@ -157,6 +99,7 @@ fn serve_refuses_what_it_cannot_do_and_says_why() {
         let run = place.run_with(&[("BIPLANE_LOG_FORMAT", "json")], &arguments);
         assert_eq!((run.code, run.stdout.as_str()), (Some(code), ""), "{flags:?}: {run:?}");
         assert!(run.stderr.contains(word), "{flags:?}: {}", run.stderr);
+        assert!(!run.stderr.contains("canary"), "{}", run.stderr);
     }
 }
 

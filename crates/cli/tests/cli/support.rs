@@ -1,8 +1,9 @@
 //! Runs the binary in a directory of its own, with an environment that has no settings in it.
 
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -51,6 +52,9 @@ impl Place {
             .args(arguments)
             .current_dir(self.directory.path())
             .env_remove("RUST_LOG")
+            .env_remove("VISUAL")
+            .env("EDITOR", "false")
+            .env("USER", "tester")
             .env_remove("STATE_DIRECTORY");
         for (name, _) in
             std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("BIPLANE_"))
@@ -71,9 +75,28 @@ impl Place {
     }
 }
 
+impl Place {
+    /// Runs the binary to its end with a text on stdin.
+    pub(crate) fn run_reading(&self, text: &str, arguments: &[&str]) -> Run {
+        let mut child = self
+            .command(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary is built");
+        child.stdin.take().expect("piped").write_all(text.as_bytes()).expect("it reads");
+        Run::ended(child.wait_with_output().expect("it ends"))
+    }
+}
+
 impl Run {
     fn of(command: &mut Command) -> Self {
-        let Output { status, stdout, stderr } = command.output().expect("the binary is built");
+        // No test runs on a terminal, whoever starts it.
+        Self::ended(command.stdin(Stdio::null()).output().expect("the binary is built"))
+    }
+
+    fn ended(Output { status, stdout, stderr }: Output) -> Self {
         let text = |bytes| String::from_utf8(bytes).expect("text");
         Self { code: status.code(), stdout: text(stdout), stderr: text(stderr) }
     }

@@ -4,14 +4,16 @@
 use std::fmt::Write as _;
 
 use biplane_admin_api::Status;
-use biplane_admin_api::status::{NodeStatus, SourceStatus};
+use biplane_admin_api::status::{LeaderStatus, NodeStatus};
 
+use crate::findings;
 use crate::output::{one_line, table};
+use crate::verbs::source;
 
 /// The whole status.
 pub(super) fn render(status: &Status) -> String {
     let always = [headline(status), sources(status), fleets(status), nodes(status)];
-    let if_any = [refused(status), held(status), reports(status), objects(status)];
+    let if_any = [refused(status), held_removals(status), held(status), reports(status), objects(status)];
     let parts: Vec<_> = always.into_iter().chain(if_any.into_iter().flatten()).collect();
     parts.join("\n\n")
 }
@@ -32,23 +34,39 @@ fn headline(status: &Status) -> String {
     if !status.gate.waiting_for.is_empty() {
         let _ = write!(line, ", waiting for {}", one_line(&status.gate.waiting_for.join(", ")));
     }
+    if let Some(leader) = &status.leader {
+        let _ = write!(line, ", {}", one_line(&leading(leader)));
+    }
     line
 }
 
+fn leading(leader: &LeaderStatus) -> String {
+    match (&leader.name, leader.is_me, &leader.last_error) {
+        (_, true, _) => "leader".to_owned(),
+        (Some(name), false, _) => format!("led by {name}"),
+        (None, false, Some(error)) => format!("nobody leads: {error}"),
+        (None, false, None) => "nobody leads".to_owned(),
+    }
+}
+
 fn sources(status: &Status) -> String {
-    let row = |source: &SourceStatus| {
-        vec![
-            source.name.clone(),
-            source.kind.clone(),
-            source.state.as_str().to_owned(),
-            source.revision.clone().unwrap_or_default(),
-            source.objects.to_string(),
-            source.age_seconds.map(|age| format!("{age}s")).unwrap_or_default(),
-            source.last_error.clone().unwrap_or_default(),
-        ]
-    };
-    let header = ["SOURCE", "KIND", "STATE", "REVISION", "OBJECTS", "AGE", "LAST ERROR"];
-    table_or_none(&header, status.sources.iter().map(row).collect())
+    let none = if status.sources.is_empty() { "\nnone" } else { "" };
+    format!("{}{none}", source::table(&status.sources))
+}
+
+/// What a source lacks, and what is in use all the same until an operator says otherwise.
+fn held_removals(status: &Status) -> Option<String> {
+    let rows = status.sources.iter().flat_map(|source| {
+        source.held.iter().map(|held| {
+            vec![held.object.clone(), held.what.clone(), held.since.to_string(), source.name.clone()]
+        })
+    });
+    let rows: Vec<Vec<String>> = rows.collect();
+    let hints =
+        status.sources.iter().filter(|source| !source.held.is_empty()).filter_map(|s| s.hint.as_deref());
+    let hints = hints.fold(String::new(), |hints, hint| format!("{hints}\n  hint: {}", one_line(hint)));
+    let header = ["HELD REMOVAL", "THE SOURCE SHOWS", "SINCE", "SOURCE"];
+    (!rows.is_empty()).then(|| format!("{}{hints}", table(&header, rows)))
 }
 
 fn fleets(status: &Status) -> String {
@@ -120,12 +138,8 @@ fn objects(status: &Status) -> Option<String> {
 }
 
 fn reports(status: &Status) -> Option<String> {
-    let lines = status.reports.iter().flat_map(|report| {
-        let hint = report.hint.as_ref().map(|hint| format!("  hint: {}", one_line(hint)));
-        std::iter::once(one_line(&report.to_string())).chain(hint)
-    });
-    let lines: Vec<_> = lines.collect();
-    (!lines.is_empty()).then(|| lines.join("\n"))
+    let lines = findings::lines(&status.reports);
+    (!lines.is_empty()).then_some(lines)
 }
 
 #[cfg(test)]

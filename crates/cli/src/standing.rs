@@ -1,0 +1,44 @@
+//! What is wrong with objects, wherever that is known: a control plane tells it, and of a store it is found
+//! out here, by the same code that a control plane would run.
+
+use biplane_admin_api::client::ClientError;
+use biplane_admin_api::status::{ObjectReport, StatusRecord};
+use biplane_admin_api::{Client, Status};
+use biplane_control_plane::offline;
+use biplane_core::key::ObjectKey;
+use biplane_store::{Store, layout, records};
+
+use crate::exit::Failure;
+
+/// The status of a control plane.
+pub(crate) async fn status(client: &Client) -> Result<Status, Failure> {
+    client.status().await.map_err(|error| refusal(&error))
+}
+
+fn refusal(error: &ClientError) -> Failure {
+    match error {
+        ClientError::Problem(problem) => Failure::from((**problem).clone()),
+        ClientError::Unreachable { .. } => Failure::unreachable(error.to_string())
+            .hint("start it with `biplane serve`, or name its address with --api"),
+        _ => {
+            Failure::unreachable(error.to_string()).hint("name the address of Biplane's HTTP API with --api")
+        }
+    }
+}
+
+/// Everything that decoding and translating what a store holds finds, sorted by place.
+pub(crate) async fn of_store(store: &dyn Store) -> Result<(usize, Vec<ObjectReport>), Failure> {
+    let loaded = offline::load(store).await.map_err(|error| Failure::of(&error))?;
+    let translation = offline::translate(&loaded);
+    let mut reports: Vec<_> = loaded.reports.iter().chain(&translation.reports).collect();
+    reports.sort_by(|a, b| (&a.location, &a.path, a).cmp(&(&b.location, &b.path, b)));
+    reports.dedup();
+    Ok((loaded.objects.len(), reports.into_iter().map(ObjectReport::from).collect()))
+}
+
+/// What the leader has written down about an object, if the store has room for it and there is anything.
+pub(crate) async fn record(store: &dyn Store, key: &ObjectKey) -> Option<StatusRecord> {
+    let path = format!("{}/{}", records::STATUS, layout::format_key(key));
+    let record = store.records()?.read(&path).await.ok()??;
+    serde_json::from_slice(&record.value).ok()
+}
