@@ -7,7 +7,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::Method;
 use http::header::{AUTHORIZATION, HeaderValue};
-use reqwest::redirect::Policy;
 
 use crate::address::Address;
 use crate::answer::{Raw, ReadError};
@@ -16,18 +15,8 @@ use crate::escape::component;
 use crate::query::Query;
 use crate::secret::Secret;
 use crate::settings::{BasicAuth, Settings};
-use crate::tls;
 use crate::token::Token;
-
-/// How long a connection may be silent before the kernel asks whether the other side is there.
-const KEEPALIVE: Duration = Duration::from_secs(10);
-
-/// How often it asks then, and how often in vain before the connection is broken.
-const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(3);
-const KEEPALIVE_RETRIES: u32 = 3;
-
-/// How long sent bytes may stay without an acknowledgement: a peer that went silent must not cost 15 minutes.
-const USER_TIMEOUT: Duration = Duration::from_secs(20);
+use crate::transport::{Transport, root_cause};
 
 /// A client of one agent. Clones share its connections.
 #[derive(Clone)]
@@ -36,7 +25,7 @@ pub struct Client {
 }
 
 struct Inner {
-    http: reqwest::Client,
+    transport: Transport,
     /// `http://host:port`, without a slash.
     base: String,
     /// As people know it.
@@ -85,11 +74,11 @@ impl Request {
 impl Client {
     /// A client; it connects when it is first used, and again whenever it has to.
     pub fn new(settings: Settings) -> Result<Self, Error> {
-        let http = http(&settings)?;
+        let transport = Transport::new(&settings)?;
         let scope =
             [("dc", settings.datacenter), ("ns", settings.namespace), ("partition", settings.partition)];
         let inner = Inner {
-            http,
+            transport,
             base: base(&settings.address, settings.tls.server_name.as_deref()),
             address: settings.address.to_string(),
             token: Token::new(settings.token),
@@ -128,7 +117,8 @@ fn refuses_token(raw: &Raw) -> bool {
 impl Inner {
     async fn send(&self, request: &Request, token: Option<&Secret>) -> Result<Raw, Error> {
         let deadline = self.request_timeout + request.patience;
-        let mut builder = self.http.request(request.method.clone(), self.url(request)).timeout(deadline);
+        let mut builder =
+            self.transport.http().request(request.method.clone(), self.url(request)).timeout(deadline);
         if let Some(token) = token {
             builder = builder.header("x-consul-token", header(token.expose())?);
         }
@@ -167,46 +157,6 @@ impl Inner {
         }
         Error::Unreachable { address, message: root_cause(error) }
     }
-}
-
-/// The innermost reason: the layers above only say that there is one.
-fn root_cause(error: &reqwest::Error) -> String {
-    if error.is_timeout() {
-        return "the connection has not come up in time".to_owned();
-    }
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(next) = cause.source() {
-        cause = next;
-    }
-    cause.to_string()
-}
-
-fn http(settings: &Settings) -> Result<reqwest::Client, Error> {
-    let mut builder = reqwest::Client::builder()
-        .user_agent(concat!("biplane/", env!("CARGO_PKG_VERSION")))
-        // An agent answers itself: a redirect or a proxy would carry the token elsewhere.
-        .redirect(Policy::none())
-        .no_proxy()
-        .http1_only()
-        .connect_timeout(settings.connect_timeout)
-        .tcp_keepalive(KEEPALIVE)
-        .tcp_keepalive_interval(KEEPALIVE_INTERVAL)
-        .tcp_keepalive_retries(KEEPALIVE_RETRIES)
-        .tcp_user_timeout(USER_TIMEOUT);
-    builder = match &settings.address {
-        Address::Tcp { tls: true, host, port } => {
-            if settings.tls.server_name.is_some() {
-                builder = builder.dns_resolver(tls::Elsewhere::new(host, *port));
-            }
-            tls::configure(builder, &settings.tls)?
-        }
-        // Without TLS nobody has to be trusted, and a machine without authorities is no reason to fail.
-        Address::Tcp { tls: false, .. } => builder.tls_certs_only([]),
-        Address::Unix(path) => builder.tls_certs_only([]).unix_socket(path.clone()),
-    };
-    builder
-        .build()
-        .map_err(|error| Error::invalid(format!("no HTTP client can be made: {}", root_cause(&error))))
 }
 
 fn base(address: &Address, server_name: Option<&str>) -> String {

@@ -1,6 +1,7 @@
 //! Keys and values: one, a folder, only the names; writes under a condition; locks.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -15,7 +16,7 @@ use crate::escape::key_path;
 use crate::query::{Answer, Query};
 
 /// One key as Consul tells it, borrowed from the answer. Its value stays encoded until somebody wants it.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct KvEntry<'a> {
     /// The key.
@@ -64,7 +65,7 @@ impl KvEntry<'_> {
 }
 
 /// The keys below a prefix, as an answer that is read when it is wanted.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct KvEntries {
     body: Bytes,
     address: String,
@@ -82,6 +83,23 @@ impl KvEntries {
     /// How many bytes the answer had.
     pub fn bytes(&self) -> usize {
         self.body.len()
+    }
+}
+
+/// Values may be secret.
+impl fmt::Debug for KvEntry<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { key, modify_index, session, .. } = self;
+        let mut text = f.debug_struct("KvEntry");
+        text.field("key", key).field("modify_index", modify_index).field("session", session);
+        text.finish_non_exhaustive()
+    }
+}
+
+/// The same.
+impl fmt::Debug for KvEntries {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KvEntries").field("bytes", &self.body.len()).finish_non_exhaustive()
     }
 }
 
@@ -192,6 +210,13 @@ mod tests {
         let list = KvEntries { body: r#"[{"Key":"a","Value":"c2VjcmV0""#.into(), address: "here".into() };
         let error = list.parse().expect_err("it is cut off").to_string();
         assert!(error.contains("here") && !error.contains("c2VjcmV0"), "{error}");
+    }
+
+    #[test]
+    fn entries_print_without_their_values() {
+        let list = entries();
+        let text = format!("{list:?} {:?}", list.parse().expect("well-formed"));
+        assert!(text.contains("a/b") && !text.contains("aGk="), "{text}");
     }
 
     #[test]

@@ -29,6 +29,7 @@ mod settings;
 mod status;
 mod tls;
 mod token;
+mod transport;
 mod txn;
 
 pub use address::Address;

@@ -50,7 +50,8 @@ pub struct BasicAuth {
     pub password: Secret,
 }
 
-/// Whom we trust and who we are. Files are PEM and are read when the client is made.
+/// Whom we trust and who we are. Files are PEM, and are read again when they have
+/// changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TlsSettings {
     /// A file of authorities.

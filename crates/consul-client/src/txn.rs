@@ -1,5 +1,7 @@
 //! Transactions: many operations in one step, or none.
 
+use std::fmt;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -13,7 +15,7 @@ use crate::error::Error;
 use crate::kv::KvEntry;
 
 /// One operation on one key.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum TxnOp {
     /// Write.
     Set(String, Bytes),
@@ -73,6 +75,23 @@ impl TxnOp {
             }
         };
         json!({ "KV": operation })
+    }
+}
+
+/// Values may be secret.
+impl fmt::Debug for TxnOp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let verb = match self {
+            Self::Set(..) => "Set",
+            Self::Cas(..) => "Cas",
+            Self::Get(_) => "Get",
+            Self::GetOrEmpty(_) => "GetOrEmpty",
+            Self::Delete(_) => "Delete",
+            Self::CheckIndex(..) => "CheckIndex",
+            Self::CheckAbsent(_) => "CheckAbsent",
+            Self::CheckSession(..) => "CheckSession",
+        };
+        f.debug_tuple(verb).field(&self.key()).finish_non_exhaustive()
     }
 }
 

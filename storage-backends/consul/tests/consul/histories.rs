@@ -81,6 +81,27 @@ async fn an_older_backup_ends_the_watch_and_lists_at_a_lower_revision() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_agent_that_goes_and_comes_is_used_again() {
+    let directory = TempDir::new("consul-agent");
+    let mut consul = Consul::builder().client_agent(true).start(&directory).await;
+    let store = marked(&consul).await;
+    put(&consul, "a", "1").await;
+    let mut follower = Follower::start(&store).await;
+    consul.kill_agent();
+    let told = follower.until_end().await;
+    assert!(told.iter().all(|told| told.changes.is_empty()), "{told:?}");
+    assert!(matches!(store.list().await, Err(StoreError::Unavailable { .. })));
+    put(&consul, "a", "2").await;
+    consul.start_agent_again().await;
+    let mut follower = Follower::start(&store).await;
+    assert!(follower.has_note(&key("a"), "\"2\""));
+    // Behind an agent the server may go, and its leader with it.
+    consul.kill();
+    follower.until_end().await;
+    assert!(matches!(follower.ended, Some(StoreError::Unavailable { .. })), "{:?}", follower.ended);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn deleting_the_newest_key_hides_no_later_change() {
     for harness in [Marked::new().await, Marked::in_parts().await] {
         harness.put_service("a", "1").await;
