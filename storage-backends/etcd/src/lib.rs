@@ -21,6 +21,8 @@
 //!   write is sent once, to a member that has answered a moment ago.
 //! - Every call has a deadline, and nothing is tried again beyond that: the driver does.
 //!
+//! Rights: a writer's role needs `readwrite` on the prefix `<root>/`, a reader's needs `read` on `<root>/config/`.
+//!
 //! What cannot be: a writer other than Biplane that needs several transactions for one edit shows each of
 //! them as it happens.
 #![forbid(unsafe_code)]
@@ -32,6 +34,7 @@ mod list;
 mod members;
 mod options;
 mod pace;
+mod pages;
 mod patience;
 mod place;
 mod raw;

@@ -1,4 +1,4 @@
-//! Reading: the marks, all keys of a folder at one revision, and the listing that they make.
+//! Reading: the marks, the listing that all keys make, and single keys.
 
 use std::collections::BTreeMap;
 
@@ -9,12 +9,10 @@ use etcd_client::{Error, GetOptions, GetResponse, Txn, TxnOp, TxnOpResponse};
 
 use crate::error::{is_compacted, is_future};
 use crate::members::Link;
-use crate::place::{Entry, Place, behind};
+use crate::pages::folder;
+use crate::place::{Entry, Place};
 use crate::raw::{Raw, signed, unsigned};
 use crate::store::Core;
-
-/// Keys of one answer.
-const PAGE: i64 = 1000;
 
 /// How often a listing is begun anew because its revision was compacted meanwhile.
 const ATTEMPTS: usize = 2;
@@ -103,25 +101,6 @@ pub(crate) async fn marks(core: &Core, revision: Option<u64>) -> Result<Option<M
             manifest: found.next().flatten(),
         }
     }))
-}
-
-/// All keys of a folder at one revision, sorted; `None`: etcd does not know that revision.
-pub(crate) async fn folder(core: &Core, folder: &str, revision: u64) -> Result<Option<Vec<Raw>>, StoreError> {
-    let options =
-        GetOptions::new().with_range(behind(folder)).with_limit(PAGE).with_revision(signed(revision));
-    let mut keys: Vec<Raw> = Vec::new();
-    let mut from = folder.as_bytes().to_vec();
-    loop {
-        let page = |link: Link| unless_forgotten(link.get(from.clone(), options.clone()));
-        let Some(mut answer) = core.members.read("list the store", page).await? else { return Ok(None) };
-        let more = answer.more();
-        keys.extend(answer.take_kvs().into_iter().map(Raw::from));
-        match keys.last() {
-            // The next key that there can be.
-            Some(last) if more => from = [&last.key[..], b"\0"].concat(),
-            _ => return Ok(Some(keys)),
-        }
-    }
 }
 
 /// The revision that etcd is at, read strongly, of a store that is marked.
@@ -220,7 +199,9 @@ fn revision_of(answer: &GetResponse) -> u64 {
 }
 
 /// A revision that etcd does not know is an answer.
-async fn unless_forgotten<T>(answer: impl Future<Output = Result<T, Error>>) -> Result<Option<T>, Error> {
+pub(crate) async fn unless_forgotten<T>(
+    answer: impl Future<Output = Result<T, Error>>,
+) -> Result<Option<T>, Error> {
     match answer.await {
         Err(error) if is_compacted(&error) || is_future(&error) => Ok(None),
         answer => answer.map(Some),

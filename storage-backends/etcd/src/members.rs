@@ -93,11 +93,12 @@ impl Members {
     pub(crate) async fn leave(&self, index: usize) {
         let next = (index + 1) % self.all.len();
         let moved = self.current.compare_exchange(index, next, Ordering::Relaxed, Ordering::Relaxed);
-        if moved.is_ok() && next != index {
+        let was_heard = self.hear(None);
+        // Said once: where no member answers, each retry of the driver asks them all.
+        if moved.is_ok() && next != index && was_heard {
             let (from, to) = (&self.all[index].endpoint, &self.all[next].endpoint);
             info!(from, to, "an etcd member does not answer, asking the next one");
         }
-        self.hear(None);
         self.forget(index).await;
     }
 
@@ -170,8 +171,10 @@ impl Members {
         heard.is_some_and(|heard| heard.elapsed() < FRESH)
     }
 
-    fn hear(&self, when: Option<Instant>) {
-        *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = when;
+    /// Notes when a member answered last, and says whether one had since the last trouble.
+    fn hear(&self, when: Option<Instant>) -> bool {
+        let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut *heard, when).is_some()
     }
 }
 

@@ -7,8 +7,9 @@ use biplane_store::{Fence, Record, RecordWrite, Records, Revision, Seat, StoreEr
 use etcd_client::{Compare, CompareOp, GetOptions, Txn, TxnOp};
 
 use crate::commit::{Action, pack, refused};
-use crate::list::{self, first, folder};
+use crate::list::{self, first};
 use crate::members::Link;
+use crate::pages::folder;
 use crate::raw::{Raw, signed, unsigned};
 use crate::seat;
 use crate::store::Core;
