@@ -1,0 +1,131 @@
+//! Three members, two control planes, three Envoys: a member that stands still or goes costs nobody a request.
+
+use std::time::Duration;
+
+use biplane_testkit::{Load, eventually};
+use tokio::time::Instant;
+
+use crate::harness::PATIENCE;
+use crate::replicas::plant::{Place, Plant};
+
+/// How soon everything that was edited must be live when the leader goes on.
+const SOON: Duration = Duration::from_secs(5);
+
+const HOSTS: usize = 200;
+
+/// Two control planes on three members, with Envoys at both.
+async fn plant() -> Plant {
+    let mut plant = Plant::start(3, 2, HOSTS).await;
+    for place in [Place::at(0), Place::at(1), Place::at(0)] {
+        plant.envoy(&place).await;
+    }
+    plant.live(PATIENCE).await;
+    plant
+}
+
+/// Some edits. Somebody has to lead: a write that etcd does not answer may be carried out much later, over others.
+async fn edit(plant: &mut Plant, round: usize) {
+    plant.edit((0..10).map(|step| (round * 10 + step) % HOSTS)).await;
+}
+
+/// Waits until those that answer have a leader among them.
+async fn led(plant: &Plant) {
+    eventually("a leader that answers", PATIENCE, async || plant.etcd.leader().await).await;
+}
+
+/// Stops the leader under edits, lets it go on, and goes on editing.
+async fn leader_stops_for(time: Duration) {
+    let mut plant = plant().await;
+    let losses = plant.losses().await;
+    let loads: Vec<Load> = plant.ports().iter().map(|&port| plant.world.load(port)).collect();
+    edit(&mut plant, 0).await;
+    let leader = plant.etcd.leader().await.expect("etcd has a leader");
+    let stopped = Instant::now();
+    plant.etcd.pause(leader).await;
+    led(&plant).await;
+    let mut round = 1;
+    while stopped.elapsed() < time {
+        edit(&mut plant, round).await;
+        round += 1;
+    }
+    plant.etcd.resume(leader);
+    let resumed = Instant::now();
+    plant.etcd.ready().await;
+    edit(&mut plant, round).await;
+    plant.live(SOON).await;
+    assert!(resumed.elapsed() < SOON, "everything is live after {:?}", resumed.elapsed());
+    plant.in_sync().await;
+    for load in loads {
+        load.stop().assert_clean();
+    }
+    assert_eq!(plant.losses().await, losses);
+    plant.agrees().await.expect("both control planes are where etcd is");
+}
+
+#[tokio::test]
+async fn leader_that_stands_still_for_10_s_costs_no_request_and_no_edit() {
+    leader_stops_for(Duration::from_secs(10)).await;
+}
+
+#[tokio::test]
+async fn long_leader_that_stands_still_for_30_s_costs_no_request_and_no_edit() {
+    leader_stops_for(Duration::from_secs(30)).await;
+}
+
+#[tokio::test]
+async fn edits_are_live_while_the_member_that_was_followed_stands_still() {
+    let mut plant = plant().await;
+    let loads: Vec<Load> = plant.ports().iter().map(|&port| plant.world.load(port)).collect();
+    // Whichever it is: each stands still in its turn.
+    for member in 0..3 {
+        plant.etcd.pause(member).await;
+        led(&plant).await;
+        edit(&mut plant, member).await;
+        plant.live(PATIENCE).await;
+        plant.etcd.resume(member);
+        plant.etcd.ready().await;
+    }
+    for load in loads {
+        load.stop().assert_clean();
+    }
+}
+
+#[tokio::test]
+async fn members_that_are_killed_one_after_the_other_cost_nothing() {
+    let mut plant = plant().await;
+    let loads: Vec<Load> = plant.ports().iter().map(|&port| plant.world.load(port)).collect();
+    for member in 0..3 {
+        plant.etcd.kill(member);
+        led(&plant).await;
+        edit(&mut plant, member).await;
+        plant.live(PATIENCE).await;
+        plant.etcd.start_again(member);
+        plant.etcd.ready().await;
+    }
+    for load in loads {
+        load.stop().assert_clean();
+    }
+    plant.agrees().await.expect("both control planes are where etcd is");
+}
+
+#[tokio::test]
+async fn majority_that_is_lost_leaves_everything_as_it_is() {
+    let mut plant = plant().await;
+    let losses = plant.losses().await;
+    let loads: Vec<Load> = plant.ports().iter().map(|&port| plant.world.load(port)).collect();
+    plant.etcd.kill(0);
+    plant.etcd.kill(1);
+    for replica in 0..2 {
+        super::served::source_is(&plant.replicas[replica], "failed").await;
+    }
+    plant.live(PATIENCE).await;
+    plant.etcd.start_again(0);
+    plant.etcd.start_again(1);
+    plant.etcd.ready().await;
+    edit(&mut plant, 0).await;
+    plant.live(PATIENCE).await;
+    for load in loads {
+        load.stop().assert_clean();
+    }
+    assert_eq!(plant.losses().await, losses);
+}

@@ -1,0 +1,158 @@
+//! Hosts that tell their version: what is edited in a store, and what must be seen of it through Envoy.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use biplane_testkit::load::Rate;
+use biplane_testkit::{Load, Request, Upstream, eventually};
+use tokio::time::Instant;
+
+use super::served::ROOT;
+use crate::harness::resources::{keyed, route_answering, route_to, service_at, upstream};
+
+/// Hosts among which traffic is spread.
+const BUSY: usize = 100;
+
+/// Keys and values, as `etcdctl put` and `consul kv put` take them.
+pub(crate) type Entries = Vec<(String, String)>;
+
+/// Hosts by number. Each sends `/` to an upstream and answers `/version` itself.
+pub(crate) struct World {
+    servers: [Upstream; 2],
+    versions: BTreeMap<usize, u64>,
+    gone: BTreeSet<usize>,
+}
+
+impl World {
+    /// So many hosts, at their first version.
+    pub(crate) fn new(hosts: usize) -> Self {
+        let servers = ["one", "two"].map(Upstream::start);
+        Self { servers, versions: (0..hosts).map(|number| (number, 1)).collect(), gone: BTreeSet::new() }
+    }
+
+    /// Everything but the gateway.
+    pub(crate) fn entries(&self) -> Entries {
+        let services = self.versions.iter().map(|(&number, &version)| service(number, version));
+        let upstreams = ["one", "two"].into_iter().zip(&self.servers);
+        keyed(
+            ROOT,
+            &upstreams.map(|(name, server)| upstream(name, server)).chain(services).collect::<Vec<_>>(),
+        )
+    }
+
+    /// The next version of some hosts, new ones among them.
+    pub(crate) fn edit(&mut self, numbers: impl IntoIterator<Item = usize>) -> Entries {
+        let mut objects = Vec::new();
+        for number in numbers {
+            let version = self.versions.entry(number).or_default();
+            *version += 1;
+            objects.push(service(number, *version));
+            self.gone.remove(&number);
+        }
+        keyed(ROOT, &objects)
+    }
+
+    /// Some hosts as they are.
+    pub(crate) fn again(&self, numbers: impl IntoIterator<Item = usize>) -> Entries {
+        let objects: Vec<_> =
+            numbers.into_iter().map(|number| service(number, self.versions[&number])).collect();
+        keyed(ROOT, &objects)
+    }
+
+    /// The keys of hosts that are not to be there any more.
+    pub(crate) fn remove(&mut self, numbers: impl IntoIterator<Item = usize>) -> Vec<String> {
+        let remove = |number| {
+            self.versions.remove(&number);
+            self.gone.insert(number);
+            key(number)
+        };
+        numbers.into_iter().map(remove).collect()
+    }
+
+    /// The state of now, to come back to.
+    pub(crate) fn remember(&self) -> BTreeMap<usize, u64> {
+        self.versions.clone()
+    }
+
+    /// Back to what was remembered: hosts that are newer are not to be there any more.
+    pub(crate) fn go_back(&mut self, to: BTreeMap<usize, u64>) {
+        self.gone.extend(self.versions.keys().filter(|number| !to.contains_key(*number)));
+        self.gone.retain(|number| !to.contains_key(number));
+        self.versions = to;
+    }
+
+    /// How many hosts there are.
+    pub(crate) fn len(&self) -> usize {
+        self.versions.len()
+    }
+
+    /// Waits until each host answers with its version at these ports, and those that are gone with 404.
+    pub(crate) async fn live(&self, ports: &[u16], patience: Duration) {
+        let deadline = Instant::now() + patience;
+        for &port in ports {
+            let mut versions = self.versions.iter().peekable();
+            let left = deadline.saturating_duration_since(Instant::now());
+            eventually(&format!("every host's version at port {port}"), left, async || {
+                while let Some((number, version)) = versions.peek() {
+                    tells(port, **number, **version).await?;
+                    versions.next();
+                }
+                self.check(port).await
+            })
+            .await;
+        }
+    }
+
+    /// Whether it is so now.
+    pub(crate) async fn check(&self, port: u16) -> Result<()> {
+        for (&number, &version) in &self.versions {
+            tells(port, number, version).await?;
+        }
+        for number in &self.gone {
+            let answer = Request::get(&host(*number), "/version").send(port).await?;
+            ensure!(answer.status == 404, "{} is gone, and answers {}", host(*number), answer.status);
+        }
+        Ok(())
+    }
+
+    /// Traffic to the first hosts, through their upstreams.
+    pub(crate) fn load(&self, port: u16) -> Load {
+        let requests = self.versions.keys().take(BUSY).map(|number| Request::get(&host(*number), "/"));
+        Load::start(port, requests.collect(), Rate { per_second: 100, connections: 4 })
+    }
+}
+
+/// A host's key.
+pub(crate) fn key(number: usize) -> String {
+    format!("{ROOT}/config/VirtualService/gloo-system/{}", name(number))
+}
+
+/// The name of a host's virtual service.
+pub(crate) fn name(number: usize) -> String {
+    format!("host-{number}")
+}
+
+/// A host's version as Envoy tells it.
+pub(crate) async fn version(port: u16, number: usize) -> Result<u64> {
+    let answer = Request::get(&host(number), "/version").send(port).await?;
+    ensure!(answer.status == 200, "{} answers {} {}", host(number), answer.status, answer.text());
+    Ok(answer.text().parse()?)
+}
+
+async fn tells(port: u16, number: usize, wanted: u64) -> Result<()> {
+    let found = version(port, number).await?;
+    ensure!(found == wanted, "{} is at version {found}, not {wanted}", host(number));
+    Ok(())
+}
+
+/// A host's virtual service.
+pub(crate) fn service(number: usize, version: u64) -> String {
+    let target = if number.is_multiple_of(2) { "one" } else { "two" };
+    let routes = format!("{}\n{}", route_answering("/version", &version.to_string()), route_to("/", target));
+    service_at(&name(number), &host(number), &routes)
+}
+
+fn host(number: usize) -> String {
+    format!("{}.example.com", name(number))
+}
