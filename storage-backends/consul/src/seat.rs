@@ -45,27 +45,27 @@ pub(crate) async fn campaign(shared: Handle, owner: &str) -> Result<Box<dyn Seat
         let acquire = PutCondition::Acquire(&session.id);
         let taken = shared.client.kv_put(&key, owner.as_bytes().to_vec(), acquire).await;
         let taken = taken.map_err(|error| shared.failure(error))?;
-        let Some(entry) = shared.get(&key).await? else {
-            sleep(DELAYED).await;
-            continue;
-        };
-        if taken && entry.session.as_deref() == Some(&session.id) {
-            let fence = Fence { term: entry.modify_index, holder: session.id.clone() };
-            return Ok(Box::new(ConsulSeat { session, fence, seen: entry.modify_index }));
+        let entry = shared.get(&key).await?;
+        let holder = entry.as_ref().and_then(|entry| entry.session.as_deref());
+        let at = entry.as_ref().map_or(0, |entry| entry.modify_index);
+        if taken && holder == Some(&session.id) {
+            let fence = Fence { term: at, holder: session.id.clone() };
+            return Ok(Box::new(ConsulSeat { session, fence, seen: at }));
         }
+        let held = holder.map(|_| at);
         tokio::select! {
-            free = free(&shared, &key, entry.modify_index, entry.session.is_some()) => free?,
+            free = free(&shared, &key, held) => free?,
             lost = session.keep() => return Err(lost),
         }
     }
 }
 
-/// Waits until the seat is not what it was.
-async fn free(shared: &Handle, key: &str, index: u64, held: bool) -> Result<(), StoreError> {
-    if !held {
+/// Waits until the seat is not what it was when it was held; if nobody held it, for a moment.
+async fn free(shared: &Handle, key: &str, held: Option<u64>) -> Result<(), StoreError> {
+    let Some(index) = held else {
         sleep(DELAYED).await;
         return Ok(());
-    }
+    };
     let began = Instant::now();
     let query = Query::after(index, shared.tuning.wait);
     let answer = shared.client.kv_get(key, &query).await.map_err(|error| shared.failure(error))?;
@@ -100,12 +100,13 @@ impl Session {
         let ttl = self.shared.tuning.session_ttl;
         let mut trouble = None;
         loop {
-            let next = if trouble.is_some() { ttl / 15 } else { ttl / 3 };
             let end = self.renewed + ttl * 2 / 3;
             if Instant::now() >= end {
                 return trouble.unwrap_or_else(deposed);
             }
-            sleep_until((Instant::now() + next).min(end)).await;
+            // From the last renewal, not from now: whoever calls this again and again must not put it off.
+            let due = if trouble.is_some() { Instant::now() + ttl / 15 } else { self.renewed + ttl / 3 };
+            sleep_until(due.min(end)).await;
             let asked = Instant::now();
             let renewal = tokio::time::timeout_at(end, self.shared.client.session_renew(&self.id)).await;
             match renewal {

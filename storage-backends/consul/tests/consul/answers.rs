@@ -8,7 +8,7 @@ use biplane_store::conformance::{Follower, document, key};
 use biplane_store::sentinel::Sentinel;
 use biplane_store::{Store, StoreError};
 use biplane_testkit::fault_proxy::{ALWAYS, Answer, Matcher};
-use biplane_testkit::{FaultProxy, eventually, throughout};
+use biplane_testkit::{Consul, FaultProxy, TempDir, eventually, throughout};
 
 use crate::harness::{Marked, Server, connect, fresh_root, options, shared, tuning};
 
@@ -137,6 +137,20 @@ async fn a_limit_of_the_rate_says_for_how_long_to_stay_away() {
     answered.proxy.answer(Matcher::any(), busy, ALWAYS);
     let error = answered.store.list().await.expect_err("it is busy");
     assert_eq!(error.retry_after(), Some(Duration::from_secs(7)), "{error:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_real_limit_of_the_rate_is_told_as_such() {
+    let directory = TempDir::new("consul-limited");
+    let consul = Consul::builder().rate_limit(20, 100).start(&directory).await;
+    consul.kv_put("own/config/_store", Sentinel::new().encode()).await.expect("a write");
+    let store = connect(options(consul.address(), "own"));
+    eventually("the limit", Duration::from_secs(20), async || {
+        let lists = futures::future::join_all((0..40).map(|_| store.list())).await;
+        let busy = lists.into_iter().filter_map(Result::err).find(|error| error.retry_after().is_some());
+        busy.map(drop).ok_or_else(|| anyhow::anyhow!("nobody was sent away"))
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
