@@ -10,7 +10,7 @@ use biplane_admin_api::status::{ObjectReport, Severity};
 use biplane_core::key::ObjectKey;
 use clap::{Args, ValueEnum};
 
-use crate::connect::{self, Connection};
+use crate::connect::Connection;
 use crate::exit::{Code, Failure, Outcome};
 use crate::findings::{count, lines};
 use crate::output;
@@ -43,13 +43,13 @@ pub(crate) enum Format {
 
 impl ChangeFlags {
     /// A request with these flags.
-    pub(crate) fn request(&self, changes: Vec<Change>) -> ApplyRequest {
+    pub(crate) fn request(&self, connection: &Connection, changes: Vec<Change>) -> ApplyRequest {
         ApplyRequest {
             changes,
             prune: None,
             dry_run: self.dry_run,
             force: self.force,
-            author: connect::author(),
+            author: connection.author(),
             message: self.message.clone(),
         }
     }

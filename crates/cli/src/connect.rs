@@ -74,6 +74,14 @@ pub(crate) fn client(global: &GlobalFlags, flags: &ClientFlags) -> Result<Client
 }
 
 impl Connection {
+    /// Who asks, as the history shows it. A control plane knows the caller, and takes this for a remark.
+    pub(crate) fn author(&self) -> String {
+        match &self.end {
+            End::ControlPlane(_) => user().unwrap_or_default(),
+            End::Store(_) => author(),
+        }
+    }
+
     /// What could not be done, with advice that fits the way that was taken.
     pub(crate) fn failure(&self, problem: Problem) -> Failure {
         let at_the_api = matches!(self.end, End::ControlPlane(_));
@@ -90,9 +98,13 @@ impl Connection {
     }
 }
 
-/// Who asks, as the history shows it.
+/// Who writes straight to a store, as its history shows it.
 pub(crate) fn author() -> String {
+    user().unwrap_or_else(|| format!("uid:{}", rustix::process::getuid().as_raw()))
+}
+
+/// Who asks, as they call themselves.
+pub(crate) fn user() -> Option<String> {
     let named = ["USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok());
-    let uid = || format!("uid:{}", rustix::process::getuid().as_raw());
-    named.filter(|name| !name.is_empty()).unwrap_or_else(uid)
+    named.filter(|name| !name.is_empty())
 }

@@ -33,13 +33,13 @@ pub(crate) enum Code {
 pub(crate) const EXIT_CODES: &str = "\
 Exit codes:
   0  done, and all is well
-  1  the input has errors (`--strict`: or warnings), what was asked about is not well, or `diff` found differences
+  1  the input has errors (with --strict: or warnings), something is not well, or `diff` differs
   2  the command line or a setting is wrong
   3  a server or a store cannot be reached or read
   4  anything else failed
   5  somebody else changed the object in the meantime; nothing was written
   6  the object, or that version of it, is not there
-  7  it is not allowed: by the token, by the store's access rules, or because the store is only read here
+  7  it is not allowed: by the token, by the store's rules, or because the store is only read
   8  `check`: a source cannot be read or is not trusted, or nothing is served yet";
 
 impl From<Code> for ExitCode {

@@ -134,20 +134,40 @@ impl OneObject {
         existing(connection, &self.named()?).await
     }
 
-    /// The object that is meant, which may be gone by now: without a namespace, the one that objects have by
-    /// default.
-    pub(crate) async fn perhaps_gone(&self, connection: &Connection) -> Result<ObjectKey, Failure> {
+    /// The object that is meant, which may be gone by now.
+    pub(crate) async fn perhaps_gone(&self, connection: &Connection) -> Result<PerhapsGone, Failure> {
         let named = self.named()?;
+        let key = |namespace: &str| ObjectKey::new(named.kind, namespace, named.name.as_str());
         if let Some(namespace) = &named.namespace {
-            return Ok(ObjectKey::new(named.kind, namespace.as_str(), named.name.as_str()));
+            return Ok(PerhapsGone { key: key(namespace), guessed: false });
         }
         match existing(connection, &named).await {
-            Ok(resource) => Ok(resource.key()),
+            Ok(resource) => Ok(PerhapsGone { key: resource.key(), guessed: false }),
             Err(failure) if failure.code == Code::NotFound => {
-                Ok(ObjectKey::new(named.kind, DEFAULT_NAMESPACE, named.name.as_str()))
+                Ok(PerhapsGone { key: key(DEFAULT_NAMESPACE), guessed: true })
             }
             Err(failure) => Err(failure),
         }
+    }
+}
+
+/// An object of which there may be only versions left.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PerhapsGone {
+    /// Which.
+    pub(crate) key: ObjectKey,
+    /// Nobody has an object of this name, so the namespace is the one that objects have by default.
+    guessed: bool,
+}
+
+impl PerhapsGone {
+    /// A failure, with advice where only the namespace may be at fault.
+    pub(crate) fn failure(&self, failure: Failure) -> Failure {
+        if self.guessed && failure.code == Code::NotFound {
+            return failure
+                .hint("there is none of this name now; of one that is gone, say the namespace with -n");
+        }
+        failure
     }
 }
 

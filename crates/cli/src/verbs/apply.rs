@@ -13,10 +13,10 @@ use crate::verbs::get;
 /// The command line.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Everything becomes visible at one revision. What would make the configuration worse than it is now (an error that it
+Everything becomes visible at one revision. What would make the configuration worse than it is now (an error that it \
 does not have yet) is refused with every finding, and nothing is written.
 
-With --prune, objects that are not mentioned are deleted: those of the kinds and in the namespaces that are, and with
+With --prune, objects that are not mentioned are deleted: those of the kinds and in the namespaces that are, and with \
 -l only those with these labels. Look at it first with --dry-run, or with `biplane diff --prune`.")]
 pub(crate) struct Arguments {
     #[command(flatten)]
@@ -56,7 +56,8 @@ pub(crate) async fn run(global: &GlobalFlags, arguments: &Arguments) -> Outcome 
     let prune = arguments.prune.prune()?;
     let documents = read(&arguments.files).await?;
     let connection = arguments.target.connect(global)?;
-    let mut request = arguments.change.request(documents.into_iter().map(Document::put).collect());
+    let mut request =
+        arguments.change.request(&connection, documents.into_iter().map(Document::put).collect());
     request.prune = prune;
     changes::carry_out(&connection, &request, arguments.output).await
 }

@@ -15,10 +15,14 @@ use verdict::Verdict;
 /// The command line.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Each finding is a line `critical|error|warning: ...`, with a line `hint: ...` below it where there is advice.
-  critical  a source cannot be read or is not trusted, or nothing is served yet: exit code 8
-  error     an object, or part of it, is not used; a node has refused something, or has no gateway: exit code 1
-  warning   it works, but perhaps not as meant: exit code 0, with --strict 1
+Each finding is a line `critical|error|warning: ...`, with a line `hint: ...` below it where there is advice:
+  critical  a source cannot be read or is not trusted, or nothing is served yet
+            exit code 8
+  error     an object, or part of it, is not used; a node refused something, or gets nothing
+            exit code 1
+  warning   it works, but perhaps not as meant
+            exit code 0, with --strict 1
+
 With --store, it reads the store and says what a control plane would say of its objects.")]
 pub(crate) struct Arguments {
     /// Count warnings as errors

@@ -53,7 +53,7 @@ pub(crate) async fn run(global: &GlobalFlags, arguments: &Arguments) -> Outcome 
         output::say("nothing to delete");
         return Ok(Code::Success);
     }
-    let request = arguments.change.request(keys.iter().map(changes::deletion).collect());
+    let request = arguments.change.request(&connection, keys.iter().map(changes::deletion).collect());
     changes::carry_out(&connection, &request, arguments.output).await
 }
 

@@ -33,7 +33,7 @@ pub(crate) async fn run(global: &GlobalFlags, arguments: &Arguments) -> Outcome 
     let connection = arguments.target.connect(global)?;
     // Forced, since what is wrong is no reason not to show it.
     let flags = ChangeFlags { dry_run: true, force: true, ..ChangeFlags::default() };
-    let request = flags.request(documents.into_iter().map(Document::put).collect());
+    let request = flags.request(&connection, documents.into_iter().map(Document::put).collect());
     let request = ApplyRequest { prune, ..request };
     let result = connection.resources.apply(&request).await;
     let result = result.map_err(|problem| changes::refused(&connection, problem))?;

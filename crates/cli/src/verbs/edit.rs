@@ -102,7 +102,7 @@ impl Edit<'_> {
         };
         // Somebody else's change in the meantime must not be undone by this one.
         let expect = Expect::Revision(self.resource.revision);
-        self.flags.request(vec![Change { operation, expect }])
+        self.flags.request(self.connection, vec![Change { operation, expect }])
     }
 
     fn kept(&self, problem: Problem, mut file: EditFile) -> Failure {

@@ -39,8 +39,9 @@ enum Format {
 /// Reads and prints.
 pub(crate) async fn run(global: &GlobalFlags, arguments: &Arguments) -> Outcome {
     let connection = arguments.target.connect(global)?;
-    let key = arguments.object.perhaps_gone(&connection).await?;
-    let versions = connection.resources.history(&key).await.map_err(|problem| connection.failure(problem))?;
+    let object = arguments.object.perhaps_gone(&connection).await?;
+    let versions = connection.resources.history(&object.key).await;
+    let versions = versions.map_err(|problem| object.failure(connection.failure(problem)))?;
     match arguments.show {
         Some(revision) => output::print(&text(&versions, revision)?)?,
         None => output::print(&match arguments.output {

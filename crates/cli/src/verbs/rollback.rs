@@ -4,7 +4,7 @@ use clap::Args;
 
 use crate::changes::{self, Format};
 use crate::config::GlobalFlags;
-use crate::connect::{self, Target};
+use crate::connect::Target;
 use crate::exit::Outcome;
 use crate::objects::OneObject;
 
@@ -31,11 +31,11 @@ pub(crate) struct Arguments {
 /// Rolls back.
 pub(crate) async fn run(global: &GlobalFlags, arguments: &Arguments) -> Outcome {
     let connection = arguments.target.connect(global)?;
-    let key = arguments.object.perhaps_gone(&connection).await?;
-    let author = connect::author();
-    let result = connection.resources.rollback(&key, arguments.to, &author, arguments.dry_run).await;
+    let object = arguments.object.perhaps_gone(&connection).await?;
+    let author = connection.author();
+    let result = connection.resources.rollback(&object.key, arguments.to, &author, arguments.dry_run).await;
     match result {
         Ok(result) => changes::report(&result, arguments.output),
-        Err(problem) => Err(changes::refused(&connection, problem)),
+        Err(problem) => Err(object.failure(changes::refused(&connection, problem))),
     }
 }

@@ -16,8 +16,10 @@ use crate::{backends, credentials, logging, service_manager, signals};
 /// The command line.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Every flag is also a setting in biplane.yaml and a BIPLANE_* variable; `biplane config show --origin` prints all of them.
-Whoever reaches the HTTP API on loopback may read. Writing takes a token (--admin-tokens-file) or the right to open
+Every flag is also a setting in biplane.yaml and a BIPLANE_* variable; `biplane config show --origin` prints all of \
+them.
+
+Whoever reaches the HTTP API on loopback may read. Writing takes a token (--admin-tokens-file) or the right to open \
 the socket file (--admin-socket).")]
 pub(crate) struct Arguments {
     #[command(flatten)]

@@ -231,7 +231,12 @@ async fn an_object_that_is_not_there_or_not_the_only_one_is_told_with_what_may_b
             assert_eq!(kind.code, Some(2), "{verb}: {kind:?}");
             assert!(kind.stderr.contains("hint: did you mean Upstream?"), "{kind:?}");
         }
-        assert_eq!(world.run(&["history", "us", "demp"]).code, Some(6));
+        let gone = world.run(&["history", "us", "demp"]);
+        assert_eq!(gone.code, Some(6), "{gone:?}");
+        assert!(
+            gone.stderr.contains("hint: there is none of this name now; of one that is gone"),
+            "{gone:?}"
+        );
         assert_eq!(world.run(&["rollback", "us", "demo", "--to", "4711"]).code, Some(6));
     }
 }

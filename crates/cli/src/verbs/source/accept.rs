@@ -42,7 +42,8 @@ pub(super) async fn run(global: &GlobalFlags, arguments: &Arguments) -> Outcome 
     if !arguments.yes && !asked(source)? {
         return Err(Failure::failed("nothing was changed"));
     }
-    let accepted = client.accept(&source.name, &connect::author()).await.map_err(Failure::from)?;
+    let accepted =
+        client.accept(&source.name, &connect::user().unwrap_or_default()).await.map_err(Failure::from)?;
     report(&accepted)
 }
 
