@@ -16,7 +16,9 @@ use std::fmt;
 use biplane_core::key::{Kind, ObjectKey};
 use biplane_core::report::Severity;
 use biplane_core::scalars::Timestamp;
-use biplane_store::{Change as StoreChange, Changes, Intent, Listing, Revision, SourceEvent, StoredObject};
+use biplane_store::{
+    Change as StoreChange, Changes, Intent, Listing, Revision, SourceEvent, StoreError, StoredObject,
+};
 use biplane_xds::{Change, Fleets};
 use tokio::time::Instant;
 use tracing::{info, warn};
@@ -95,6 +97,14 @@ impl Engine {
     /// Carries out the deletions whose time is up.
     pub fn on_deadline(&mut self, now: Instant) {
         self.transact(Edits::default(), now);
+    }
+
+    /// The store takes its time with the first answer: what the last run left is served meanwhile.
+    pub fn on_silence(&mut self, now: Instant) {
+        if self.gate == Gate::Waiting && self.ingest.fallback().next().is_some() {
+            let error = StoreError::unavailable("it has not answered yet");
+            self.on_failure(Failure { error, since: now }, now);
+        }
     }
 
     /// When [`Self::on_deadline`] is due.

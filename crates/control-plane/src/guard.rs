@@ -153,6 +153,7 @@ impl Guard {
         now: Instant,
     ) {
         self.locate(Point { identity: listing.identity.clone(), revision: listing.revision });
+        self.compare(listing, &known);
         for item in &mut listing.items {
             match self.newer(item, known(&item.key)).cloned() {
                 Some(newer) => {
@@ -257,6 +258,18 @@ impl Guard {
         self.present = Some(point);
     }
 
+    /// A backup may be restored with its revisions raised above all that were ever given out. The objects'
+    /// own give it away: in one store none is ever older than it was.
+    fn compare<'a>(&mut self, listing: &Listing, known: impl Fn(&ObjectKey) -> Option<&'a StoredObject>) {
+        if self.regress.is_some() || self.rules.revisions == RevisionScope::Process || !self.rules.on {
+            return;
+        }
+        let older = listing.items.iter().filter(|item| is_older(item, known(&item.key))).count();
+        if older > 0 {
+            self.regress = Some((Reason::Older { objects: older }, listing.revision));
+        }
+    }
+
     fn regression(&self, was: &Point, now: &Point) -> Option<Reason> {
         if was.identity != now.identity {
             let reason = Reason::Identity { from: was.identity.clone(), to: now.identity.clone() };
@@ -270,9 +283,7 @@ impl Guard {
     /// backwards has a later revision than that of the reading that showed it.
     fn newer<'a>(&self, item: &StoredObject, known: Option<&'a StoredObject>) -> Option<&'a StoredObject> {
         let (_, floor) = self.regress.as_ref()?;
-        known.filter(|known| {
-            item.revision <= *floor && item.revision < known.revision && item.value != known.value
-        })
+        known.filter(|known| item.revision <= *floor && is_older(item, Some(known)))
     }
 
     /// The store shows the object: be it as it was, changed or bad.
@@ -333,4 +344,9 @@ impl Guard {
             self.trusted.clone_from(&self.present);
         }
     }
+}
+
+/// Whether the item is another version of what is in use, and an earlier one.
+fn is_older(item: &StoredObject, known: Option<&StoredObject>) -> bool {
+    known.is_some_and(|known| item.revision < known.revision && item.value != known.value)
 }

@@ -5,11 +5,12 @@ mod progress;
 mod pulse;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use biplane_store::{Intent, Revision, SourceEvent};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::block_in_place;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::guard::Released;
@@ -17,6 +18,9 @@ use crate::leader::Feed;
 use crate::shared::SharedEngine;
 pub(crate) use progress::{Activity, Progress};
 pub(crate) use pulse::Pulse;
+
+/// How long a store may say nothing at the start before the last good configuration is served without it.
+const SILENCE: Duration = Duration::from_secs(1);
 
 /// What others ask of the loop, which alone changes the engine.
 #[derive(Debug)]
@@ -48,6 +52,8 @@ pub(crate) async fn run(
     pulse: Pulse,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
+    let mut silence = std::pin::pin!(sleep(SILENCE));
+    let mut silent = true;
     loop {
         let deadline = engine.lock().deadline();
         let due = async {
@@ -63,12 +69,18 @@ pub(crate) async fn run(
             event = lines.events.recv() => {
                 let Some(event) = event else { anyhow::bail!("the store's driver has gone") };
                 pulse.begin();
+                silent = false;
                 lines.feed.iter().for_each(|feed| feed.note(&event));
                 block_in_place(|| engine.lock().on_event(event, Instant::now()));
             }
             Some(command) = lines.commands.recv() => {
                 pulse.begin();
                 block_in_place(|| obey(&engine, command));
+            }
+            () = &mut silence, if silent => {
+                pulse.begin();
+                silent = false;
+                block_in_place(|| engine.lock().on_silence(Instant::now()));
             }
             () = due => {
                 pulse.begin();

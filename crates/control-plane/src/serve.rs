@@ -86,10 +86,11 @@ impl Server {
         let (commands, commanded) = mpsc::channel(COMMANDS);
         let progress = Progress::new();
         let (edition, activity) = (progress.editions.subscribe(), progress.activity.subscribe());
-        if description.revisions == RevisionScope::Store {
-            fleets.set_freshen(freshen(store.clone(), progress.revisions.subscribe()));
-        }
         let driver = Driver::new(store.clone(), driver_options(&settings, description.revisions), events);
+        if description.revisions == RevisionScope::Store {
+            let applied = progress.revisions.subscribe();
+            fleets.set_freshen(freshen(store.clone(), driver.handle(), applied));
+        }
         let records = store.records();
         let (board, meant) = (Board::default(), Arc::<Meant>::default());
         let leader = records.clone().filter(|_| settings.leader).map(|records| Leader {

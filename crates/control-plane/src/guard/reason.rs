@@ -38,6 +38,11 @@ pub enum Reason {
         /// Where it is.
         to: Revision,
     },
+    /// Objects are older than they were, in a store that has not gone back as a whole.
+    Older {
+        /// How many.
+        objects: usize,
+    },
     /// The last run ended with these held.
     Carried,
 }
@@ -65,6 +70,9 @@ impl fmt::Display for Reason {
             }
             Self::Backwards { from, to } => {
                 write!(f, "it went back from revision {from} to {to}, as a restored backup does")
+            }
+            Self::Older { objects } => {
+                write!(f, "{objects} of its objects went back to older versions, as after a restored backup")
             }
             Self::Carried => f.write_str("what is missing was held back already when Biplane ran last"),
         }

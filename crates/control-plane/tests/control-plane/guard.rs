@@ -140,6 +140,23 @@ async fn older_backup_takes_nothing_away_and_nothing_back_until_accepted() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn older_backup_with_raised_revisions_is_seen_by_its_objects() {
+    let (mut engine, mut shelf) = started();
+    let mut backup = shelf.clone();
+    let newer = ObjectKey::new(Kind::RouteTable, "default", "newer");
+    engine.on_event(shelf.put(&[keys()[0].clone(), newer]), Instant::now());
+    backup.revision += 1_000_000;
+    engine.on_event(backup.listed(), Instant::now());
+    assert_eq!((served(&engine), engine.guard().held().len()), (shelf.values(), 2));
+    assert!(reason(&engine).contains("1 of its objects went back"), "{}", reason(&engine));
+    engine.on_event(backup.put(&keys()[..1]), Instant::now());
+    assert_eq!(
+        (served(&engine)[&keys()[0]].clone(), engine.guard().held().len()),
+        (backup.values()[&keys()[0]].clone(), 1)
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn other_store_at_the_same_place_is_trusted_only_if_it_lacks_nothing() {
     let (mut engine, mut shelf) = started();
     shelf.identity = 2;

@@ -260,6 +260,24 @@ async fn restart_without_its_store_says_how_old_it_is_and_holds_what_is_missing_
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn store_that_does_not_answer_at_the_start_is_not_waited_for() {
+    let directory = tempfile::tempdir().unwrap();
+    let state = directory.path().join("state");
+    let store = filled("silent").await;
+    let first = Process::start(store.clone(), Some(&state)).await;
+    first.until_in_use(OBJECTS).await;
+    first.stop().await;
+    let broken = FaultyStore::new(Arc::new(store));
+    let faults = broken.faults();
+    faults.on_list(Mode::Hang);
+    let second = Process::start(broken, Some(&state)).await;
+    let source = second.until_state(SourceState::Restored).await;
+    assert_eq!(source.last_error.as_deref(), Some("it has not answered yet"));
+    second.until_in_use(OBJECTS).await;
+    second.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn state_directory_of_another_process_is_refused_with_a_hint() {
     let directory = tempfile::tempdir().unwrap();
     let first = Process::start(filled("a").await, Some(directory.path())).await;

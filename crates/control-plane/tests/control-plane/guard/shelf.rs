@@ -76,7 +76,9 @@ impl Shelf {
 
 pub(super) fn object(key: &ObjectKey, revision: u64) -> StoredObject {
     let fields = match key.kind {
-        Kind::Upstream => format!("static: {{hosts: [{{addr: 127.0.0.1, port: {}}}]}}", revision + 1000),
+        Kind::Upstream => {
+            format!("static: {{hosts: [{{addr: 127.0.0.1, port: {}}}]}}", 1000 + revision % 60_000)
+        }
         _ => format!("routes: [{{directResponseAction: {{status: 200, body: '{revision}'}}}}]"),
     };
     StoredObject {
