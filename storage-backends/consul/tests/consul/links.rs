@@ -89,6 +89,25 @@ async fn each_datacenter_has_its_own_keys_and_an_unknown_one_is_an_error() {
     assert!(error.to_string().contains("datacenter"), "{error}");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_datacenter_is_read_and_watched_through_the_own_agent() {
+    let directory = TempDir::new("consul-datacenters");
+    let here = Consul::builder().named("here").start(&directory).await;
+    let there = Consul::builder().named("there").datacenter("dc2").joined_to(&here).start(&directory).await;
+    mark(&there).await;
+    let mut options = options(here.address(), "own");
+    options.client.datacenter = Some("dc2".into());
+    let store = connect(options);
+    biplane_testkit::eventually("the way to dc2", std::time::Duration::from_secs(30), async || {
+        Ok(store.list().await.map(drop)?)
+    })
+    .await;
+    let mut follower = Follower::start(&store).await;
+    there.kv_put("own/config/VirtualService/default/a", document(&key("a"), "1")).await.expect("a write");
+    follower.until_note(&key("a"), "1").await;
+    assert!(store.describe().name.ends_with("?dc=dc2"), "{:?}", store.describe());
+}
+
 #[tokio::test]
 async fn a_store_is_made_while_nobody_is_there_and_says_so_when_asked() {
     let options = ConsulOptions::from_url("consul://127.0.0.1:1/r", &|_| None).expect("a good URL");

@@ -11,4 +11,5 @@ mod histories;
 mod independent;
 mod links;
 mod parts;
+mod random;
 mod seat;

@@ -24,6 +24,8 @@ async fn a_change_in_one_of_many_namespaces_costs_a_small_part_of_the_whole() {
     follower.until_note(&object(7), "changed").await;
     let cost = harness.proxy.counters().to_client - listed;
     assert!(cost * 10 < listed, "a change costs {cost} bytes, and all of it {listed}");
+    let connections = harness.proxy.connections();
+    assert!(connections < 80, "{connections} connections: an agent takes 200 from one client");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
