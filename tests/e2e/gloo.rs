@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use biplane_testkit::biplane::{self, Options, Output};
-use biplane_testkit::{Biplane, Consul, Request, TempDir, Upstream};
+use biplane_testkit::{Biplane, Consul, Etcd, Request, TempDir, Upstream};
 use serde_json::{Value, json};
 
 use crate::harness::{Bootstrap, Site, Tree, status};
@@ -87,7 +87,7 @@ fn pets() -> Request {
 }
 
 /// What Envoy was told, without when.
-async fn configuration(site: &Site) -> Value {
+async fn configuration(site: &Site) -> Vec<String> {
     const TOLD: [&str; 5] = [
         "dynamic_active_clusters",
         "dynamic_listeners",
@@ -108,7 +108,7 @@ async fn configuration(site: &Site) -> Value {
         })
         .collect();
     told.sort();
-    json!(told)
+    told
 }
 
 fn without_times(value: &mut Value) {
@@ -129,6 +129,7 @@ async fn keys_of_gloo_are_served_in_place_and_after_their_import_the_same() {
     let told = site.told(&pets()).await;
     assert_eq!((told["name"].as_str(), told["path"].as_str()), (Some("petstore"), Some("/v1/pets")));
     let in_place = configuration(&site).await;
+    assert_eq!(in_place.len(), 4, "a listener, its routes, a cluster and its endpoints: {in_place:#?}");
     drop(site);
 
     let own = gloo.url("biplane");
@@ -181,10 +182,7 @@ async fn edits_of_gloos_users_are_live_and_what_gloo_writes_is_no_edit() {
     site.until(&pets(), |answer| answer.json().is_ok_and(|told| told["path"] == "/v2/pets")).await;
     assert_eq!(site.counts().await, before, "routes only");
 
-    gloo.consul
-        .kv_put(TABLE, table.replace("delegateAction", "x").replace("routes:", "rautes:"))
-        .await
-        .expect("put");
+    gloo.consul.kv_put(TABLE, table.replace("routes:", "rautes:")).await.expect("put");
     status::until_report(&site.biplane, "RouteTable gloo-system/pets", "rautes").await;
     assert_eq!(site.told(&pets()).await["path"], "/v2/pets", "a typo changes nothing");
 
@@ -204,4 +202,28 @@ async fn keys_that_vanish_all_at_once_change_nothing() {
     })
     .await;
     assert_eq!(site.told(&pets()).await["path"], "/v1/pets");
+    gloo.consul.kv_put_many(&gloo.keys()).await.expect("Consul takes keys");
+    status::until(&site.biplane, "a complete source", |status| status["sources"][0]["state"] == "complete")
+        .await;
+    let table = gloo.consul.kv_get(TABLE).await.expect("an answer").expect("it is there");
+    gloo.consul.kv_put(TABLE, table.replace("/v1/pets", "/v2/pets")).await.expect("Consul takes keys");
+    site.until(&pets(), |answer| answer.json().is_ok_and(|told| told["path"] == "/v2/pets")).await;
+}
+
+#[tokio::test]
+async fn keys_of_gloo_can_be_imported_into_etcd_and_into_a_directory() {
+    let gloo = Gloo::start().await;
+    let directory = TempDir::new("gloo-targets");
+    let etcd = Etcd::start(&directory).await;
+    let in_etcd = format!("etcd://{}/biplane", etcd.address(0));
+    assert_eq!(biplane::run(["init", "--store", &in_etcd]).code, 0);
+    let in_files = directory.join("own").display().to_string();
+    for target in [&in_etcd, &in_files] {
+        let first = gloo.import(target, &[]);
+        assert!(first.code == 1 && first.stderr.starts_with("5 objects: 5 created\n"), "{first:?}");
+        let second = gloo.import(target, &[]);
+        assert!(second.stderr.starts_with("5 objects: 5 unchanged\n"), "{second:?}");
+        let site = gloo.site(target).await;
+        assert_eq!(site.told(&pets()).await["path"], "/v1/pets", "{target}");
+    }
 }

@@ -16,12 +16,12 @@ mod text;
 use std::collections::BTreeMap;
 
 use biplane_admin_api::resources::{
-    Action, ApplyRequest, ApplyResult, Change, ChangeResult, Expect, Operation, Problem, Resources,
+    Action, ApplyRequest, ApplyResult, Change, ChangeResult, Expect, Operation,
 };
 use clap::{Args, ValueEnum};
 
 use crate::backends;
-use crate::connect;
+use crate::connect::Connection;
 use crate::exit::{Code, Failure, Outcome};
 use crate::output;
 use report::Report;
@@ -96,48 +96,47 @@ async fn carry_over(
         let nothing = ApplyResult { dry_run: true, ..ApplyResult::default() };
         return Ok(Report::new(source, target.name.as_deref(), take, &nothing, arguments.force));
     }
+    let Connection { resources, .. } = &target.connection;
+    let failure = |problem| {
+        let failure = target.connection.failure(problem);
+        Failure { message: format!("nothing was imported: {}", failure.message), ..failure }
+    };
     let message = format!("imported from Gloo at {source}");
-    let resources = &target.resources;
-    let plan = resources.apply(&request(&take, None, &message)).await.map_err(failure)?;
+    let trial = trial(&take, target.connection.author(), message);
+    let plan = resources.apply(&trial).await.map_err(failure)?;
     let refused = !arguments.force && plan.changes.iter().any(|change| change.action == Action::Changed);
     let written = if arguments.dry_run || refused {
         plan
     } else {
-        let request = request(&take, Some(&plan.changes), &message);
-        resources.apply(&request).await.map_err(failure)?
+        resources.apply(&as_seen(trial, &plan)).await.map_err(failure)?
     };
     Ok(Report::new(source, target.name.as_deref(), take, &written, arguments.force))
 }
 
-/// The request to write everything: first to see what would come of it, then under the condition that the
-/// target is still what was seen. Errors that the configuration has in Gloo as well are no reason to stop.
-fn request(take: &Take, seen: Option<&[ChangeResult]>, message: &str) -> ApplyRequest {
-    let seen_as = |change: &ChangeResult| change.before.map_or(Expect::Absent, Expect::Revision);
-    let seen_all: BTreeMap<_, _> =
-        seen.into_iter().flatten().map(|change| (&change.key, seen_as(change))).collect();
-    let change = |object: &take::Taken| {
-        let name = (&object.key).into();
-        Change {
-            expect: seen_all.get(&name).copied().unwrap_or_default(),
-            operation: Operation::Put {
-                text: object.text.value.clone(),
-                origin: object.origin(),
-                line: 1,
-                key: Some(name),
-            },
-        }
+/// The request to see what would come of writing everything. Errors that the configuration has in Gloo as well
+/// are no reason to stop.
+fn trial(take: &Take, author: String, message: String) -> ApplyRequest {
+    let change = |object: &take::Taken| Change {
+        operation: Operation::Put {
+            text: object.text.value.clone(),
+            origin: object.origin(),
+            line: 1,
+            key: Some((&object.key).into()),
+        },
+        expect: Expect::Anything,
     };
-    ApplyRequest {
-        changes: take.objects.iter().map(change).collect(),
-        dry_run: seen.is_none(),
-        force: true,
-        author: connect::author(),
-        message: message.to_owned(),
-        ..ApplyRequest::default()
-    }
+    let changes = take.objects.iter().map(change).collect();
+    ApplyRequest { changes, dry_run: true, force: true, author, message, ..ApplyRequest::default() }
 }
 
-fn failure(problem: Problem) -> Failure {
-    let failure = Failure::from(problem);
-    Failure { message: format!("nothing was imported: {}", failure.message), ..failure }
+/// The request to write what was tried, if the target still is what was seen.
+fn as_seen(mut trial: ApplyRequest, plan: &ApplyResult) -> ApplyRequest {
+    let seen = |change: &ChangeResult| change.before.map_or(Expect::Absent, Expect::Revision);
+    let seen: BTreeMap<_, _> = plan.changes.iter().map(|change| (&change.key, seen(change))).collect();
+    for change in &mut trial.changes {
+        if let Operation::Put { key: Some(key), .. } = &change.operation {
+            change.expect = seen.get(key).copied().unwrap_or_default();
+        }
+    }
+    ApplyRequest { dry_run: false, ..trial }
 }

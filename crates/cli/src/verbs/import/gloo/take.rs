@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use biplane_admin_api::status::ObjectReport;
 use biplane_core::decode::decode;
-use biplane_core::document::{IdentifyHint, identify};
+use biplane_core::document::{IdentifyError, IdentifyHint, identify};
 use biplane_core::key::ObjectKey;
 use biplane_core::location::Location;
 use biplane_core::path::FieldPath;
@@ -109,7 +109,7 @@ pub(super) fn with_parameter(url: &str, name: &str, value: &str) -> String {
 
 /// Takes what can be taken.
 pub(super) fn take(listing: &Listing, source: &Source) -> Take {
-    let mut remarks: Vec<_> = listing.faults.iter().filter_map(|fault| of_fault(fault, source)).collect();
+    let mut remarks: Vec<_> = listing.faults.iter().map(|fault| of_fault(fault, source)).collect();
     let one = |object| object_of(object, source, &mut remarks);
     let objects: Vec<_> = listing.items.iter().filter_map(one).collect();
     remarks.sort_by(|a, b| place_of(a).cmp(&place_of(b)));
@@ -167,22 +167,9 @@ fn of_report(report: &Report) -> Remark {
     Remark { left_out, report: report.into() }
 }
 
-/// What the store says about a key or a document that is no object. `None`: it is what Gloo computes for itself.
-fn of_fault(fault: &Fault, source: &Source) -> Option<Remark> {
-    let (mut message, mut hint) = (fault.message.clone(), fault.hint.clone());
-    if fault.kind == FaultKind::Unidentified
-        && let Some(kind) = gloo_kind(&fault.location)
-    {
-        if kind == "Proxy" {
-            return None;
-        }
-        // Core knows Gloo's kinds, and what to do instead of each.
-        if let Err(error) = identify(&format!("kind: {kind}"), &IdentifyHint::default())
-            && error.message.starts_with("Gloo's kind")
-        {
-            (message, hint) = (error.message, error.hint);
-        }
-    }
+/// What the store says about a key or a document that is no object.
+fn of_fault(fault: &Fault, source: &Source) -> Remark {
+    let (message, hint) = words(fault);
     // Of an object that is given twice the other document is taken.
     let is_object = fault.key.is_some() && fault.kind != FaultKind::Duplicate;
     let left_out = if is_object { LeftOut::Object } else { LeftOut::Document };
@@ -195,12 +182,30 @@ fn of_fault(fault: &Fault, source: &Source) -> Option<Remark> {
         message,
         hint,
     };
-    Some(Remark { left_out, report })
+    Remark { left_out, report }
+}
+
+/// What is wrong and what to try. Core knows Gloo's kinds, and what to do instead of each; the store's own advice
+/// about a key is to do what is being done.
+fn words(fault: &Fault) -> (String, Option<String>) {
+    let known = (fault.message.clone(), fault.hint.clone());
+    if fault.kind != FaultKind::Unidentified {
+        return known;
+    }
+    let of_kind = |kind| identify(&format!("kind: {kind}"), &IdentifyHint::default()).err();
+    let of_gloo = |error: &IdentifyError| error.message.starts_with("Gloo's kind");
+    match gloo_kind(&fault.location).and_then(of_kind).filter(of_gloo) {
+        Some(error) => (error.message, error.hint),
+        None if matches!(fault.location, Location::File { .. }) => known,
+        None => {
+            let hint = "it stays where it is; an object has a key of its own with its kind in it";
+            (known.0, Some(hint.to_owned()))
+        }
+    }
 }
 
 /// The folders of Gloo's file layout for kinds that Biplane has not.
-const FOLDERS: [(&str, &str); 6] = [
-    ("proxies", "Proxy"),
+const FOLDERS: [(&str, &str); 5] = [
     ("httpgateways", "MatchableHttpGateway"),
     ("tcpgateways", "MatchableTcpGateway"),
     ("authconfigs", "AuthConfig"),

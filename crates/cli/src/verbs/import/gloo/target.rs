@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use biplane_editor::Editor;
-use biplane_store::MemoryStore;
+use biplane_store::{MemoryStore, Store};
 
 use super::take::with_parameter;
 use crate::backends;
+use crate::connect::{Connection, End};
 use crate::exit::Failure;
 
 /// A store that is written to.
@@ -14,30 +15,34 @@ pub(super) struct Target {
     /// Its name; `None`: nobody named one.
     pub(super) name: Option<String>,
     /// What reads and changes it.
-    pub(super) resources: Editor,
+    pub(super) connection: Connection,
 }
 
 /// Opens what `--to` names. A directory that is to be written comes into being here.
 pub(super) fn open(to: Option<&str>, dry_run: bool) -> Result<Target, Failure> {
-    let Some(to) = to else { return Ok(Target { name: None, resources: empty() }) };
-    let Some(path) = directory(to) else {
-        let store = backends::open(to)?;
-        return Ok(Target { name: Some(store.describe().name), resources: Editor::new(store) });
-    };
+    let Some(to) = to else { return Ok(Target { name: None, connection: empty() }) };
+    let Some(path) = directory(to) else { return Ok(of(backends::open(to)?)) };
     if !dry_run {
         std::fs::create_dir_all(path)
             .map_err(|error| Failure::failed(format!("cannot make the directory {path}: {error}")))?;
     } else if !std::path::Path::new(path).exists() {
-        return Ok(Target { name: Some(to.to_owned()), resources: empty() });
+        return Ok(Target { name: Some(to.to_owned()), connection: empty() });
     }
     let url = if to.contains("://") { to.to_owned() } else { format!("file://{}", escaped(to)) };
-    let store = backends::open(&with_parameter(&url, "writable", "."))?;
-    Ok(Target { name: Some(store.describe().name), resources: Editor::new(store) })
+    Ok(of(backends::open(&with_parameter(&url, "writable", "."))?))
+}
+
+fn of(store: Arc<dyn Store>) -> Target {
+    Target { name: Some(store.describe().name), connection: straight_to(store) }
 }
 
 /// A store that holds nothing, to try what is taken in.
-fn empty() -> Editor {
-    Editor::new(Arc::new(MemoryStore::new("import")))
+fn empty() -> Connection {
+    straight_to(Arc::new(MemoryStore::new("import")))
+}
+
+fn straight_to(store: Arc<dyn Store>) -> Connection {
+    Connection { resources: Arc::new(Editor::new(store.clone())), end: End::Store(store) }
 }
 
 /// The directory, if it is one that is named.
