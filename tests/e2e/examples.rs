@@ -7,8 +7,8 @@ use biplane_testkit::{ClientTls, Request, Response, Upstream, biplane, free_port
 
 use crate::harness::{HOST, Site, Tree};
 
-/// The examples that have a test below.
-const TESTED: [&str; 6] = ["canary", "delegation", "gloo-files", "grpc", "quickstart", "tls"];
+/// The examples that have a test below or, where they need a server, in that server's module.
+const TESTED: [&str; 7] = ["canary", "delegation", "gloo-consul", "gloo-files", "grpc", "quickstart", "tls"];
 
 fn examples() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("examples")
