@@ -120,7 +120,7 @@ impl Action {
         self.write == Write::Delete && matches!(self.subject, Subject::Object(_))
     }
 
-    fn bytes(&self) -> usize {
+    pub(super) fn bytes(&self) -> usize {
         let value = match &self.write {
             Write::Put(value) => value.len(),
             Write::Delete => 0,
@@ -142,20 +142,31 @@ pub(super) fn check_sizes(batch: &Batch) -> Result<(), StoreError> {
 
 /// The actions in order, cut where etcd's limits are reached.
 pub(crate) fn pack(actions: Vec<Action>, options: &EtcdOptions) -> Vec<Vec<Action>> {
-    let most = options.max_operations.saturating_sub(RESERVED).max(1);
-    let mut steps: Vec<Vec<Action>> = Vec::new();
+    let most = options.max_operations.saturating_sub(RESERVED);
+    cut(actions, most, options.max_bytes, Action::bytes)
+}
+
+/// Everything in order, in pieces of at most so many and so many bytes; what is larger is a piece of its own.
+pub(super) fn cut<T>(
+    all: impl IntoIterator<Item = T>,
+    most: usize,
+    most_bytes: usize,
+    bytes_of: impl Fn(&T) -> usize,
+) -> Vec<Vec<T>> {
+    let mut pieces: Vec<Vec<T>> = Vec::new();
     let mut bytes = 0;
-    for action in actions {
-        bytes += action.bytes();
-        match steps.last_mut() {
-            Some(step) if step.len() < most && bytes <= options.max_bytes => step.push(action),
+    for one in all {
+        let more = bytes_of(&one);
+        bytes += more;
+        match pieces.last_mut() {
+            Some(piece) if piece.len() < most && bytes <= most_bytes => piece.push(one),
             _ => {
-                bytes = action.bytes();
-                steps.push(vec![action]);
+                bytes = more;
+                pieces.push(vec![one]);
             }
         }
     }
-    steps
+    pieces
 }
 
 /// Who meant the batch, in as many notes as it takes to name every object.

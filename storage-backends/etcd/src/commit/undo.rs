@@ -4,6 +4,7 @@
 use biplane_store::{StoreError, Write};
 use etcd_client::{Compare, CompareOp, GetOptions, Txn, TxnOp};
 
+use super::action::cut;
 use super::{Action, Miss, Turn, transact};
 use crate::list::first;
 use crate::members::Link;
@@ -19,27 +20,15 @@ struct Restore {
 /// Puts back what these actions have written, and then closes the manifest.
 pub(super) async fn undo(core: &Core, turn: Turn, actions: &[&Action], close: TxnOp) -> Result<(), Miss> {
     // Each way back is a transaction in the transaction, and etcd counts both; each key is read twice.
-    let most = (core.options.max_operations / 2).max(1);
-    let mut ready: Vec<Restore> = Vec::new();
-    for actions in actions.chunks(most) {
-        for restore in restores(core, turn, actions).await? {
-            let bytes: usize = ready.iter().map(|restore| restore.bytes).sum();
-            if ready.len() == most || bytes + restore.bytes > core.options.max_bytes {
-                send(core, turn, &mut ready, None).await?;
-            }
-            ready.push(restore);
+    let (most, bytes) = (core.options.max_operations / 2, core.options.max_bytes);
+    for actions in cut(actions.iter().copied(), most, bytes, |action| action.bytes()) {
+        let restores = restores(core, turn, &actions).await?;
+        for restores in cut(restores, most, bytes, |restore| restore.bytes) {
+            let operations = restores.into_iter().map(|restore| restore.operation).collect();
+            transact(core, turn, &[], operations).await?;
         }
     }
-    send(core, turn, &mut ready, None).await?;
-    send(core, turn, &mut ready, Some(close)).await
-}
-
-async fn send(core: &Core, turn: Turn, ready: &mut Vec<Restore>, last: Option<TxnOp>) -> Result<(), Miss> {
-    let operations: Vec<_> = ready.drain(..).map(|restore| restore.operation).chain(last).collect();
-    if operations.is_empty() {
-        return Ok(());
-    }
-    transact(core, turn, &[], operations).await.map(drop)
+    transact(core, turn, &[], vec![close]).await.map(drop)
 }
 
 /// The ways back of those keys that are what we have written.
