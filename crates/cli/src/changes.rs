@@ -104,6 +104,8 @@ pub(crate) fn refused(connection: &Connection, problem: Problem) -> Failure {
             message: format!("nothing was changed: {} cannot be read", count(findings, "document")),
             hint: None,
         },
+        // What was typed is right as far as it goes; what the documents say together is not.
+        ProblemKind::BadRequest => Failure { code: Code::Findings, ..failure },
         _ => failure,
     }
 }

@@ -1,13 +1,16 @@
 //! What is wrong with objects, wherever that is known: a control plane tells it, and of a store it is found
 //! out here, by the same code that a control plane would run.
 
+use std::collections::BTreeMap;
+
 use biplane_admin_api::client::ClientError;
-use biplane_admin_api::status::{ObjectReport, StatusRecord};
+use biplane_admin_api::status::{ObjectReport, ObjectState, Severity, StatusRecord};
 use biplane_admin_api::{Client, Status};
 use biplane_control_plane::offline;
 use biplane_core::key::ObjectKey;
 use biplane_store::{Store, layout, records};
 
+use crate::connect::{Connection, End};
 use crate::exit::Failure;
 
 /// The status of a control plane.
@@ -34,6 +37,27 @@ pub(crate) async fn of_store(store: &dyn Store) -> Result<(usize, Vec<ObjectRepo
     reports.sort_by(|a, b| (&a.location, &a.path, a).cmp(&(&b.location, &b.path, b)));
     reports.dedup();
     Ok((loaded.objects.len(), reports.into_iter().map(ObjectReport::from).collect()))
+}
+
+/// How the objects fare that there is anything to say about, by their names as reports write them.
+pub(crate) async fn states(connection: &Connection) -> Result<BTreeMap<String, ObjectState>, Failure> {
+    let reports = match &connection.end {
+        End::ControlPlane(client) => status(client).await?.reports,
+        End::Store(store) => of_store(&**store).await?.1,
+    };
+    let mut states = BTreeMap::new();
+    for ObjectReport { object, severity, .. } in reports {
+        let state = match severity {
+            Severity::Warning => ObjectState::Warning,
+            Severity::Error => ObjectState::Rejected,
+        };
+        if let Some(object) = object
+            && states.get(&object) != Some(&ObjectState::Rejected)
+        {
+            states.insert(object, state);
+        }
+    }
+    Ok(states)
 }
 
 /// What the leader has written down about an object, if the store has room for it and there is anything.

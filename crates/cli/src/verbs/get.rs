@@ -4,7 +4,6 @@ mod columns;
 mod text;
 
 use biplane_admin_api::resources::{Filter, Resource, ResourceList, Selector};
-use biplane_core::key::Kind;
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
@@ -13,7 +12,9 @@ use crate::connect::{Connection, Target};
 use crate::exit::{Code, Failure, Outcome};
 use crate::objects::{self, KindWord, Named};
 use crate::output;
+use crate::standing;
 use crate::verbs::watch;
+use columns::States;
 
 pub(crate) use text::document;
 
@@ -58,7 +59,7 @@ pub(crate) enum Format {
     /// A line each
     #[default]
     Table,
-    /// The same with revision, labels and place
+    /// The same with state, revision, labels and place
     Wide,
     /// Their texts as they were written, ready for `apply`
     Yaml,
@@ -77,7 +78,14 @@ pub(crate) async fn run(global: &GlobalFlags, arguments: &Arguments) -> Outcome 
         return watch::follow(&connection, &selection.filter, form).await;
     }
     let list = selection.read(&connection).await?;
-    print(&list, selection.filter.kind, selection.is_one(), arguments.output)?;
+    match arguments.output {
+        Format::Table => print_table(&list, &selection, None)?,
+        Format::Wide => print_table(&list, &selection, Some(&standing::states(&connection).await?))?,
+        Format::Json if selection.is_one() => output::print(&output::json(&list.items[0])?)?,
+        Format::Json => print_json(&list)?,
+        Format::Yaml => print_yaml(&list)?,
+        Format::Name => output::print_each(list.items.iter().map(|item| Ok(name(item))))?,
+    }
     if list.items.is_empty() {
         output::say("no such resources");
     }
@@ -133,22 +141,21 @@ impl Selection {
     }
 }
 
-fn print(list: &ResourceList, kind: Option<Kind>, one: bool, format: Format) -> Result<(), Failure> {
-    let items = &list.items;
-    match format {
-        Format::Table | Format::Wide if items.is_empty() => Ok(()),
-        Format::Table | Format::Wide => {
-            let of_one_kind = items.iter().all(|item| Some(item.kind) == kind);
-            output::print(&columns::table(items, kind.filter(|_| of_one_kind), format == Format::Wide))
-        }
-        Format::Json if one => output::print(&output::json(&items[0])?),
-        Format::Json => print_json(list),
-        Format::Yaml => output::print_each(items.iter().enumerate().map(|(index, item)| {
-            let mark = if index == 0 { "" } else { "---\n" };
-            Ok(format!("{mark}{}", document(item)?))
-        })),
-        Format::Name => output::print_each(items.iter().map(|item| Ok(name(item)))),
+fn print_table(list: &ResourceList, selection: &Selection, states: Option<&States>) -> Result<(), Failure> {
+    if list.items.is_empty() {
+        return Ok(());
     }
+    let kind = selection.filter.kind;
+    let of_one_kind = list.items.iter().all(|item| Some(item.kind) == kind);
+    output::print(&columns::table(&list.items, kind.filter(|_| of_one_kind), states))
+}
+
+/// Documents with marks between them, and nothing that they did not have.
+fn print_yaml(list: &ResourceList) -> Result<(), Failure> {
+    output::print_each(list.items.iter().enumerate().map(|(index, item)| {
+        let mark = if index == 0 { "" } else { "---\n" };
+        Ok(format!("{mark}{}", document(item)?))
+    }))
 }
 
 /// A list may be long: it is written item by item, in the form that the API has.

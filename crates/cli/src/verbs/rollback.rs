@@ -5,7 +5,7 @@ use clap::Args;
 use crate::changes::{self, Format};
 use crate::config::GlobalFlags;
 use crate::connect::Target;
-use crate::exit::Outcome;
+use crate::exit::{Code, Failure, Outcome};
 use crate::objects::OneObject;
 
 /// The command line.
@@ -36,6 +36,14 @@ pub(crate) async fn run(global: &GlobalFlags, arguments: &Arguments) -> Outcome 
     let result = connection.resources.rollback(&object.key, arguments.to, &author, arguments.dry_run).await;
     match result {
         Ok(result) => changes::report(&result, arguments.output),
-        Err(problem) => Err(object.failure(changes::refused(&connection, problem))),
+        Err(problem) => Err(advised(object.failure(changes::refused(&connection, problem)))),
     }
+}
+
+/// There is no forcing a rollback: a version that no longer fits must be mended first.
+fn advised(failure: Failure) -> Failure {
+    if failure.code != Code::Findings {
+        return failure;
+    }
+    failure.hint("`biplane history KIND NAME --show REVISION` prints that version: correct it, then apply it")
 }

@@ -87,6 +87,40 @@ async fn without_tokens_loopback_reads_and_the_socket_file_writes() {
 }
 
 #[tokio::test]
+async fn with_certificates_callers_know_the_server_and_it_knows_them() {
+    let (authority, other) = (Authority::new("test"), Authority::new("other"));
+    let (server, caller) = (authority.issue(&["localhost"]), authority.issue(&["operator"]));
+    let place = Place::with(&[
+        ("resources/managed/a.yaml", UPSTREAM),
+        ("ca.pem", authority.certificate()),
+        ("other.pem", other.certificate()),
+        ("server.pem", &server.certificate),
+        ("server.key", &server.key),
+        ("caller.pem", &caller.certificate),
+        ("caller.key", &caller.key),
+    ]);
+    let tls = [
+        "--admin-tls-cert",
+        "server.pem",
+        "--admin-tls-key",
+        "server.key",
+        "--admin-tls-client-ca",
+        "ca.pem",
+    ];
+    let running = Server::start(&place, STORE, &tls, &[]).await;
+    let api = format!("https://localhost:{}", running.admin.port());
+    let get = |more: &[&str]| place.run(&[&["get", "-o", "name", "--api", &api], more].concat());
+    let known = ["--api-ca-file", "ca.pem", "--api-cert-file", "caller.pem", "--api-key-file", "caller.key"];
+    let run = get(&known);
+    assert_eq!((run.code, run.stdout.as_str()), (Some(0), "Upstream/default/demo\n"), "{run:?}");
+    let nameless = get(&known[..2]);
+    // TLS 1.3 tells a caller only behind the handshake, where it looks like an answer that makes no sense.
+    assert!(matches!(nameless.code, Some(3 | 4)) && nameless.stdout.is_empty(), "{nameless:?}");
+    assert_eq!(get(&[&["--api-ca-file", "other.pem"], &known[2..]].concat()).code, Some(3), "another server");
+    assert_eq!(get(&known[..4]).code, Some(2), "a certificate without its key");
+}
+
+#[tokio::test]
 async fn settings_of_the_server_lead_the_verbs_on_its_machine_to_it() {
     let world = World::served().await;
     world.holds(UPSTREAM);

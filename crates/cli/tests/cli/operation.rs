@@ -211,6 +211,20 @@ async fn a_watch_outlives_the_control_plane_and_tells_what_happened_meanwhile() 
 }
 
 #[tokio::test]
+async fn a_watch_ends_when_nobody_reads_any_more() {
+    let world = World::direct();
+    let arguments = [&["watch", "-o", "name"][..], &world.way()].concat();
+    let mut child =
+        world.place.command(&arguments).stdout(Stdio::piped()).spawn().expect("the binary is built");
+    drop(child.stdout.take());
+    world.holds(&upstream("a"));
+    let ended = eventually("the watch ends", PATIENCE, async || {
+        child.try_wait()?.ok_or_else(|| anyhow::anyhow!("it still runs"))
+    });
+    assert_eq!(ended.await.code(), Some(0));
+}
+
+#[tokio::test]
 async fn a_watch_that_cannot_begin_says_why_and_ends() {
     let place = Place::new();
     let unreachable = place.run(&["watch", "--api", "127.0.0.1:1"]);

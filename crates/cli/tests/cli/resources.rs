@@ -3,7 +3,7 @@
 
 use serde_json::json;
 
-use crate::server::{STORE, World};
+use crate::server::{STORE, Server, World};
 use crate::support::Place;
 
 const UPSTREAM: &str = "\
@@ -65,7 +65,8 @@ async fn what_was_applied_is_read_back_in_every_form() {
             "VirtualService/default/demo\nUpstream/default/demo\n"
         );
         let wide = world.done(&["get", "us", "-o", "wide"]).stdout;
-        assert!(wide.contains("REVISION  LABELS   KEPT AT\n"), "{wide}");
+        assert!(wide.contains("STATE     REVISION  LABELS   KEPT AT\n"), "{wide}");
+        assert!(wide.contains("  accepted  "), "{wide}");
         assert!(wide.contains("app=web  managed/Upstream/default/demo.yaml:1"), "{wide}");
     }
 }
@@ -281,6 +282,30 @@ fn a_store_that_may_not_be_written_says_how_it_could_be() {
     let other = place.run(&["delete", "us", "demo", "--store", STORE]);
     assert_eq!(other.code, Some(7), "{other:?}");
     assert!(other.stderr.contains("a.yaml"), "{other:?}");
+}
+
+#[tokio::test]
+async fn a_setting_names_the_folder_that_the_api_may_write() {
+    let place = Place::with(&[("resources/a.yaml", UPSTREAM), ("b.yaml", SERVICE)]);
+    let flags = ["--admin-socket", "admin.sock", "--admin-writable-directory", "managed"];
+    let _server = Server::start(&place, "resources", &flags, &[]).await;
+    let api = format!("unix://{}", place.path("admin.sock").display());
+    let applied = place.run_with(&[("BIPLANE_API", &api)], &["apply", "-f", "b.yaml"]);
+    assert_eq!(applied.code, Some(0), "{applied:?}");
+    assert!(place.path("resources/managed/VirtualService/default/demo.yaml").exists());
+    let refused = place.run(&["serve", "--store", "consul://127.0.0.1:1", "--admin-writable-directory", "a"]);
+    assert_eq!(refused.code, Some(2), "{refused:?}");
+}
+
+#[tokio::test]
+async fn one_object_in_two_files_is_refused_with_both_places() {
+    for world in World::both().await {
+        world.place.write("a.yaml", UPSTREAM);
+        world.place.write("b.yaml", UPSTREAM);
+        let refused = world.run(&["apply", "-f", "a.yaml", "-f", "b.yaml"]);
+        assert_eq!((refused.code, refused.stdout.as_str()), (Some(1), ""), "{refused:?}");
+        assert!(refused.stderr.contains("occurs twice: a.yaml:1 and b.yaml:1"), "{refused:?}");
+    }
 }
 
 #[test]

@@ -1,6 +1,9 @@
 //! Resources as a table: what tells one from another of its kind, at a glance.
 
+use std::collections::BTreeMap;
+
 use biplane_admin_api::resources::Resource;
+use biplane_admin_api::status::ObjectState;
 use biplane_core::key::Kind;
 use serde_json::Value;
 
@@ -9,26 +12,32 @@ use crate::output;
 /// The most that one cell names before it counts.
 const NAMED: usize = 3;
 
-/// A table; of one kind with columns of that kind, of several with the kind in front.
-pub(super) fn table(items: &[Resource], kind: Option<Kind>, wide: bool) -> String {
+/// How objects fare, by their names; those that are not in it fare well.
+pub(super) type States = BTreeMap<String, ObjectState>;
+
+/// A table; of one kind with columns of that kind, of several with the kind in front. It is wide where it is
+/// known how the objects fare.
+pub(super) fn table(items: &[Resource], kind: Option<Kind>, states: Option<&States>) -> String {
     let mut header = if kind.is_some() { vec![] } else { vec!["KIND"] };
     header.extend(["NAMESPACE", "NAME"]);
     header.extend(kind.map_or(&[][..], headings));
-    if wide {
-        header.extend(["REVISION", "LABELS", "KEPT AT"]);
+    if states.is_some() {
+        header.extend(["STATE", "REVISION", "LABELS", "KEPT AT"]);
     }
-    output::table(&header, items.iter().map(|item| row(item, kind, wide)))
+    output::table(&header, items.iter().map(|item| row(item, kind, states)))
 }
 
-fn row(item: &Resource, kind: Option<Kind>, wide: bool) -> Vec<String> {
+fn row(item: &Resource, kind: Option<Kind>, states: Option<&States>) -> Vec<String> {
     let mut row = if kind.is_some() { vec![] } else { vec![item.kind.to_string()] };
     row.extend([item.namespace.clone(), item.name.clone()]);
     if kind.is_some() {
         row.extend(cells(item));
     }
-    if wide {
+    if let Some(states) = states {
+        let state = states.get(&item.key().to_string()).copied().unwrap_or(ObjectState::Accepted);
         let labels: Vec<_> = item.labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
-        row.extend([item.revision.to_string(), labels.join(","), item.location.clone()]);
+        row.extend([state.as_str().to_owned(), item.revision.to_string()]);
+        row.extend([labels.join(","), item.location.clone()]);
     }
     row
 }
@@ -149,18 +158,19 @@ mod tests {
         let domains = ["a", "b", "c", "d"];
         let host = json!({ "domains": domains, "routes": [{}, {}] });
         for document in [json!({ "spec": { "virtualHost": host } }), json!({ "virtualHost": host })] {
-            let table = table(&[item(Kind::VirtualService, document)], Some(Kind::VirtualService), false);
+            let table = table(&[item(Kind::VirtualService, document)], Some(Kind::VirtualService), None);
             assert_eq!(
                 table,
                 "NAMESPACE  NAME  DOMAINS           ROUTES  TLS\ndefault    a     a,b,c and 1 more  2       -"
             );
         }
         let document = json!({ "static": { "hosts": [{ "addr": "::1", "port": 80 }] } });
-        let table = table(&[item(Kind::Upstream, document)], Some(Kind::Upstream), true);
+        let states = [("Upstream default/a".to_owned(), ObjectState::Rejected)].into();
+        let table = table(&[item(Kind::Upstream, document)], Some(Kind::Upstream), Some(&states));
         assert_eq!(
             table,
-            "NAMESPACE  NAME  TYPE    HOSTS   REVISION  LABELS   KEPT AT\n\
-             default    a     static  ::1:80  7         app=web  a.yaml:1"
+            "NAMESPACE  NAME  TYPE    HOSTS   STATE     REVISION  LABELS   KEPT AT\n\
+             default    a     static  ::1:80  rejected  7         app=web  a.yaml:1"
         );
     }
 
