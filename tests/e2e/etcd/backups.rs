@@ -52,31 +52,29 @@ async fn is_held_until_accepted(mut served: Served, then: BTreeMap<usize, u64>) 
 #[tokio::test]
 async fn older_backup_takes_nothing_back_before_it_is_accepted() {
     let (mut served, then) = since_a_backup().await;
-    let losses = served.site.envoy.losses().await.expect("statistics");
-    let load = served.world.load(served.site.port);
+    let traffic = served.traffic().await;
     put_back(&mut served, Revisions::GoBack).await;
     served.until_held(8).await;
     served.stays().await;
-    load.stop().assert_clean();
-    assert_eq!(served.site.envoy.losses().await.expect("statistics"), losses);
+    served.unharmed(traffic).await;
     is_held_until_accepted(served, then).await;
 }
 
 #[tokio::test]
 async fn older_backup_with_raised_revisions_takes_nothing_back_either() {
     let (mut served, then) = since_a_backup().await;
-    let load = served.world.load(served.site.port);
+    let traffic = served.traffic().await;
     put_back(&mut served, Revisions::Bumped).await;
     served.until_held(8).await;
     served.stays().await;
-    load.stop().assert_clean();
+    served.unharmed(traffic).await;
     is_held_until_accepted(served, then).await;
 }
 
 #[tokio::test]
 async fn older_backup_that_was_put_back_while_biplane_was_down_takes_nothing_back() {
     let (mut served, then) = since_a_backup().await;
-    let load = served.world.load(served.site.port);
+    let traffic = served.traffic().await;
     eventually("what is newer on disk", PATIENCE, async || {
         let editions = std::fs::read_dir(served.site.biplane.state())?.count();
         ensure!(editions > 1, "{editions} files");
@@ -88,7 +86,7 @@ async fn older_backup_that_was_put_back_while_biplane_was_down_takes_nothing_bac
     served.site.biplane.start_again().await;
     served.until_held(8).await;
     served.stays().await;
-    load.stop().assert_clean();
+    served.unharmed(traffic).await;
     is_held_until_accepted(served, then).await;
 }
 
@@ -101,10 +99,10 @@ async fn what_is_put_back_by_a_copy_of_the_data_is_older_too() {
     let edits = served.world.edit((0..5).chain(20..23));
     served.write(&edits).await;
     served.live().await;
-    let load = served.world.load(served.site.port);
+    let traffic = served.traffic().await;
     served.etcd.restore_data(&copy).await.expect("it is etcd's own");
     served.until_held(8).await;
     served.stays().await;
-    load.stop().assert_clean();
+    served.unharmed(traffic).await;
     is_held_until_accepted(served, then).await;
 }

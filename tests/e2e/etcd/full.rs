@@ -39,7 +39,7 @@ async fn full_etcd_is_served_from_and_written_again_when_it_has_room() {
     let url = url_of(&etcd);
     let mut served = Served::on(tree, etcd, &options(&url), 20).await;
     served.leads().await;
-    let load = served.world.load(served.site.port);
+    let traffic = served.traffic().await;
 
     fill(&served.etcd).await;
     let alarms = served.etcd.alarm_list().await.expect("etcd answers");
@@ -66,13 +66,13 @@ async fn full_etcd_is_served_from_and_written_again_when_it_has_room() {
     assert_ne!(apply.code, 0, "{apply:?}");
     assert!(apply.stderr.contains("NOSPACE") && apply.stderr.contains("alarm disarm"), "{apply:?}");
 
-    load.stop().assert_clean();
+    served.unharmed(traffic).await;
     served.site.envoy.restart().await;
     served.site.envoy.ready().await;
     crate::harness::ports_open(&[served.site.port]).await;
     served.live().await;
 
-    let load = served.world.load(served.site.port);
+    let traffic = served.traffic().await;
     served.etcd.delete_prefix("filler/").await.expect("a full etcd takes deletions");
     served.etcd.compact_to_head().await.expect("a full etcd forgets");
     served.etcd.defragment().await.expect("a full etcd is defragmented");
@@ -93,5 +93,5 @@ async fn full_etcd_is_served_from_and_written_again_when_it_has_room() {
         Ok(())
     })
     .await;
-    load.stop().assert_clean();
+    served.unharmed(traffic).await;
 }

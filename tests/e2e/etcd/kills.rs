@@ -56,15 +56,13 @@ async fn comes_back_with_everything(served: &mut Served) {
 async fn killed_while_etcd_is_down_it_serves_the_last_good_configuration_at_once() {
     let mut served = Served::start(20).await;
     another_edition(served.site.biplane.state(), &[]).await;
-    let losses = served.site.envoy.losses().await.expect("statistics");
-    let load = served.world.load(served.site.port);
+    let traffic = served.traffic().await;
     served.etcd.kill(0);
     served.site.biplane.kill();
     served.site.biplane.start_again().await;
     served.until_state("restored").await;
     served.site.in_sync().await;
-    load.stop().assert_clean();
-    assert_eq!(served.site.envoy.losses().await.expect("statistics"), losses);
+    served.unharmed(traffic).await;
 
     served.site.biplane.kill();
     comes_back_with_everything(&mut served).await;
@@ -142,8 +140,7 @@ async fn killed_20_times_under_edits_it_always_comes_back() {
 
 async fn killed_under_edits(times: u64) {
     let mut served = Served::start(20).await;
-    let losses = served.site.envoy.losses().await.expect("statistics");
-    let load = served.world.load(served.site.port);
+    let traffic = served.traffic().await;
     for round in 0..times {
         let number = usize::try_from(round).expect("few") % 20;
         let edits = served.world.edit([number, (number + 7) % 20]);
@@ -155,8 +152,7 @@ async fn killed_under_edits(times: u64) {
     }
     served.live().await;
     served.site.in_sync().await;
-    load.stop().assert_clean();
-    assert_eq!(served.site.envoy.losses().await.expect("statistics"), losses);
+    served.unharmed(traffic).await;
     let log = served.site.biplane.process().log();
     assert!(!log.contains("snapshot passed over"), "no power cut leaves half an edition");
     let state = served.site.biplane.state().to_owned();
@@ -196,7 +192,7 @@ async fn full_disk_is_an_alarm_and_no_more() {
     let options = biplane::Options { state: Some(state.clone()), ..options };
     let mut served = Served::on(tree, etcd, &options, 20).await;
     another_edition(&state, &[]).await;
-    let load = served.world.load(served.site.port);
+    let traffic = served.traffic().await;
     if disk.is_ok() {
         let _ = fs::write(&filler, vec![0; 2 * 1024 * 1024]);
     } else {
@@ -233,7 +229,7 @@ async fn full_disk_is_an_alarm_and_no_more() {
         !status["reports"].to_string().contains("not kept on disk")
     })
     .await;
-    load.stop().assert_clean();
+    served.unharmed(traffic).await;
     served.site.biplane.kill();
     served.etcd.kill(0);
     comes_back_with_everything(&mut served).await;

@@ -18,9 +18,8 @@ async fn behind_a_link(hosts: usize) -> (FaultProxy, Served) {
 #[tokio::test]
 async fn a_thousand_edits_behind_a_dead_link_are_one_reading_without_ghosts_and_without_loss() {
     let (link, mut served) = behind_a_link(1300).await;
-    let (losses, readings_before) =
-        (served.site.envoy.losses().await.expect("statistics"), readings(&served.site.biplane).await);
-    let load = served.world.load(served.site.port);
+    let readings_before = readings(&served.site.biplane).await;
+    let traffic = served.traffic().await;
 
     link.blackhole();
     let before = served.world.remember();
@@ -42,14 +41,13 @@ async fn a_thousand_edits_behind_a_dead_link_are_one_reading_without_ghosts_and_
     assert_eq!(readings(&served.site.biplane).await, readings_before + 1, "one reading heals it");
     nothing_was_lost(&served.site.biplane).await;
     served.site.in_sync().await;
-    load.stop().assert_clean();
-    assert_eq!(served.site.envoy.losses().await.expect("statistics"), losses);
+    served.unharmed(traffic).await;
 }
 
 #[tokio::test]
 async fn link_that_is_cut_again_and_again_loses_nothing() {
     let (link, mut served) = behind_a_link(20).await;
-    let load = served.world.load(served.site.port);
+    let traffic = served.traffic().await;
     for round in 0..5 {
         link.reset();
         let edits = served.world.edit([round, round + 1]);
@@ -64,18 +62,18 @@ async fn link_that_is_cut_again_and_again_loses_nothing() {
     }
     served.until_state("complete").await;
     nothing_was_lost(&served.site.biplane).await;
-    load.stop().assert_clean();
+    served.unharmed(traffic).await;
 }
 
 #[tokio::test]
 async fn garbage_from_the_link_is_a_failure_and_not_a_configuration() {
     let (link, mut served) = behind_a_link(20).await;
-    let load = served.world.load(served.site.port);
+    let traffic = served.traffic().await;
     link.corrupt(0);
     let edits = served.world.edit(0..5);
     served.write(&edits).await;
     served.until_state("failed").await;
     link.heal();
     served.live().await;
-    load.stop().assert_clean();
+    served.unharmed(traffic).await;
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use biplane_testkit::{Load, eventually};
+use biplane_testkit::eventually;
 use tokio::time::Instant;
 
 use crate::harness::PATIENCE;
@@ -36,8 +36,7 @@ async fn led(plant: &Plant) {
 /// Stops the leader under edits, lets it go on, and goes on editing.
 async fn leader_stops_for(time: Duration) {
     let mut plant = plant().await;
-    let losses = plant.losses().await;
-    let loads: Vec<Load> = plant.ports().iter().map(|&port| plant.world.load(port)).collect();
+    let traffic = plant.traffic().await;
     edit(&mut plant, 0).await;
     let leader = plant.etcd.leader().await.expect("etcd has a leader");
     let stopped = Instant::now();
@@ -55,10 +54,7 @@ async fn leader_stops_for(time: Duration) {
     plant.live(SOON).await;
     assert!(resumed.elapsed() < SOON, "everything is live after {:?}", resumed.elapsed());
     plant.in_sync().await;
-    for load in loads {
-        load.stop().assert_clean();
-    }
-    assert_eq!(plant.losses().await, losses);
+    plant.unharmed(traffic).await;
     plant.agrees().await.expect("both control planes are where etcd is");
 }
 
@@ -75,7 +71,7 @@ async fn long_leader_that_stands_still_for_30_s_costs_no_request_and_no_edit() {
 #[tokio::test]
 async fn edits_are_live_while_the_member_that_was_followed_stands_still() {
     let mut plant = plant().await;
-    let loads: Vec<Load> = plant.ports().iter().map(|&port| plant.world.load(port)).collect();
+    let traffic = plant.traffic().await;
     // Whichever it is: each stands still in its turn.
     for member in 0..3 {
         plant.etcd.pause(member).await;
@@ -85,15 +81,13 @@ async fn edits_are_live_while_the_member_that_was_followed_stands_still() {
         plant.etcd.resume(member);
         plant.etcd.ready().await;
     }
-    for load in loads {
-        load.stop().assert_clean();
-    }
+    plant.unharmed(traffic).await;
 }
 
 #[tokio::test]
 async fn members_that_are_killed_one_after_the_other_cost_nothing() {
     let mut plant = plant().await;
-    let loads: Vec<Load> = plant.ports().iter().map(|&port| plant.world.load(port)).collect();
+    let traffic = plant.traffic().await;
     for member in 0..3 {
         plant.etcd.kill(member);
         led(&plant).await;
@@ -102,17 +96,14 @@ async fn members_that_are_killed_one_after_the_other_cost_nothing() {
         plant.etcd.start_again(member);
         plant.etcd.ready().await;
     }
-    for load in loads {
-        load.stop().assert_clean();
-    }
+    plant.unharmed(traffic).await;
     plant.agrees().await.expect("both control planes are where etcd is");
 }
 
 #[tokio::test]
 async fn majority_that_is_lost_leaves_everything_as_it_is() {
     let mut plant = plant().await;
-    let losses = plant.losses().await;
-    let loads: Vec<Load> = plant.ports().iter().map(|&port| plant.world.load(port)).collect();
+    let traffic = plant.traffic().await;
     plant.etcd.kill(0);
     plant.etcd.kill(1);
     for replica in 0..2 {
@@ -124,8 +115,5 @@ async fn majority_that_is_lost_leaves_everything_as_it_is() {
     plant.etcd.ready().await;
     edit(&mut plant, 0).await;
     plant.live(PATIENCE).await;
-    for load in loads {
-        load.stop().assert_clean();
-    }
-    assert_eq!(plant.losses().await, losses);
+    plant.unharmed(traffic).await;
 }

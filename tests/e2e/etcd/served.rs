@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use biplane_testkit::{Biplane, Etcd, Output, biplane, eventually, throughout};
 use serde_json::Value;
 
-use super::world::{Entries, World};
+use super::world::{Entries, Traffic, World};
 use crate::harness::resources::{gateway, keyed};
 use crate::harness::{Bootstrap, CALM, PATIENCE, Site, Tree, status};
 
@@ -42,8 +42,9 @@ pub(crate) async fn init(url: &str) {
 /// Deletes keys, a hundred in a step.
 pub(crate) async fn delete(etcd: &Etcd, keys: &[String]) -> Result<()> {
     for chunk in keys.chunks(100) {
-        let steps: String = chunk.iter().map(|key| format!("del {key}\n")).collect();
-        etcd.ctl_with(["txn"], &format!("\n{steps}\n\n")).await.success()?;
+        // No comparison, the deletions, nothing for the other case.
+        let steps = format!("\ndel {}\n\n", chunk.join("\ndel "));
+        etcd.ctl_with(["txn"], &steps).await.success()?;
     }
     Ok(())
 }
@@ -63,20 +64,14 @@ impl Served {
     pub(crate) async fn start(hosts: usize) -> Self {
         let tree = Tree::new();
         let etcd = Etcd::start(&tree.directory).await;
-        let url = url_of(&etcd);
-        Self::on(tree, etcd, &options(&url), hosts).await
+        let options = options(&url_of(&etcd));
+        Self::on(tree, etcd, &options, hosts).await
     }
 
     /// On an etcd that runs, by a Biplane with options.
     pub(crate) async fn on(tree: Tree, etcd: Etcd, options: &biplane::Options, hosts: usize) -> Self {
-        let url = url_of(&etcd);
+        let (url, world) = (options.store.clone(), World::new(hosts));
         init(&url).await;
-        Self::on_marked(tree, etcd, options, hosts).await
-    }
-
-    /// On an etcd that is marked already.
-    pub(crate) async fn on_marked(tree: Tree, etcd: Etcd, options: &biplane::Options, hosts: usize) -> Self {
-        let (url, world) = (url_of(&etcd), World::new(hosts));
         etcd.put_many(&keyed(ROOT, &[gateway(tree.port)])).await.expect("etcd takes writes");
         etcd.put_many(&world.entries()).await.expect("etcd takes writes");
         let biplane = Biplane::start_with(options.clone(), &tree.directory).await;
@@ -85,6 +80,16 @@ impl Served {
         served.live().await;
         served.site.in_sync().await;
         served
+    }
+
+    /// Traffic, during which Envoy is to lose and refuse nothing.
+    pub(crate) async fn traffic(&self) -> Traffic {
+        Traffic::start(&self.world, &[(&self.site.envoy, self.site.port)]).await
+    }
+
+    /// Ends the traffic, of which every request must have been answered.
+    pub(crate) async fn unharmed(&self, traffic: Traffic) {
+        traffic.end(&[&self.site.envoy]).await;
     }
 
     /// Waits until Envoy shows the world as it is.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::ensure;
 use biplane_testkit::etcd::Permission;
-use biplane_testkit::{Etcd, biplane, throughout};
+use biplane_testkit::{Authority, Etcd, throughout};
 
 use super::served::{QUICK, Served, leads, options, url};
 use crate::harness::Tree;
@@ -29,16 +29,14 @@ async fn with_users() -> Served {
     std::fs::write(&password, PASSWORD).expect("the test's directory is writable");
     let addresses: Vec<_> = (0..3).map(|member| etcd.address(member)).collect();
     let settings = format!("{QUICK}&user={USER}&passwordFile={}", password.display());
-    let url = url(&addresses, &settings);
-    let output = biplane::run_with(["init", "--store", &url], &[], "").await;
-    assert_eq!(output.code, 0, "{output:?}");
-    Served::on_marked(tree, etcd, &options(&url), 20).await
+    let options = options(&url(&addresses, &settings));
+    Served::on(tree, etcd, &options, 20).await
 }
 
 #[tokio::test]
 async fn token_that_runs_out_and_members_that_forget_it_are_no_event() {
     let mut served = with_users().await;
-    let load = served.world.load(served.site.port);
+    let traffic = served.traffic().await;
     throughout("a source that is complete", TOKEN * 2, async || {
         let status = crate::harness::status::fetch(&served.site.biplane).await?;
         ensure!(status["sources"][0]["state"] == "complete", "{:#}", status["sources"]);
@@ -55,15 +53,14 @@ async fn token_that_runs_out_and_members_that_forget_it_are_no_event() {
         served.live().await;
     }
     leads(&served.site.biplane).await;
-    load.stop().assert_clean();
+    served.unharmed(traffic).await;
 }
 
 #[tokio::test]
 async fn role_that_is_revoked_changes_nothing_and_one_that_is_given_back_is_enough() {
     let mut served = with_users().await;
     leads(&served.site.biplane).await;
-    let losses = served.site.envoy.losses().await.expect("statistics");
-    let load = served.world.load(served.site.port);
+    let traffic = served.traffic().await;
     served.etcd.role_revoke(USER, "biplane/").await.expect("etcd takes grants");
     // A watch that is open is not asked again who it is.
     served.etcd.restart_all().await;
@@ -91,14 +88,13 @@ async fn role_that_is_revoked_changes_nothing_and_one_that_is_given_back_is_enou
     served.live().await;
     served.until_state("complete").await;
     leads(&served.site.biplane).await;
-    load.stop().assert_clean();
-    assert_eq!(served.site.envoy.losses().await.expect("statistics"), losses);
+    served.unharmed(traffic).await;
 }
 
 #[tokio::test]
 async fn password_that_is_changed_is_read_anew_from_its_file() {
     let mut served = with_users().await;
-    let load = served.world.load(served.site.port);
+    let traffic = served.traffic().await;
     served.etcd.user_password(USER, "another").await.expect("etcd takes passwords");
     served.etcd.restart_all().await;
     let source = served.until_state("denied").await;
@@ -108,5 +104,36 @@ async fn password_that_is_changed_is_read_anew_from_its_file() {
     let edits = served.world.edit(0..5);
     served.write(&edits).await;
     served.live().await;
-    load.stop().assert_clean();
+    served.unharmed(traffic).await;
+}
+
+#[tokio::test]
+async fn etcd_that_asks_for_certificates_is_served_from_like_any_other() {
+    let (tree, authority) = (Tree::new(), Authority::new("Ours"));
+    let etcd = Etcd::builder().members(3).mutual_tls(&authority).start(&tree.directory).await;
+    let client = authority.issue(&["edge"]);
+    let write = |name: &str, text: &str| {
+        let path = tree.directory.join(name);
+        std::fs::write(&path, text).expect("the test's directory is writable");
+        path.display().to_string()
+    };
+    let files = [
+        format!("ca={}", write("ca.pem", authority.certificate())),
+        format!("cert={}", write("cert.pem", &client.certificate)),
+        format!("key={}", write("key.pem", &client.key)),
+    ];
+    let addresses: Vec<_> = (0..3).map(|member| etcd.address(member)).collect();
+    let url = url(&addresses, &format!("{QUICK}&{}", files.join("&"))).replace("etcd://", "etcds://");
+    let mut served = Served::on(tree, etcd, &options(&url), 5).await;
+    let traffic = served.traffic().await;
+    served.etcd.kill(0);
+    served.etcd.kill(1);
+    served.until_state("failed").await;
+    served.etcd.start_again(0);
+    served.etcd.start_again(1);
+    served.etcd.ready().await;
+    let edits = served.world.edit(0..3);
+    served.write(&edits).await;
+    served.live().await;
+    served.unharmed(traffic).await;
 }

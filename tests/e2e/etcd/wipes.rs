@@ -2,7 +2,7 @@
 //! What is deleted through Biplane needs no second word.
 
 use anyhow::ensure;
-use biplane_testkit::eventually;
+use biplane_testkit::{biplane, eventually};
 
 use super::served::{ROOT, Served, held_of, metric};
 use super::world::{key, name, service};
@@ -12,8 +12,7 @@ use crate::harness::{PATIENCE, status};
 #[tokio::test]
 async fn wiped_store_removes_nothing_and_one_that_is_put_back_is_followed_again() {
     let mut served = Served::start(20).await;
-    let losses = served.site.envoy.losses().await.expect("statistics");
-    let load = served.world.load(served.site.port);
+    let traffic = served.traffic().await;
     served.etcd.delete_prefix(&format!("{ROOT}/")).await.expect("etcd takes deletions");
     let source = served.until_state("unmarked").await;
     assert!(source["hint"].as_str().is_some_and(|hint| hint.contains("biplane init")), "{source:#}");
@@ -26,8 +25,7 @@ async fn wiped_store_removes_nothing_and_one_that_is_put_back_is_followed_again(
     served.write(&edits).await;
     served.live().await;
     served.until_state("complete").await;
-    load.stop().assert_clean();
-    assert_eq!(served.site.envoy.losses().await.expect("statistics"), losses);
+    served.unharmed(traffic).await;
 }
 
 #[tokio::test]
@@ -56,7 +54,7 @@ async fn wiped_store_is_emptied_when_an_operator_accepts_it() {
 async fn deleted_prefix_is_held_while_additions_flow_until_it_is_accepted() {
     let mut served = Served::start(20).await;
     served.leads().await;
-    let load = served.world.load(served.site.port);
+    let traffic = served.traffic().await;
     served.etcd.delete_prefix(&format!("{ROOT}/config/VirtualService/")).await.expect("etcd takes deletions");
     let source = served.until_held(20).await;
     assert_eq!(source["state"], "suspect", "{source:#}");
@@ -79,7 +77,7 @@ async fn deleted_prefix_is_held_while_additions_flow_until_it_is_accepted() {
     served.write(&served.world.again([6])).await;
     served.until_held(18).await;
     served.live().await;
-    load.stop().assert_clean();
+    served.unharmed(traffic).await;
 
     served.accept().await;
     served.world.remove((0..20).filter(|number| ![5, 6].contains(number)).collect::<Vec<_>>());
@@ -136,7 +134,8 @@ async fn what_is_deleted_through_biplane_needs_no_second_word() {
     let rest: Vec<_> = (0..2).map(|number| service(number, 9)).collect();
     std::fs::write(&file, rest.join("---\n")).expect("the test's directory is writable");
     let file = file.to_str().expect("UTF-8");
-    let output = served.command(&["apply", "-f", file, "--prune"]).await;
+    // Not through the process that serves: what is meant is written beside what is changed.
+    let output = biplane::run_with(["apply", "-f", file, "--prune", "--store", &served.url], &[], "").await;
     assert_eq!(output.code, 0, "{output:?}");
     served.world.remove(2..8);
     for number in 0..2 {

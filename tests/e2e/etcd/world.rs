@@ -5,14 +5,11 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use biplane_testkit::load::Rate;
-use biplane_testkit::{Load, Request, Upstream, eventually};
+use biplane_testkit::{Envoy, Load, Request, Upstream, eventually};
 use tokio::time::Instant;
 
 use super::served::ROOT;
 use crate::harness::resources::{keyed, route_answering, route_to, service_at, upstream};
-
-/// Hosts among which traffic is spread.
-const BUSY: usize = 100;
 
 /// Keys and values, as `etcdctl put` and `consul kv put` take them.
 pub(crate) type Entries = Vec<(String, String)>;
@@ -116,11 +113,43 @@ impl World {
         Ok(())
     }
 
-    /// Traffic to the first hosts, through their upstreams.
+    /// Traffic to the first half of the hosts, through their upstreams.
     pub(crate) fn load(&self, port: u16) -> Load {
-        let requests = self.versions.keys().take(BUSY).map(|number| Request::get(&host(*number), "/"));
+        let requests =
+            self.versions.keys().take(self.len().div_ceil(2)).map(|number| Request::get(&host(*number), "/"));
         Load::start(port, requests.collect(), Rate { per_second: 100, connections: 4 })
     }
+}
+
+/// Traffic through some Envoys, and what they had lost and refused when it began.
+pub(crate) struct Traffic {
+    loads: Vec<Load>,
+    losses: Vec<BTreeMap<String, u64>>,
+}
+
+impl Traffic {
+    /// Begins, at Envoys with their ports.
+    pub(crate) async fn start(world: &World, envoys: &[(&Envoy, u16)]) -> Self {
+        let loads = envoys.iter().map(|(_, port)| world.load(*port)).collect();
+        let envoys: Vec<_> = envoys.iter().map(|(envoy, _)| *envoy).collect();
+        Self { loads, losses: losses(&envoys).await }
+    }
+
+    /// Ends. Every request must have been answered; no cluster and no listener was removed, nothing refused.
+    pub(crate) async fn end(self, envoys: &[&Envoy]) {
+        for load in self.loads {
+            load.stop().assert_clean();
+        }
+        assert_eq!(losses(envoys).await, self.losses);
+    }
+}
+
+async fn losses(envoys: &[&Envoy]) -> Vec<BTreeMap<String, u64>> {
+    let mut losses = Vec::new();
+    for envoy in envoys {
+        losses.push(envoy.losses().await.expect("statistics"));
+    }
+    losses
 }
 
 /// A host's key.

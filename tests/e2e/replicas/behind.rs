@@ -46,7 +46,7 @@ async fn never_goes_back(plant: &Plant, time: Duration) {
 async fn replica_whose_link_is_slow_lets_nobody_go_back() {
     let (link, mut plant) = plant().await;
     let port = plant.envoys[0].port;
-    let (ratchet, load) = (Ratchet::start(port, 3), plant.world.load(port));
+    let (ratchet, traffic) = (Ratchet::start(port, 3), plant.traffic().await);
     for _ in 0..3 {
         // Each way: a question and its answer take nearly as long as a call may.
         link.delay(Duration::from_millis(400));
@@ -62,14 +62,13 @@ async fn replica_whose_link_is_slow_lets_nobody_go_back() {
         plant.is_at(0, 0).await;
     }
     ratchet.stop().await;
-    load.stop().assert_clean();
+    plant.unharmed(traffic).await;
 }
 
 #[tokio::test]
 async fn replica_whose_link_is_dead_lets_nobody_go_back() {
     let (link, mut plant) = plant().await;
-    let losses = plant.losses().await;
-    let load = plant.world.load(plant.envoys[0].port);
+    let traffic = plant.traffic().await;
     link.blackhole();
     plant.edit([3, 20]).await;
     plant.live(PATIENCE).await;
@@ -79,15 +78,13 @@ async fn replica_whose_link_is_dead_lets_nobody_go_back() {
     plant.is_at(0, 1).await;
     plant.edit([3]).await;
     plant.live(PATIENCE).await;
-    load.stop().assert_clean();
-    assert_eq!(plant.losses().await, losses);
+    plant.unharmed(traffic).await;
 }
 
 #[tokio::test]
 async fn replica_that_knows_that_it_is_cut_off_lets_nobody_go_back() {
     let (link, mut plant) = plant().await;
-    let losses = plant.losses().await;
-    let load = plant.world.load(plant.envoys[0].port);
+    let traffic = plant.traffic().await;
     link.cut();
     source_is(&plant.replicas[1], "failed").await;
     plant.edit([3, 20]).await;
@@ -97,14 +94,13 @@ async fn replica_that_knows_that_it_is_cut_off_lets_nobody_go_back() {
     link.heal();
     plant.is_at(0, 1).await;
     plant.live(PATIENCE).await;
-    load.stop().assert_clean();
-    assert_eq!(plant.losses().await, losses);
+    plant.unharmed(traffic).await;
 }
 
 #[tokio::test]
 async fn replica_that_was_restored_from_disk_lets_nobody_go_back() {
     let (link, mut plant) = plant().await;
-    let load = plant.world.load(plant.envoys[0].port);
+    let traffic = plant.traffic().await;
     plant.replicas[1].stop().await;
     link.cut();
     plant.edit([3, 20]).await;
@@ -116,7 +112,7 @@ async fn replica_that_was_restored_from_disk_lets_nobody_go_back() {
     link.heal();
     plant.is_at(0, 1).await;
     plant.live(PATIENCE).await;
-    load.stop().assert_clean();
+    plant.unharmed(traffic).await;
 }
 
 #[tokio::test]

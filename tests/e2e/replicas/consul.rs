@@ -5,7 +5,7 @@ use biplane_testkit::{Biplane, Consul, TempDir, eventually, free_port, throughou
 
 use super::plant::{Client, Place, at};
 use crate::etcd::served::{ROOT, command, init, leads, options};
-use crate::etcd::world::{World, service};
+use crate::etcd::world::{Traffic, World, service};
 use crate::harness::resources::{gateway_with, keyed};
 use crate::harness::{CALM, PATIENCE, status};
 
@@ -28,7 +28,7 @@ async fn envoy_moves_between_replicas_on_consul_and_is_resent_nothing() {
     let client = Client::start(fleet, port, &addresses, Place::at(0), &directory).await;
     world.live(&[port], PATIENCE).await;
     at(&replicas[0], &client.id).await;
-    let (updates, load) = (client.updates().await, world.load(port));
+    let (updates, traffic) = (client.updates().await, Traffic::start(&world, &[(&client.envoy, port)]).await);
     for replica in [1, 0, 1] {
         client.go(Place::at(replica));
         at(&replicas[replica], &client.id).await;
@@ -39,7 +39,7 @@ async fn envoy_moves_between_replicas_on_consul_and_is_resent_nothing() {
         })
         .await;
     }
-    load.stop().assert_clean();
+    traffic.end(&[&client.envoy]).await;
 
     let file = directory.join("host.yaml");
     std::fs::write(&file, service(9, 2)).expect("the test's directory is writable");

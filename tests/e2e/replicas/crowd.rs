@@ -13,7 +13,7 @@ use super::plant::{Place, Plant};
 use crate::harness::{PATIENCE, status};
 
 /// How soon everybody is back.
-const BACK: Duration = Duration::from_secs(60);
+const BACK: Duration = Duration::from_mins(1);
 
 /// A fleet's gateway of its own is not needed: the crowd takes what the first Envoy takes.
 const FLEET: &str = "fleet-0";
@@ -114,7 +114,7 @@ async fn all_move(size: usize) {
         updates.push(client.updates().await);
         client.go_anywhere();
     }
-    let load = plant.world.load(plant.envoys[0].port);
+    let traffic = plant.traffic().await;
 
     plant.replicas[0].kill();
     let died = Instant::now();
@@ -137,7 +137,7 @@ async fn all_move(size: usize) {
         assert_eq!((response.names(), response.removed.len()), (vec![routes.as_str()], 0));
     }
     plant.live(PATIENCE).await;
-    load.stop().assert_clean();
+    plant.unharmed(traffic).await;
 }
 
 #[tokio::test]

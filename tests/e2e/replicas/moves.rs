@@ -7,7 +7,7 @@ use anyhow::{Result, ensure};
 use biplane_testkit::throughout;
 use tokio::task::JoinHandle;
 
-use super::plant::{Place, Plant};
+use super::plant::{Client, Place, Plant};
 use crate::etcd::world::version;
 use crate::harness::{CALM, PATIENCE};
 
@@ -47,7 +47,7 @@ async fn envoy_that_moves_is_resent_nothing() {
     plant.live(PATIENCE).await;
     plant.is_at(0, 0).await;
     let client = &plant.envoys[0];
-    let (updates, load) = (client.updates().await, plant.world.load(client.port));
+    let (updates, traffic) = (client.updates().await, plant.traffic().await);
     for replica in [1, 0, 1] {
         client.go(Place::at(replica));
         plant.is_at(0, replica).await;
@@ -58,7 +58,7 @@ async fn envoy_that_moves_is_resent_nothing() {
         })
         .await;
     }
-    load.stop().assert_clean();
+    plant.unharmed(traffic).await;
     // And it is followed there.
     plant.edit([0, 7]).await;
     plant.live(PATIENCE).await;
@@ -79,18 +79,35 @@ async fn replica_that_is_killed_costs_nothing() {
         updates.push(client.updates().await);
         client.go_anywhere();
     }
-    let loads: Vec<_> = plant.ports().iter().map(|&port| plant.world.load(port)).collect();
+    let traffic = plant.traffic().await;
     plant.replicas[0].kill();
-    for envoy in 0..3 {
+    for (envoy, updates) in updates.into_iter().enumerate() {
         plant.is_at(envoy, 1).await;
-        assert_eq!(plant.envoys[envoy].updates().await, updates[envoy], "nothing is resent");
+        assert_eq!(plant.envoys[envoy].updates().await, updates, "nothing is resent");
     }
     plant.edit(0..10).await;
     plant.live(PATIENCE).await;
     plant.replicas[0].start_again().await;
-    for load in loads {
-        load.stop().assert_clean();
+    plant.unharmed(traffic).await;
+}
+
+#[tokio::test]
+async fn replicas_that_are_restarted_in_turn_cost_nothing() {
+    let mut plant = Plant::start(1, 2, 50).await;
+    for replica in 0..2 {
+        plant.envoy(&Place::at(replica)).await;
     }
+    plant.live(PATIENCE).await;
+    plant.in_sync().await;
+    plant.envoys.iter().for_each(Client::go_anywhere);
+    let traffic = plant.traffic().await;
+    for replica in [0, 1, 0, 1] {
+        plant.replicas[replica].restart().await;
+        plant.edit([replica, 7]).await;
+        plant.live(PATIENCE).await;
+        plant.in_sync().await;
+    }
+    plant.unharmed(traffic).await;
 }
 
 /// Moves to and fro under edits: what is live never becomes an older version.
@@ -98,9 +115,8 @@ async fn moves(times: usize) {
     let mut plant = Plant::start(1, 2, 20).await;
     plant.envoy(&Place::at(0)).await;
     plant.live(PATIENCE).await;
-    let losses = plant.losses().await;
     let port = plant.envoys[0].port;
-    let (ratchet, load) = (Ratchet::start(port, 3), plant.world.load(port));
+    let (ratchet, traffic) = (Ratchet::start(port, 3), plant.traffic().await);
     for round in 1..=times {
         plant.edit([3]).await;
         plant.envoys[0].go(Place::at(round % 2));
@@ -111,8 +127,7 @@ async fn moves(times: usize) {
     plant.live(PATIENCE).await;
     plant.is_at(0, times % 2).await;
     assert_eq!(ratchet.stop().await, 1 + 3 * times as u64);
-    load.stop().assert_clean();
-    assert_eq!(plant.losses().await, losses);
+    plant.unharmed(traffic).await;
 }
 
 #[tokio::test]

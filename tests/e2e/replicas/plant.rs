@@ -9,7 +9,7 @@ use biplane_testkit::{Biplane, Envoy, Etcd, FaultProxy, TempDir, biplane, envoy,
 use serde_json::{Value, json};
 
 use crate::etcd::served::{ROOT, init, options, url_of};
-use crate::etcd::world::World;
+use crate::etcd::world::{Traffic, World};
 use crate::harness::resources::{gateway_with, keyed};
 use crate::harness::{PATIENCE, ports_open, status};
 
@@ -91,13 +91,16 @@ impl Plant {
         self.etcd.put_many(&edits).await.expect("etcd takes writes");
     }
 
-    /// What Envoys count when they lose something, or refuse it.
-    pub(crate) async fn losses(&self) -> Vec<BTreeMap<String, u64>> {
-        let mut losses = Vec::new();
-        for client in &self.envoys {
-            losses.push(client.envoy.losses().await.expect("statistics"));
-        }
-        losses
+    /// Traffic through all Envoys, during which they are to lose and refuse nothing.
+    pub(crate) async fn traffic(&self) -> Traffic {
+        let envoys: Vec<_> = self.envoys.iter().map(|client| (&client.envoy, client.port)).collect();
+        Traffic::start(&self.world, &envoys).await
+    }
+
+    /// Ends the traffic, of which every request must have been answered.
+    pub(crate) async fn unharmed(&self, traffic: Traffic) {
+        let envoys: Vec<_> = self.envoys.iter().map(|client| &client.envoy).collect();
+        traffic.end(&envoys).await;
     }
 
     /// Waits until each Envoy has accepted everything from the replica that it is at.

@@ -79,3 +79,28 @@ async fn what_is_accepted_at_one_replica_is_let_go_at_the_other() {
         assert_eq!(metric(replica, "biplane_guard_held_removals").await.expect("a metric"), 0);
     }
 }
+
+#[tokio::test]
+async fn batch_that_etcd_takes_in_parts_is_seen_as_one_everywhere() {
+    let mut plant = Plant::start(1, 2, 20).await;
+    for replica in 0..2 {
+        plant.envoy(&Place::at(replica)).await;
+    }
+    plant.live(PATIENCE).await;
+    let generation = async |replica: usize| {
+        let status = status::fetch(&plant.replicas[replica]).await.expect("a status");
+        status::fleet(&status, &format!("fleet-{replica}"))["generation"].as_u64().expect("a number")
+    };
+    let before = (generation(0).await, generation(1).await);
+    let file = plant.directory.join("batch.yaml");
+    // More than two of etcd's transactions: all hosts at another version, and as many more as make 300.
+    let batch: Vec<_> = (0..300).map(|number| service(number, if number < 20 { 2 } else { 1 })).collect();
+    std::fs::write(&file, batch.join("---\n")).expect("the test's directory is writable");
+    let file = file.to_str().expect("UTF-8");
+    let apply = command(&plant.replicas[0], &["apply", "-f", file]).await;
+    assert_eq!(apply.code, 0, "{apply:?}");
+    plant.world.edit(0..300);
+    plant.live(PATIENCE).await;
+    let after = (generation(0).await, generation(1).await);
+    assert_eq!(after, (before.0 + 1, before.1 + 1), "one change for each fleet");
+}
