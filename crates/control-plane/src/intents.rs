@@ -11,8 +11,8 @@ use biplane_store::{Intent, Records, Revision, StoreError, intent};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
-use tracing::warn;
 
+use crate::leader::{Board, Duty};
 use crate::run_loop::{Activity, Command};
 use crate::witness::Meant;
 
@@ -30,6 +30,8 @@ pub(crate) struct Sources {
     pub(crate) records: Option<Arc<dyn Records>>,
     /// In this process.
     pub(crate) meant: Arc<Meant>,
+    /// Where it is told that they cannot be read.
+    pub(crate) board: Board,
 }
 
 /// Runs until shutdown.
@@ -47,19 +49,14 @@ pub(crate) async fn run(
 }
 
 async fn follow(sources: Sources, mut activity: watch::Receiver<Activity>, commands: mpsc::Sender<Command>) {
-    let mut told = None;
     while activity.wait_for(|activity| activity.held > 0).await.is_ok() {
         let mut intents = sources.meant.recent();
         match read_if_any(&sources).await {
             Ok(found) => {
-                told = None;
+                sources.board.done(Duty::Intents);
                 intents.extend(found);
             }
-            Err(error) if told.as_ref() == Some(&error) => {}
-            Err(error) => {
-                warn!(%error, hint = error.hint(), "intents cannot be read: what is held waits for the operator");
-                told = Some(error);
-            }
+            Err(error) => sources.board.failed(Duty::Intents, &error),
         }
         if !intents.is_empty() && commands.send(Command::Intents(intents)).await.is_err() {
             return;
@@ -67,6 +64,9 @@ async fn follow(sources: Sources, mut activity: watch::Receiver<Activity>, comma
         tokio::select! {
             () = sources.meant.news() => {}
             () = pause(&mut activity) => {}
+        }
+        if activity.borrow().held == 0 {
+            sources.board.done(Duty::Intents);
         }
     }
 }

@@ -24,7 +24,7 @@ use tokio::sync::watch;
 
 use crate::run_loop::Activity;
 use crate::shared::SharedEngine;
-pub(crate) use board::{Board, Role};
+pub(crate) use board::{Board, Duty, Role};
 pub(crate) use campaign::run;
 pub(crate) use feed::Feed;
 

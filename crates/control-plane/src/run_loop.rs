@@ -72,6 +72,7 @@ pub(crate) async fn run(
                 silent = false;
                 lines.feed.iter().for_each(|feed| feed.note(&event));
                 block_in_place(|| engine.lock().on_event(event, Instant::now()));
+                lines.feed.iter().for_each(|feed| feed.tell());
             }
             Some(command) = lines.commands.recv() => {
                 pulse.begin();

@@ -115,7 +115,7 @@ impl Server {
             engine: engine.clone(),
             fleets: fleets.clone(),
             snapshots: bound.health.clone(),
-            board,
+            board: board.clone(),
             pulse: pulse.clone(),
             registry,
             store: name.clone(),
@@ -139,7 +139,7 @@ impl Server {
         supervisor.spawn("admin", async { Ok(admin.await?) });
         let xds = biplane_xds::serve(bound.xds, fleets, options, shutdown.clone());
         supervisor.spawn("xds", async { Ok(xds.await?) });
-        let sources = intents::Sources { records, meant };
+        let sources = intents::Sources { records, meant, board };
         supervisor.spawn("intents", intents::run(sources, activity, commands, shutdown.clone()));
         if let Some(leader) = leader {
             supervisor.spawn("leader", leader::run(leader, shutdown.clone()));

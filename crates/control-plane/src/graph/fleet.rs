@@ -103,10 +103,11 @@ impl Fleet {
             self.swap_references(&[], &after.references, shared);
         }
         if let Some(before) = before {
-            // Another gateway may have taken the name over in this very transaction.
-            let taken = self.roots.values().any(|roots| holds(roots, &before.name));
-            if !taken {
-                self.pending.insert(before.name.clone(), None);
+            // Another gateway may have taken the name over in this very transaction, or had it all along
+            // while this one, on its way from one address to another, was taken for its owner.
+            let heir = self.roots.values().find_map(|roots| find(roots, &before.name)).cloned();
+            if heir.is_none() || self.pending.contains_key(&before.name) {
+                self.pending.insert(before.name.clone(), heir);
             }
             self.swap_references(&before.references, &[], shared);
         }
@@ -188,8 +189,8 @@ impl Fleet {
     }
 }
 
-fn holds(roots: &Roots, name: &ResourceName) -> bool {
-    [&roots.listener, &roots.routes].into_iter().flatten().any(|resource| resource.name == *name)
+fn find<'a>(roots: &'a Roots, name: &ResourceName) -> Option<&'a Arc<Resource>> {
+    [&roots.listener, &roots.routes].into_iter().flatten().find(|resource| resource.name == *name)
 }
 
 /// What only `before` and only `after` have; both are sorted.

@@ -44,6 +44,15 @@ pub(crate) enum Duty {
     History,
     /// Removing what nobody needs any more.
     OldIntents,
+    /// Learning what was meant, which every replica does, whether or not it leads.
+    Intents,
+}
+
+impl Duty {
+    /// Whether only a leader does it.
+    const fn is_leaders(self) -> bool {
+        matches!(self, Self::Status | Self::History | Self::OldIntents)
+    }
 }
 
 impl Board {
@@ -67,7 +76,7 @@ impl Board {
             info!(%why, "no longer leading");
             state.role = Role::Candidate;
             state.leader = None;
-            state.failures.clear();
+            state.failures.retain(|duty, _| !duty.is_leaders());
         }
     }
 
@@ -80,9 +89,9 @@ impl Board {
     }
 
     /// A duty could not be done. Said once for each reason.
-    pub(super) fn failed(&self, duty: Duty, error: &StoreError) {
+    pub(crate) fn failed(&self, duty: Duty, error: &StoreError) {
         let mut state = self.lock();
-        state.write_failures += u64::from(duty != Duty::Campaign);
+        state.write_failures += u64::from(duty.is_leaders());
         if state.failures.get(&duty) != Some(error) {
             warn!(%error, hint = error.hint(), "{duty}; serving does not depend on it");
             state.failures.insert(duty, error.clone());
@@ -90,7 +99,7 @@ impl Board {
     }
 
     /// A duty was done.
-    pub(super) fn done(&self, duty: Duty) {
+    pub(crate) fn done(&self, duty: Duty) {
         if self.lock().failures.remove(&duty).is_some() {
             info!("no longer true: {duty}");
         }
@@ -147,6 +156,9 @@ impl fmt::Display for Duty {
             Self::Status => "status cannot be written into the store",
             Self::History => "versions of objects cannot be kept in the store",
             Self::OldIntents => "old intents cannot be removed from the store",
+            Self::Intents => {
+                "intents cannot be read from the store, so that what is held waits for an operator"
+            }
         })
     }
 }

@@ -54,8 +54,10 @@ struct State {
     pending: VecDeque<(u64, Version)>,
     /// Numbers the versions in order of coming.
     next: u64,
-    /// Something may have been seen that is not pending.
+    /// Something may have been seen that is not pending: the writer has to look at the engine, as soon as
+    /// that has taken the same event in.
     lost: bool,
+    about_to_be_lost: bool,
     /// What the store showed last.
     shown: HashMap<ObjectKey, (Revision, Location)>,
     revision: Revision,
@@ -74,14 +76,20 @@ pub(crate) struct Pending {
 }
 
 impl Feed {
-    /// Takes note of what the store tells.
+    /// Takes note of what the store tells, before the engine does; [`Self::tell`] follows when it has.
     pub(crate) fn note(&self, event: &SourceEvent) {
         let mut state = self.lock();
         match event {
             SourceEvent::Complete(listing) => state.listing(listing),
             SourceEvent::Changes(changes) => state.changes(changes),
-            SourceEvent::Failed { .. } => return,
+            SourceEvent::Failed { .. } => {}
         }
+    }
+
+    /// The engine has taken the last event in.
+    pub(crate) fn tell(&self) {
+        let mut state = self.lock();
+        state.lost |= std::mem::take(&mut state.about_to_be_lost);
         drop(state);
         self.news.notify_one();
     }
@@ -114,7 +122,7 @@ impl Feed {
 impl State {
     fn listing(&mut self, listing: &Listing) {
         // The first reading is looked at as a whole; so is a store that was taken back to what it was.
-        self.lost |= !self.read || listing.revision < self.revision;
+        self.about_to_be_lost |= !self.read || listing.revision < self.revision;
         let (follows, was) = (self.read, std::mem::take(&mut self.shown));
         self.read = true;
         self.revision = listing.revision;
@@ -170,7 +178,7 @@ impl State {
         self.next += 1;
         if self.pending.len() > MOST {
             self.pending.pop_front();
-            self.lost = true;
+            self.about_to_be_lost = true;
         }
     }
 }

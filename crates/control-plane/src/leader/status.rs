@@ -26,6 +26,8 @@ const PAUSE: Duration = Duration::from_secs(1);
 pub(super) async fn run(leader: &Leader, fence: &Fence, since: Timestamp) -> StoreError {
     let mut writer = Writer { leader, fence, since, written: None };
     let mut activity = leader.activity.clone();
+    // Before the store was read there is nothing to say, which is not the same as that all is well.
+    drop(activity.wait_for(|activity| activity.readings > 0).await);
     let mut backoff = Backoff::new(PAUSE, Duration::from_mins(1));
     loop {
         activity.mark_unchanged();

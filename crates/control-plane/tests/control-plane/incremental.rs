@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 
 use biplane_control_plane::graph::{Edit, Graph};
-use biplane_core::key::ObjectKey;
+use biplane_core::decode::decode;
+use biplane_core::key::{Kind, ObjectKey};
+use biplane_core::location::Location;
 use biplane_xds::{Change, ResourceName};
 use bytes::Bytes;
 use proptest::prelude::*;
@@ -46,6 +48,32 @@ fn from_scratch(objects: &BTreeMap<ObjectKey, Edit>, backwards: bool) -> (Fleets
     let (mut graph, mut fleets) = (Graph::default(), Fleets::new());
     apply(&mut fleets, graph.apply(&edits));
     (fleets, graph)
+}
+
+fn gateway(namespace: &str, name: &str, metadata: &str, port: u16, fleet: &str) -> Edit {
+    let text = format!(
+        "metadata: {{name: {name}, namespace: {namespace}{metadata}}}\n\
+         bindAddress: 127.0.0.1\nbindPort: {port}\nproxyNames: [{fleet}]\nhttpGateway: {{}}\n"
+    );
+    let key = ObjectKey::new(Kind::Gateway, namespace, name);
+    let decoded = decode(&text, &key, &Location::file("gateway.yaml", 1));
+    Edit::Put(Box::new(decoded.object.expect("it is good")), None)
+}
+
+#[test]
+fn gateway_that_inherits_an_address_while_it_moves_takes_nothing_from_where_it_was() {
+    let batches = [
+        vec![gateway("two", "a", "", 8081, "edge")],
+        vec![gateway("one", "b", "", 8081, "inner")],
+        vec![gateway("two", "c", ", creationTimestamp: 2026-01-01T00:00:00Z", 8080, "edge")],
+        vec![gateway("two", "c", "", 8080, "inner"), gateway("one", "b", "", 8080, "edge")],
+    ];
+    let (mut graph, mut fleets, mut objects) = (Graph::default(), Fleets::new(), BTreeMap::new());
+    for batch in &batches {
+        remember(&mut objects, batch);
+        apply(&mut fleets, graph.apply(batch));
+    }
+    assert_eq!(fleets, from_scratch(&objects, false).0);
 }
 
 /// Each case translates the world from scratch after every batch; `PROPTEST_CASES` asks for more.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use biplane_store::{Driver, DriverOptions, MemoryStore, RevisionScope, SourceEvent, Store};
 use biplane_xds::Fleets;
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, yield_now};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
@@ -76,8 +76,14 @@ async fn feed(
 ) {
     while let Some(event) = events.recv().await {
         feed.note(&event);
+        // A leader that is at work already must not take an event for seen that the engine has not.
+        yield_now().await;
         engine.lock().on_event(event, Instant::now());
-        activity.send_modify(|activity| activity.transactions += 1);
+        feed.tell();
+        let readings = engine.lock().store().readings;
+        activity.send_modify(|activity| {
+            *activity = Activity { transactions: activity.transactions + 1, readings, ..*activity };
+        });
     }
 }
 
