@@ -60,6 +60,13 @@ impl Place {
         format!("{}{path}", self.root)
     }
 
+    /// The folder directly below the root that a key or record is in: what rules of a policy are about.
+    pub(crate) fn folder(&self, key: &str) -> String {
+        let below =
+            self.path(key).filter(|_| self.below(key).is_none()).and_then(|path| path.split_once('/'));
+        below.map_or_else(|| self.config(""), |(folder, _)| format!("{}{folder}/", self.root))
+    }
+
     /// The path of a record's key.
     pub(crate) fn path<'a>(&self, key: &'a str) -> Option<&'a str> {
         key.strip_prefix(&*self.root)

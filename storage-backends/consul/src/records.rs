@@ -6,7 +6,7 @@ use biplane_store::records::LEADER;
 use biplane_store::{Fence, Precondition, Record, RecordWrite, Records, Revision, Seat, StoreError, Write};
 
 use crate::commit::{BYTES, OPERATIONS, owner};
-use crate::failure::whole;
+use crate::failure::whole_below;
 use crate::seat;
 use crate::shared::{Handle, value};
 
@@ -108,9 +108,10 @@ impl Records for ConsulRecords {
 
     async fn read_below(&self, prefix: &str) -> Result<Vec<(String, Record)>, StoreError> {
         let shared = &self.shared;
-        let answer = shared.client.kv_recurse(&shared.place.record(prefix), &Query::consistent()).await;
+        let prefix = shared.place.record(prefix);
+        let answer = shared.client.kv_recurse(&prefix, &Query::consistent()).await;
         let answer = answer.map_err(|error| shared.failure(error))?;
-        whole(&shared.place, &answer.meta)?;
+        whole_below(&shared.place.folder(&prefix), &answer.meta)?;
         let Some(list) = answer.value else { return Ok(Vec::new()) };
         let entries = list.parse().map_err(|error| shared.failure(error))?;
         let record = |entry: &biplane_consul_client::KvEntry<'_>| {

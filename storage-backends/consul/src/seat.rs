@@ -155,7 +155,8 @@ impl ConsulSeat {
     async fn taken(shared: &Handle, seen: &mut u64, holder: &str) -> StoreError {
         let key = shared.place.record(LEADER);
         loop {
-            let query = Query::after(*seen, shared.tuning.wait);
+            // Not for long: Consul does not wake every query whose key is deleted with others.
+            let query = Query::after(*seen, shared.tuning.session_ttl);
             match shared.client.kv_get(&key, &query).await {
                 Ok(answer) => {
                     let ours = answer.value.is_some_and(|entry| entry.session.as_deref() == Some(holder));

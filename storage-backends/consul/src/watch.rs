@@ -58,7 +58,7 @@ struct Watch {
     cover: Cover,
     queries: FuturesUnordered<BoxFuture<'static, Told>>,
     /// The running query of each part and folder.
-    running: BTreeMap<Subject, AbortHandle>,
+    running: BTreeMap<Subject, Running>,
     /// What folders that are cut have in them, by their names.
     names: BTreeMap<String, BTreeSet<String>>,
     marks: Marks,
@@ -79,6 +79,14 @@ enum Subject {
     Part(String),
     /// The names in a folder.
     Folder(String),
+}
+
+/// A question that is under way.
+#[derive(Debug)]
+struct Running {
+    abort: AbortHandle,
+    /// Whether it waits for a change.
+    waits: bool,
 }
 
 /// Reads of the marks: how many are wanted, and up to which wish they have been answered.

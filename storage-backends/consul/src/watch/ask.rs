@@ -8,7 +8,7 @@ use futures::FutureExt as _;
 use futures::future::abortable;
 use tokio::time::{Instant, sleep};
 
-use super::{Subject, Watch};
+use super::{Running, Subject, Watch};
 
 /// What came of a question.
 #[derive(Debug)]
@@ -72,7 +72,7 @@ impl Watch {
             let answer = shared.client.kv_recurse(&key, &query(after, shared.tuning.wait)).await;
             Told::Part(Heard { prefix, after, batch, took: began.elapsed(), answer })
         };
-        self.ask(subject, question);
+        self.ask(subject, after.is_some(), question);
     }
 
     /// Asks for the names in a folder.
@@ -86,13 +86,13 @@ impl Watch {
             let answer = shared.client.kv_keys(&key, Some("/"), &query(after, shared.tuning.wait)).await;
             Told::Folder(Heard { prefix, after, batch: 0, took: began.elapsed(), answer })
         };
-        self.ask(subject, question);
+        self.ask(subject, after.is_some(), question);
     }
 
     /// Stops asking.
     pub(super) fn forget(&mut self, subject: &Subject) {
         if let Some(running) = self.running.remove(subject) {
-            running.abort();
+            running.abort.abort();
         }
     }
 
@@ -133,11 +133,11 @@ impl Watch {
         }
     }
 
-    fn ask(&mut self, subject: Subject, question: impl Future<Output = Told> + Send + 'static) {
+    fn ask(&mut self, subject: Subject, waits: bool, question: impl Future<Output = Told> + Send + 'static) {
         let (question, abort) = abortable(question);
         self.queries.push(question.map(|told| told.unwrap_or(Told::Dropped)).boxed());
-        if let Some(before) = self.running.insert(subject, abort) {
-            before.abort();
+        if let Some(before) = self.running.insert(subject, Running { abort, waits }) {
+            before.abort.abort();
         }
     }
 }

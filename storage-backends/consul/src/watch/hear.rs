@@ -67,6 +67,12 @@ impl Watch {
             self.cut(index);
             return Ok(());
         }
+        if empty {
+            self.retire();
+            if !self.cover.parts.contains(&heard.prefix) {
+                return Ok(());
+            }
+        }
         let in_vain = heard.in_vain(index, wait);
         let pause = if in_vain || empty { QUIET } else { pause(list.bytes()) };
         // By the book: an answer in vain or an index that went back means to start over, without waiting.
@@ -161,9 +167,12 @@ impl Watch {
         self.forget(&Subject::Part(part.to_owned()));
     }
 
-    /// Ends the watch of what is gone: of folders that the whole no longer has, and of parts with nothing in
+    /// Ends the watch of what is gone: of folders that those above no longer have, and of parts with nothing in
     /// them whose name nobody mentions.
     fn retire(&mut self) {
+        if self.cover.is_whole() {
+            return;
+        }
         let gone = self.cover.folders.iter().filter(|folder| self.is_gone(folder));
         let gone: Vec<_> = gone.cloned().collect();
         for folder in gone {
@@ -171,19 +180,35 @@ impl Watch {
             self.names.remove(&folder);
             self.forget(&Subject::Folder(folder));
         }
-        let named = |part: &str| self.names.values().flatten().any(|name| name.starts_with(part));
-        let known = |part: &str| self.view.names(part).next().is_some();
-        let parts = self.cover.parts.iter().filter(|part| !part.is_empty() && !named(part) && !known(part));
-        for part in parts.cloned().collect::<Vec<_>>() {
-            self.close_part(&part);
+        let unnamed: Vec<_> = self.cover.parts.iter().filter(|part| !self.is_named(part)).cloned().collect();
+        for part in unnamed {
+            if self.view.names(&part).next().is_none() {
+                self.close_part(&part);
+            } else {
+                self.ask_now(part);
+            }
         }
+    }
+
+    /// Asks for a part whose name is gone while what it held is not. Consul does not wake every query whose keys
+    /// are deleted together with others, by a prefix that is shorter than the query's.
+    fn ask_now(&mut self, part: String) {
+        let running = self.running.get(&Subject::Part(part.clone()));
+        if running.is_none_or(|running| running.waits) {
+            self.ask_part(part, None, Duration::ZERO);
+        }
+    }
+
+    /// Whether some folder has what starts like this part, or may have it: the one above has not answered yet.
+    fn is_named(&self, part: &str) -> bool {
+        let above = above(part);
+        self.cover.folders.contains(above) && !self.names.contains_key(above)
+            || self.names.values().flatten().any(|name| name.starts_with(part))
     }
 
     /// Whether the folder above is known not to have this one.
     fn is_gone(&self, folder: &str) -> bool {
-        let Some(inner) = folder.strip_suffix('/') else { return false };
-        let above = inner.rfind('/').map_or("", |at| &inner[..=at]);
-        self.names.get(above).is_some_and(|names| !names.contains(folder))
+        !folder.is_empty() && self.names.get(above(folder)).is_some_and(|names| !names.contains(folder))
     }
 
     fn has_outgrown(&self, bytes: usize) -> bool {
@@ -201,6 +226,12 @@ impl Watch {
     fn name(&self, key: &str) -> Option<String> {
         self.shared.place.below(key).map(str::to_owned)
     }
+}
+
+/// The folder that a folder or a part lies in.
+fn above(name: &str) -> &str {
+    let inner = name.strip_suffix('/').unwrap_or(name);
+    inner.rfind('/').map_or("", |at| &inner[..=at])
 }
 
 /// How long to leave a part alone that cost so many bytes.

@@ -2,7 +2,7 @@
 
 use biplane_core::key::{Kind, ObjectKey};
 use biplane_store::conformance::{Harness as _, document, key};
-use biplane_store::{Batch, FaultKind, Precondition};
+use biplane_store::{Batch, FaultKind, Precondition, StoreError};
 
 use crate::harness::{Marked, tuning};
 
@@ -75,6 +75,41 @@ async fn new_kinds_namespaces_and_strays_are_seen_beside_the_parts() {
     // What went may come again.
     harness.write(vec![(new[1].clone(), document(&new[1], "again"))]).await;
     follower.until_note(&new[1], "again").await;
+}
+
+/// Consul 1.20 does not wake each query whose keys are deleted by a shorter prefix than its own.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_deleted_by_a_prefix_that_is_shorter_than_a_part_is_told() {
+    let harness = Marked::in_parts().await;
+    let object = |kind, namespace: &str| ObjectKey::new(kind, namespace, "x");
+    let mut objects = vec![object(Kind::VirtualService, "a")];
+    for kind in [Kind::Upstream, Kind::UpstreamGroup] {
+        objects.extend(["a", "b"].map(|namespace| object(kind, namespace)));
+    }
+    harness.write(objects.iter().map(|object| (object.clone(), document(object, "1"))).collect()).await;
+    let mut follower = harness.follow().await;
+    for prefix in ["Up", "VirtualService/"] {
+        // The queries are under way when the first change has been told.
+        harness.write(vec![(objects[0].clone(), document(&objects[0], prefix))]).await;
+        follower.until_note(&objects[0], prefix).await;
+        harness.server.consul.kv_delete_prefix(&harness.config(prefix)).await.expect("a deletion");
+        let left = usize::from(prefix == "Up");
+        follower.until("the deletion", |seen| seen.objects.len() == left).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wipe_by_a_shorter_prefix_than_the_store_ends_the_watch() {
+    for harness in [Marked::new().await, Marked::in_parts().await] {
+        harness.put_service("a", "1").await;
+        let mut follower = harness.follow().await;
+        harness.put_service("a", "2").await;
+        follower.until_note(&key("a"), "\"2\"").await;
+        harness.server.consul.kv_delete_prefix(&format!("{}/", harness.root)).await.expect("a deletion");
+        let told = follower.until_end().await;
+        assert!(told.iter().all(|told| told.changes.is_empty()), "{told:?}");
+        assert!(matches!(follower.ended, Some(StoreError::Unmarked { .. })), "{:?}", follower.ended);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -59,7 +59,7 @@ async fn step(harness: &Marked, dice: &mut Dice, round: usize) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_watch_ends_up_with_what_is_there() {
-    for (seed, whole_bytes, max_watches) in [(1, 0, 64), (2, 0, 4), (3, 3_000, 8), (4, 1_000_000, 64)] {
+    for (seed, whole_bytes, max_watches) in [(1, 0, 64), (2, 0, 16), (3, 3_000, 16), (4, 1_000_000, 64)] {
         let harness = Marked::tuned(Tuning { whole_bytes, max_watches, ..tuning() }).await;
         let mut dice = Dice(0x9E37_79B9_7F4A_7C15 ^ seed);
         for round in 0..20 {
