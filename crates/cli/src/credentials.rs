@@ -25,8 +25,8 @@ mod tests {
     fn a_user_and_a_password_do_not_show_and_the_rest_does() {
         for (url, shown) in [
             (
-                "etcd://root:hunter2@a:2379,b:2379/biplane?ca=x",
-                "etcd://[redacted]@a:2379,b:2379/biplane?ca=x",
+                "etcd://root:hunter2@a:2379,b:2379/biplane?caFile=x",
+                "etcd://[redacted]@a:2379,b:2379/biplane?caFile=x",
             ),
             ("etcd://u:p@a,u:p@b/biplane", "etcd://[redacted]@b/biplane"),
             ("http://user:p/ss@host", "http://[redacted]@host"),

@@ -5,9 +5,11 @@
 //! and each is held by a lock on a file for as long as this process lives, also while its server restarts.
 
 use std::fs::{self, File};
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::Ipv4Addr;
 use std::ops::Range;
 use std::sync::Mutex;
+
+use tokio::net::TcpSocket;
 
 /// Below the range from which Linux takes the ports of outgoing connections.
 const RANGE: Range<u16> = 12_000..30_000;
@@ -47,8 +49,16 @@ fn candidates() -> impl Iterator<Item = u16> {
     })
 }
 
+/// Whether nobody listens there. It binds and does not listen: a process that another test starts at this very
+/// moment holds a copy of the socket until it runs its own program, and a listening one would keep the port
+/// from whoever asked.
 fn is_free(port: u16) -> bool {
-    TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).is_ok()
+    let bind = || {
+        let socket = TcpSocket::new_v4()?;
+        socket.set_reuseaddr(true)?;
+        socket.bind((Ipv4Addr::UNSPECIFIED, port).into())
+    };
+    bind().is_ok()
 }
 
 #[cfg(test)]
@@ -61,6 +71,15 @@ mod tests {
     fn no_port_is_given_twice() {
         let ports: BTreeSet<u16> = (0..20).map(|_| free_port()).collect();
         assert_eq!(ports.len(), 20);
+    }
+
+    #[test]
+    fn a_port_on_which_somebody_listens_is_not_free() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        assert!(!is_free(port));
+        drop(listener);
+        assert!(is_free(port));
     }
 
     #[test]

@@ -12,7 +12,7 @@ pub(crate) const HEALTH: &str =
     "etcdctl endpoint health with the same endpoints and files says which member is up";
 
 const ENCRYPT: &str =
-    "etcds:// if etcd has TLS; ?ca=FILE names its authority, ?cert=FILE&key=FILE what we show to it";
+    "etcds:// if etcd has TLS; ?caFile=FILE names its authority, ?certFile=FILE&keyFile=FILE what we show to it";
 
 /// What was being done, for the message.
 #[derive(Clone, Copy, Debug)]

@@ -88,7 +88,7 @@ async fn tls(files: &Tls) -> Result<TlsOptions, StoreError> {
         Some(ca) => ca.clone(),
         None => system().ok_or_else(|| {
             StoreError::invalid("nothing says which authority of etcd's certificate to trust")
-                .with_hint("?ca=FILE in the store's URL, or ETCDCTL_CACERT")
+                .with_hint("?caFile=FILE in the store's URL, or ETCDCTL_CACERT")
         })?,
     };
     let mut tls = TlsOptions::new().ca_certificate(Certificate::from_pem(read(&ca).await?));

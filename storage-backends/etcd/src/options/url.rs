@@ -18,9 +18,9 @@ const FORMS: &str =
 const PORT: u16 = 2379;
 
 const SETTINGS: [&str; 12] = [
-    "ca",
-    "cert",
-    "key",
+    "caFile",
+    "certFile",
+    "keyFile",
     "serverName",
     "user",
     "passwordFile",
@@ -88,9 +88,9 @@ impl Settings {
         }
         let time = || environment::duration(&format!("the setting {name} of the etcd URL"), value).map(Some);
         match name {
-            "ca" => self.tls.ca = Some(value.into()),
-            "cert" => self.tls.cert = Some(value.into()),
-            "key" => self.tls.key = Some(value.into()),
+            "caFile" => self.tls.ca = Some(value.into()),
+            "certFile" => self.tls.cert = Some(value.into()),
+            "keyFile" => self.tls.key = Some(value.into()),
             "serverName" => self.tls.server_name = Some(value.to_owned()),
             "user" => self.user = Some(value.to_owned()),
             "passwordFile" => self.password_file = Some(value.into()),
@@ -177,7 +177,7 @@ fn tls(
         return Err(StoreError::invalid(
             "a client certificate for etcd needs both the certificate and its key",
         )
-        .with_hint("?cert=FILE&key=FILE, or ETCDCTL_CERT and ETCDCTL_KEY"));
+        .with_hint("?certFile=FILE&keyFile=FILE, or ETCDCTL_CERT and ETCDCTL_KEY"));
     }
     Ok(Tls { ca: ours.ca.or(theirs.ca), cert: pair.0, key: pair.1, server_name: ours.server_name })
 }

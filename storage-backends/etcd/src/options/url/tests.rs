@@ -24,7 +24,7 @@ fn a_url_names_members_and_root() {
 
 #[test]
 fn settings_override_variables() {
-    let url = "etcds://one/r?ca=a%20b.pem&cert=c.pem&key=k.pem&user=me&passwordFile=/run/secret&timeout=3s\
+    let url = "etcds://one/r?caFile=a%20b.pem&certFile=c.pem&keyFile=k.pem&user=me&passwordFile=/run/secret&timeout=3s\
                &connectTimeout=1s&keepalive=20s&liveness=30s&lease=9s&maxTxnOps=64&serverName=etcd";
     let variables = [
         ("ETCDCTL_CACERT", "other"),
@@ -110,8 +110,8 @@ fn what_is_wrong_is_said_with_advice() {
         ("etcd://one/a//b", "empty part"),
         ("etcd://me:word@one/r", "password"),
         ("etcd://one?cca=x", "\"cca\""),
-        ("etcd://one?ca=x", "no endpoint with TLS"),
-        ("etcds://one?cert=x", "its key"),
+        ("etcd://one?caFile=x", "no endpoint with TLS"),
+        ("etcds://one?certFile=x", "its key"),
         ("etcd://one?user=me", "no password"),
         ("etcd://one?maxTxnOps=2", "maxTxnOps"),
     ] {
