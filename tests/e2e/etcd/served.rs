@@ -43,7 +43,7 @@ pub(crate) async fn init(url: &str) {
 pub(crate) async fn delete(etcd: &Etcd, keys: &[String]) -> Result<()> {
     for chunk in keys.chunks(100) {
         // No comparison, the deletions, nothing for the other case.
-        let steps = format!("\ndel {}\n\n", chunk.join("\ndel "));
+        let steps = format!("\ndel {}\n\n\n", chunk.join("\ndel "));
         etcd.ctl_with(["txn"], &steps).await.success()?;
     }
     Ok(())
