@@ -101,3 +101,44 @@ impl Status {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(source: SourceStatus) -> Status {
+        let gate = Gate { state: GateState::Open, waiting_for: Vec::new() };
+        Status { gate, sources: vec![source], ..Status::default() }
+    }
+
+    #[test]
+    fn suspect_source_says_why_how_much_stays_and_what_to_do() {
+        let source = SourceStatus {
+            name: "etcd://a/biplane".to_owned(),
+            state: SourceState::Suspect,
+            reason: Some("6 of 9 Upstream objects went within a minute".to_owned()),
+            hint: Some("biplane source accept etcd://a/biplane".to_owned()),
+            held: vec![HeldRemoval::default(); 6],
+            ..SourceStatus::default()
+        };
+        let expected = "source etcd://a/biplane is suspect: 6 of 9 Upstream objects went within a minute; \
+                        6 objects that it lacks stay in use (hint: biplane source accept etcd://a/biplane)";
+        assert_eq!(with(source).problems(), [expected]);
+    }
+
+    #[test]
+    fn restored_source_says_how_old_it_is() {
+        for (age, words) in [(5, "5 s"), (600, "10 min"), (7_200, "2 h"), (864_000, "10 days")] {
+            let state = SourceState::Restored;
+            let source = SourceStatus { state, age_seconds: Some(age), ..SourceStatus::default() };
+            let problems = with(source).problems();
+            assert!(problems[0].ends_with(&format!("served is what it held {words} ago")), "{problems:?}");
+        }
+    }
+
+    #[test]
+    fn what_the_server_says_is_wrong_counts() {
+        let status = Status { problems: vec!["something".to_owned()], ..with(SourceStatus::default()) };
+        assert_eq!(status.problems(), ["something"]);
+    }
+}

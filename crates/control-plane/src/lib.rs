@@ -8,7 +8,8 @@
 //! ```
 //!
 //! [`engine`] decides and does no I/O; [`serve`] feeds it and carries out what it says. [`offline`]
-//! runs the same code without a server.
+//! runs the same code without a server. Beside the line, one replica at a time (`leader`) writes status
+//! and history into a store that has room for them; no Envoy depends on that.
 #![forbid(unsafe_code)]
 
 mod accept;
