@@ -13,11 +13,12 @@ mod plan;
 mod split;
 mod turn;
 
-use biplane_consul_client::{PutCondition, TxnOp, TxnOutcome};
+use biplane_consul_client::{PutCondition, TxnOp, TxnOutcome, TxnResult};
 use biplane_core::decode::MAX_OBJECT;
 use biplane_store::intent::{self, Intent};
 use biplane_store::manifest::Manifest;
 use biplane_store::{Batch, Precondition, Revision, StoreError, Write, layout};
+use tracing::warn;
 
 use crate::shared::Shared;
 pub(crate) use plan::{BYTES, OPERATIONS, owner};
@@ -64,9 +65,9 @@ async fn in_one(
         }
         match shared.txn(&ops).await? {
             TxnOutcome::Applied(results) => {
-                return match results.iter().map(|entry| entry.modify_index).max() {
-                    Some(index) if has_written(&ops) => Ok(Revision(index)),
-                    _ => shared.prefix_index().await,
+                return match written_at(&ops, &results) {
+                    Some(revision) => Ok(revision),
+                    None => shared.prefix_index().await,
                 };
             }
             TxnOutcome::RolledBack(errors) => {
@@ -80,9 +81,10 @@ async fn in_one(
     Err(busy())
 }
 
-/// Whether a transaction's results bear the index of this very transaction.
-fn has_written(ops: &[TxnOp]) -> bool {
-    ops.iter().any(|op| matches!(op, TxnOp::Set(..) | TxnOp::Cas(..)))
+/// The index at which a transaction has written. Removals tell none, and what was only looked at tells an older one.
+pub(crate) fn written_at(ops: &[TxnOp], results: &[TxnResult]) -> Option<Revision> {
+    let writes = ops.iter().any(|op| matches!(op, TxnOp::Set(..) | TxnOp::Cas(..)));
+    results.iter().map(|entry| entry.modify_index).max().filter(|_| writes).map(Revision)
 }
 
 /// A value that no transaction takes, by itself; its intent follows.
@@ -96,8 +98,11 @@ async fn put_large(
     let Some(revision) = revision else {
         return Err(plan::refusal(shared, batch, std::slice::from_ref(step), 0).await);
     };
-    if let Some(intent) = intent {
-        shared.txn(&[intent]).await?;
+    // The value is written: an intent that is missing is no reason to say otherwise.
+    if let Some(intent) = intent
+        && let Err(error) = shared.txn(&[intent]).await
+    {
+        warn!(%error, "a write has no intent beside it");
     }
     Ok(revision)
 }

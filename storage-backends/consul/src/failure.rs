@@ -51,15 +51,17 @@ fn lacking(message: &str) -> Option<(&str, &str)> {
 
 /// Refuses an answer that says that it is not all of the configuration, or that nobody vouches for.
 pub(crate) fn whole(place: &Place, meta: &QueryMeta) -> Result<(), StoreError> {
-    whole_below(&place.config(""), meta)
+    whole_below(place, &place.config(""), meta)
 }
 
 /// The same of what was asked for below any folder.
-pub(crate) fn whole_below(folder: &str, meta: &QueryMeta) -> Result<(), StoreError> {
+pub(crate) fn whole_below(place: &Place, folder: &str, meta: &QueryMeta) -> Result<(), StoreError> {
     if meta.filtered {
         let error = format!("Consul leaves out keys below {folder} that the token may not read");
+        // Records are read by whoever asks, and written by the leader, who reads them first.
+        let more = if folder == place.config("") { "" } else { " (\"write\" to lead)" };
         return Err(StoreError::denied(error).with_hint(format!(
-            "the token's policy needs key_prefix {folder:?} with policy \"read\", and no narrower rule that denies"
+            "the token's policy needs key_prefix {folder:?} with policy \"read\"{more}, and no narrower rule that denies"
         )));
     }
     if !meta.known_leader {

@@ -5,7 +5,7 @@ use biplane_consul_client::{Query, TxnOp, TxnOutcome};
 use biplane_store::records::LEADER;
 use biplane_store::{Fence, Precondition, Record, RecordWrite, Records, Revision, Seat, StoreError, Write};
 
-use crate::commit::{BYTES, OPERATIONS, owner};
+use crate::commit::{BYTES, OPERATIONS, owner, written_at};
 use crate::failure::whole_below;
 use crate::seat;
 use crate::shared::{Handle, value};
@@ -30,9 +30,7 @@ impl ConsulRecords {
         let spans: Vec<_> = writes.iter().map(|write| self.ops(write)).collect();
         let ops: Vec<_> = fenced.into_iter().chain(spans.iter().flatten().cloned()).collect();
         match shared.txn(&ops).await? {
-            TxnOutcome::Applied(results) => {
-                Ok(Revision(results.iter().map(|entry| entry.modify_index).max().unwrap_or_default()))
-            }
+            TxnOutcome::Applied(results) => Ok(written_at(&ops, &results).unwrap_or_default()),
             TxnOutcome::RolledBack(errors) => {
                 let at = errors.iter().map(|error| error.op_index).min().unwrap_or_default();
                 if at < front {
@@ -111,7 +109,7 @@ impl Records for ConsulRecords {
         let prefix = shared.place.record(prefix);
         let answer = shared.client.kv_recurse(&prefix, &Query::consistent()).await;
         let answer = answer.map_err(|error| shared.failure(error))?;
-        whole_below(&shared.place.folder(&prefix), &answer.meta)?;
+        whole_below(&shared.place, &shared.place.folder(&prefix), &answer.meta)?;
         let Some(list) = answer.value else { return Ok(Vec::new()) };
         let entries = list.parse().map_err(|error| shared.failure(error))?;
         let record = |entry: &biplane_consul_client::KvEntry<'_>| {

@@ -54,6 +54,11 @@ pub(super) struct Heard<T> {
 }
 
 impl<T> Heard<T> {
+    /// Whether the index is lower than what was waited for.
+    pub(super) fn went_back(&self, index: u64) -> bool {
+        self.after.is_some_and(|after| index < after)
+    }
+
     /// Whether it returned before its time with nothing new: the server was restarted, or has another state now.
     pub(super) fn in_vain(&self, index: u64, wait: Duration) -> bool {
         self.after.is_some_and(|after| index <= after) && self.took < wait

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use biplane_consul_client::{Answer, Keys, KvEntries};
+use biplane_consul_client::{Answer, Error, Keys, KvEntries};
 use tokio::time::Instant;
 use tracing::debug;
 
@@ -42,17 +42,39 @@ impl Watch {
     }
 
     fn hear_part(&mut self, heard: Heard<KvEntries>) -> Result<(), Stop> {
-        let wait = self.shared.tuning.wait;
-        let answer = heard.answer.as_ref().map_err(|error| self.shared.failure(error.clone()))?;
-        whole(&self.shared.place, &answer.meta)?;
-        let index = answer.meta.index;
-        if heard.after.is_some_and(|after| index < after) {
+        let answer = self.checked(&heard.answer)?;
+        let (index, bytes) = (answer.meta.index, answer.value.as_ref().map_or(0, KvEntries::bytes));
+        if heard.went_back(index) {
             self.doubt();
         }
+        let empty = self.take_part(&heard, answer)?;
+        if self.has_outgrown(bytes) {
+            self.cut(index);
+            return Ok(());
+        }
+        if empty {
+            self.retire();
+        }
+        if self.cover.parts.contains(&heard.prefix) {
+            let in_vain = heard.in_vain(index, self.shared.tuning.wait);
+            let pause = if in_vain || empty { QUIET } else { pause(bytes) };
+            // By the book: an answer in vain or an index that went back means to start over, without waiting.
+            let over = in_vain || heard.went_back(index);
+            self.ask_part(heard.prefix, (!over).then_some(index), pause);
+        }
+        Ok(())
+    }
+
+    /// Takes in what a part holds; whether that is nothing.
+    fn take_part(
+        &mut self,
+        heard: &Heard<KvEntries>,
+        answer: &Answer<Option<KvEntries>>,
+    ) -> Result<bool, Stop> {
         let none = KvEntries::default();
-        let list = answer.value.as_ref().unwrap_or(&none);
-        let entries = list.parse().map_err(|error| self.shared.failure(error))?;
-        let empty = entries.is_empty();
+        let entries = answer.value.as_ref().unwrap_or(&none).parse();
+        let entries = entries.map_err(|error| self.shared.failure(error))?;
+        let (empty, index) = (entries.is_empty(), answer.meta.index);
         let effect = self.view.take(&heard.prefix, entries, Instant::now())?;
         self.view.reached(&heard.prefix, index.max(heard.batch));
         // The index of a part with nothing in it is that of all keys, whoever wrote them.
@@ -63,39 +85,20 @@ impl Watch {
         if effect.shrunk || effect.changed && !self.cover.is_whole() {
             self.want_marks();
         }
-        if self.has_outgrown(list.bytes()) {
-            self.cut(index);
-            return Ok(());
-        }
-        if empty {
-            self.retire();
-            if !self.cover.parts.contains(&heard.prefix) {
-                return Ok(());
-            }
-        }
-        let in_vain = heard.in_vain(index, wait);
-        let pause = if in_vain || empty { QUIET } else { pause(list.bytes()) };
-        // By the book: an answer in vain or an index that went back means to start over, without waiting.
-        let over = in_vain || heard.after.is_some_and(|after| index < after);
-        self.ask_part(heard.prefix, (!over).then_some(index), pause);
-        Ok(())
+        Ok(empty)
     }
 
     fn hear_folder(&mut self, heard: Heard<Keys>) -> Result<(), Stop> {
-        let answer = heard.answer.as_ref().map_err(|error| self.shared.failure(error.clone()))?;
-        whole(&self.shared.place, &answer.meta)?;
-        let index = answer.meta.index;
-        let names: BTreeSet<String> =
-            answer.value.iter().flatten().filter_map(|key| self.name(key)).collect();
+        let answer = self.checked(&heard.answer)?;
+        let (index, keys) = (answer.meta.index, answer.value.iter().flatten());
+        let names: BTreeSet<String> = keys.filter_map(|key| self.name(key)).collect();
         let empty = names.is_empty();
         let new: Vec<_> = names.iter().filter(|name| !self.cover.covers(name)).cloned().collect();
         self.names.insert(heard.prefix.clone(), names);
         if heard.prefix.is_empty() {
             self.want_marks();
         }
-        for name in new {
-            self.open_part(name)?;
-        }
+        new.into_iter().try_for_each(|name| self.open_part(name))?;
         self.retire();
         if self.cover.folders.contains(&heard.prefix) {
             let in_vain = heard.in_vain(index, self.shared.tuning.wait);
@@ -103,6 +106,16 @@ impl Watch {
             self.ask_folder(heard.prefix, (!in_vain).then_some(index), pause);
         }
         Ok(())
+    }
+
+    /// The answer, if there is one that may be believed.
+    fn checked<'a, T>(
+        &self,
+        answer: &'a Result<Answer<Option<T>>, Error>,
+    ) -> Result<&'a Answer<Option<T>>, Stop> {
+        let answer = answer.as_ref().map_err(|error| self.shared.failure(error.clone()))?;
+        whole(&self.shared.place, &answer.meta)?;
+        Ok(answer)
     }
 
     fn hear_marks(&mut self, answer: &Answer<Option<KvEntries>>) -> Result<(), Stop> {
