@@ -230,7 +230,8 @@ async fn full_disk_is_an_alarm_and_no_more() {
     })
     .await;
     served.unharmed(traffic).await;
-    served.site.biplane.kill();
+    // Ended in order, it leaves the last edit on disk.
+    served.site.biplane.stop().await;
     served.etcd.kill(0);
     comes_back_with_everything(&mut served).await;
     // Before the directory that it is mounted in.

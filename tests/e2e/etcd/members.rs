@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use biplane_testkit::eventually;
+use biplane_testkit::{Etcd, TempDir, eventually};
 use tokio::time::Instant;
 
+use super::served::{QUICK, url};
 use crate::harness::PATIENCE;
 use crate::replicas::plant::{Place, Plant};
 
@@ -14,8 +15,12 @@ const SOON: Duration = Duration::from_secs(5);
 const HOSTS: usize = 200;
 
 /// Two control planes on three members, with Envoys at both.
-async fn plant() -> Plant {
-    let mut plant = Plant::start(3, 2, HOSTS).await;
+async fn plant(settings: &str) -> Plant {
+    let directory = TempDir::new("members");
+    let etcd = Etcd::builder().members(3).start(&directory).await;
+    let addresses: Vec<_> = (0..3).map(|member| etcd.address(member)).collect();
+    let url = url(&addresses, settings);
+    let mut plant = Plant::on(directory, etcd, &[url.clone(), url], HOSTS).await;
     for place in [Place::at(0), Place::at(1), Place::at(0)] {
         plant.envoy(&place).await;
     }
@@ -34,8 +39,8 @@ async fn led(plant: &Plant) {
 }
 
 /// Stops the leader under edits, lets it go on, and goes on editing.
-async fn leader_stops_for(time: Duration) {
-    let mut plant = plant().await;
+async fn leader_stops_for(time: Duration, settings: &str) {
+    let mut plant = plant(settings).await;
     let traffic = plant.traffic().await;
     edit(&mut plant, 0).await;
     let leader = plant.etcd.leader().await.expect("etcd has a leader");
@@ -60,17 +65,18 @@ async fn leader_stops_for(time: Duration) {
 
 #[tokio::test]
 async fn leader_that_stands_still_for_10_s_costs_no_request_and_no_edit() {
-    leader_stops_for(Duration::from_secs(10)).await;
+    leader_stops_for(Duration::from_secs(10), QUICK).await;
 }
 
 #[tokio::test]
 async fn long_leader_that_stands_still_for_30_s_costs_no_request_and_no_edit() {
-    leader_stops_for(Duration::from_secs(30)).await;
+    // With the patience of default.
+    leader_stops_for(Duration::from_secs(30), "").await;
 }
 
 #[tokio::test]
 async fn edits_are_live_while_the_member_that_was_followed_stands_still() {
-    let mut plant = plant().await;
+    let mut plant = plant(QUICK).await;
     let traffic = plant.traffic().await;
     // Whichever it is: each stands still in its turn.
     for member in 0..3 {
@@ -86,7 +92,7 @@ async fn edits_are_live_while_the_member_that_was_followed_stands_still() {
 
 #[tokio::test]
 async fn members_that_are_killed_one_after_the_other_cost_nothing() {
-    let mut plant = plant().await;
+    let mut plant = plant(QUICK).await;
     let traffic = plant.traffic().await;
     for member in 0..3 {
         plant.etcd.kill(member);
@@ -102,7 +108,7 @@ async fn members_that_are_killed_one_after_the_other_cost_nothing() {
 
 #[tokio::test]
 async fn majority_that_is_lost_leaves_everything_as_it_is() {
-    let mut plant = plant().await;
+    let mut plant = plant(QUICK).await;
     let traffic = plant.traffic().await;
     plant.etcd.kill(0);
     plant.etcd.kill(1);

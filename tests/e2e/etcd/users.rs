@@ -118,9 +118,9 @@ async fn etcd_that_asks_for_certificates_is_served_from_like_any_other() {
         path.display().to_string()
     };
     let files = [
-        format!("ca={}", write("ca.pem", authority.certificate())),
-        format!("cert={}", write("cert.pem", &client.certificate)),
-        format!("key={}", write("key.pem", &client.key)),
+        format!("caFile={}", write("ca.pem", authority.certificate())),
+        format!("certFile={}", write("cert.pem", &client.certificate)),
+        format!("keyFile={}", write("key.pem", &client.key)),
     ];
     let addresses: Vec<_> = (0..3).map(|member| etcd.address(member)).collect();
     let url = url(&addresses, &format!("{QUICK}&{}", files.join("&"))).replace("etcd://", "etcds://");
