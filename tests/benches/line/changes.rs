@@ -72,7 +72,7 @@ async fn to_wire(
         rows.push(row(change, "edit to the wire", plan.size, &times));
         rows.push(row(change, "processor time of Biplane", plan.size, &[busy]));
         let title = format!("{}: bytes sent", change.title());
-        rows.push(Row::new(title, label(plan.size), Unit::Bytes, bytes));
+        rows.push(Row::new(title, label(plan.size), Unit::BYTES, bytes));
     }
     Ok(rows)
 }

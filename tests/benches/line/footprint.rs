@@ -92,11 +92,11 @@ fn cold_start(footprint: Footprint) -> Row {
 
 fn idle(footprint: Footprint) -> Row {
     let samples = vec![footprint.idle];
-    Row::new("idle, one client connected", label(footprint.size), Unit::MillisecondsPerSecond, samples)
+    Row::new("idle, one client connected", label(footprint.size), Unit::MILLISECONDS_PER_SECOND, samples)
 }
 
 fn memory(title: &str, size: impl Into<String>, bytes: f64) -> Row {
-    Row::new(title, size, Unit::Bytes, vec![bytes])
+    Row::new(title, size, Unit::BYTES, vec![bytes])
 }
 
 fn per(title: &str, before: Footprint, after: Footprint, count: impl Fn(Size) -> usize) -> Row {

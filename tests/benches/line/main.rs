@@ -70,7 +70,7 @@ async fn main() -> Result<()> {
     let machine = Machine::here();
     eprintln!("{machine}");
     let rows = measure(if has("--quick") { Plans::quick() } else { Plans::full() }).await?;
-    Report { machine, rows }.print(as_json);
+    Report { benchmark: "line", machine, rows }.print(as_json);
     Ok(())
 }
 

@@ -9,30 +9,18 @@ use crate::machine::Machine;
 
 /// The unit of a row's figures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Unit {
-    /// Milliseconds.
-    Milliseconds,
-    /// Bytes.
-    Bytes,
-    /// Milliseconds of processor time in a second.
-    MillisecondsPerSecond,
+pub(crate) struct Unit {
+    pub(crate) name: &'static str,
+    pub(crate) decimals: usize,
 }
 
 impl Unit {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Milliseconds => "ms",
-            Self::Bytes => "B",
-            Self::MillisecondsPerSecond => "ms/s",
-        }
-    }
-
-    const fn decimals(self) -> usize {
-        match self {
-            Self::Milliseconds | Self::MillisecondsPerSecond => 2,
-            Self::Bytes => 0,
-        }
-    }
+    /// Milliseconds.
+    pub(crate) const MILLISECONDS: Self = Self { name: "ms", decimals: 2 };
+    /// Bytes.
+    pub(crate) const BYTES: Self = Self { name: "B", decimals: 0 };
+    /// Milliseconds of processor time in a second.
+    pub(crate) const MILLISECONDS_PER_SECOND: Self = Self { name: "ms/s", decimals: 2 };
 }
 
 /// One line of the result.
@@ -55,7 +43,7 @@ impl Row {
         Self::new(
             title,
             size,
-            Unit::Milliseconds,
+            Unit::MILLISECONDS,
             times.iter().map(|time| time.as_secs_f64() * 1e3).collect(),
         )
     }
@@ -98,7 +86,7 @@ impl Row {
     }
 
     fn line(&self) -> String {
-        let decimals = self.unit.decimals();
+        let decimals = self.unit.decimals;
         let p99 = if self.samples.len() > 1 {
             format!("{:.decimals$}", self.percentile(99))
         } else {
@@ -114,7 +102,7 @@ impl Row {
             self.title,
             self.size,
             self.median(),
-            self.unit.name(),
+            self.unit.name,
             self.samples.len(),
         );
         line.trim_end().to_owned()
@@ -124,7 +112,7 @@ impl Row {
         json!({
             "what": self.title,
             "size": self.size,
-            "unit": self.unit.name(),
+            "unit": self.unit.name,
             "median": self.median(),
             "p99": self.percentile(99),
             "samples": self.samples.len(),
@@ -137,6 +125,8 @@ impl Row {
 /// Everything that was measured.
 #[derive(Debug)]
 pub(crate) struct Report {
+    /// By which benchmark.
+    pub(crate) benchmark: &'static str,
     /// Where.
     pub(crate) machine: Machine,
     /// What came out.
@@ -160,6 +150,9 @@ impl Report {
 
     fn json(&self) -> String {
         let rows: Vec<_> = self.rows.iter().map(Row::json).collect();
-        format!("{:#}\n", json!({ "benchmark": "line", "machine": self.machine.json(), "rows": rows }))
+        format!(
+            "{:#}\n",
+            json!({ "benchmark": self.benchmark, "machine": self.machine.json(), "rows": rows })
+        )
     }
 }
