@@ -5,7 +5,7 @@ use std::time::Duration;
 use biplane_consul_client::{Query, QueryMeta};
 use biplane_store::clock;
 use biplane_store::manifest::{Manifest, PATIENCE};
-use biplane_store::{Listing, StoreError};
+use biplane_store::{Listing, Revision, StoreError};
 use tokio::time::{Instant, timeout};
 
 use crate::failure::whole;
@@ -24,7 +24,7 @@ pub(crate) async fn list(shared: &Shared) -> Result<Listing, StoreError> {
             Some((patience, index)) if !patience.is_zero() => closed(shared, index, patience).await?,
             _ => {
                 view.give_up();
-                return remember(shared, view, global.max(meta.index));
+                return remember(shared, view, revision(shared, global, meta.index), meta.index);
             }
         }
     }
@@ -43,9 +43,16 @@ async fn read(shared: &Shared) -> Result<(View, QueryMeta), StoreError> {
     Ok((view, answer.meta))
 }
 
-fn remember(shared: &Shared, view: View, revision: u64) -> Result<Listing, StoreError> {
+/// The prefix's own index may go back within one history, the one over all keys does not. That one moves with every
+/// write of anybody's, though: where nothing has changed below the prefix, the last listing's will do.
+fn revision(shared: &Shared, global: u64, prefix: u64) -> Revision {
+    let unchanged = shared.memory.unchanged(prefix).filter(|known| known.0 <= global);
+    unchanged.unwrap_or(Revision(global.max(prefix)))
+}
+
+fn remember(shared: &Shared, view: View, revision: Revision, prefix: u64) -> Result<Listing, StoreError> {
     let (listing, remembered) =
-        view.into_listing(revision, Instant::now()).map_err(|stop| error(shared, stop))?;
+        view.into_listing(revision, prefix, Instant::now()).map_err(|stop| error(shared, stop))?;
     shared.memory.keep(remembered);
     Ok(listing)
 }

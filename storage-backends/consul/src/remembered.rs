@@ -25,6 +25,8 @@ pub(crate) struct Known {
 #[derive(Debug)]
 pub(crate) struct Remembered {
     pub(crate) revision: Revision,
+    /// The index of the prefix itself.
+    pub(crate) prefix: u64,
     pub(crate) identity: Identity,
     /// By the part of the key below `config/`.
     pub(crate) known: BTreeMap<String, Known>,
@@ -53,6 +55,13 @@ impl Memory {
         }
     }
 
+    /// The revision of the last listing, if the prefix was at this index then as it is now: nothing has changed since,
+    /// whatever others have written elsewhere.
+    pub(crate) fn unchanged(&self, prefix: u64) -> Option<Revision> {
+        let listings = self.listings.lock().unwrap_or_else(PoisonError::into_inner);
+        listings.back().filter(|known| known.prefix == prefix).map(|known| known.revision)
+    }
+
     /// The listing of this revision.
     pub(crate) fn of(&self, revision: Revision) -> Option<Arc<Remembered>> {
         let listings = self.listings.lock().unwrap_or_else(PoisonError::into_inner);
@@ -67,6 +76,7 @@ mod tests {
     fn listing(revision: u64) -> Remembered {
         Remembered {
             revision: Revision(revision),
+            prefix: 7,
             identity: Identity::new("one"),
             known: BTreeMap::new(),
             faults: BTreeMap::new(),

@@ -181,12 +181,17 @@ impl View {
         })
     }
 
-    /// Everything as a listing at `revision`, and what a watch from there needs to know.
-    pub(crate) fn into_listing(mut self, revision: u64, now: Instant) -> Result<(Listing, Remembered), Stop> {
+    /// Everything as a listing at `revision`, and what a watch from there needs to know. `prefix` is the index of
+    /// the prefix itself.
+    pub(crate) fn into_listing(
+        mut self,
+        revision: Revision,
+        prefix: u64,
+        now: Instant,
+    ) -> Result<(Listing, Remembered), Stop> {
         let identity = self.identity.clone().ok_or(Stop::Unmarked)?;
         let faults = self.all_faults(now);
         let given_up = self.open_manifest().map(|(manifest, index)| (manifest.clone(), index));
-        let revision = Revision(revision);
         let put = |change| match change {
             Change::Put(object) => Some(object),
             Change::Deleted(_) => None,
@@ -194,6 +199,7 @@ impl View {
         let items = std::mem::take(&mut self.pending).into_values().filter_map(put).collect();
         let remembered = Remembered {
             revision,
+            prefix,
             identity: identity.clone(),
             known: self.known,
             faults: self.faults,

@@ -102,6 +102,17 @@ async fn a_client_agent_that_goes_and_comes_is_used_again() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn writes_beside_the_store_do_not_move_its_listing() {
+    let harness = Marked::new().await;
+    harness.put_service("a", "1").await;
+    let before = harness.store().list().await.expect("the store lists");
+    harness.server.consul.kv_put(&format!("{}-beside/a", harness.root), "1").await.expect("a write");
+    assert_eq!(harness.store().list().await.expect("the store lists"), before);
+    harness.put_service("a", "2").await;
+    assert!(harness.store().list().await.expect("the store lists").revision > before.revision);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn deleting_the_newest_key_hides_no_later_change() {
     for harness in [Marked::new().await, Marked::in_parts().await] {
         harness.put_service("a", "1").await;
