@@ -15,6 +15,7 @@ mod cross_origin;
 mod delegation;
 mod deletions;
 mod destinations;
+mod directories;
 mod edits;
 mod endpoints;
 mod envoy_restarts;

@@ -44,6 +44,11 @@ struct Access {
     token: Option<&'static str>,
 }
 
+/// Consul's own command: `BIPLANE_CONSUL`, or what `cargo xtask tools` has installed.
+pub fn binary() -> PathBuf {
+    node::CONSUL.path()
+}
+
 impl Consul {
     /// A development agent: a server whose data is gone when it ends. It takes writes when this returns.
     pub async fn start(directory: &TempDir) -> Self {

@@ -42,6 +42,11 @@ pub struct Etcd {
     name: String,
 }
 
+/// etcd's own command: `BIPLANE_ETCDCTL`, or what `cargo xtask tools` has installed.
+pub fn binary() -> PathBuf {
+    ETCDCTL.path()
+}
+
 impl Etcd {
     /// One member, without TLS and users. It takes writes when this returns.
     pub async fn start(directory: &TempDir) -> Self {

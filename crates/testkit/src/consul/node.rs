@@ -14,7 +14,7 @@ use super::config::Config;
 use crate::process::Process;
 use crate::tools::Tool;
 
-const CONSUL: Tool =
+pub(super) const CONSUL: Tool =
     Tool { variable: "BIPLANE_CONSUL", package: "consul", version: "1.20.6", file: "consul" };
 
 /// How long an agent may take to join, elect and take a write.
