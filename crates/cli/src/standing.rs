@@ -61,8 +61,9 @@ pub(crate) async fn states(connection: &Connection) -> Result<BTreeMap<String, O
 }
 
 /// What the leader has written down about an object, if the store has room for it and there is anything.
-pub(crate) async fn record(store: &dyn Store, key: &ObjectKey) -> Option<StatusRecord> {
+pub(crate) async fn record(store: &dyn Store, key: &ObjectKey) -> Result<Option<StatusRecord>, Failure> {
     let path = format!("{}/{}", records::STATUS, layout::format_key(key));
-    let record = store.records()?.read(&path).await.ok()??;
-    serde_json::from_slice(&record.value).ok()
+    let Some(records) = store.records() else { return Ok(None) };
+    let record = records.read(&path).await.map_err(|error| Failure::of(&error.into()))?;
+    Ok(record.and_then(|record| serde_json::from_slice(&record.value).ok()))
 }

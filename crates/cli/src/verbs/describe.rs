@@ -32,9 +32,16 @@ pub(crate) async fn run(global: &GlobalFlags, arguments: &Arguments) -> Outcome 
     let connection = arguments.target.connect(global)?;
     let resource = arguments.object.existing(&connection).await?;
     let standing = Standing::of(&connection, &resource).await?;
-    let versions = connection.resources.history(&resource.key()).await.unwrap_or_default();
+    let versions = connection.resources.history(&resource.key()).await;
+    let versions = versions.map_err(|problem| connection.failure(problem));
+    let versions = or_say("its versions", versions).unwrap_or_default();
     output::print(&text(&resource, &standing, &versions)?)?;
     Ok(Code::Success)
+}
+
+/// What is known besides the object itself may be kept from whoever asks; that is said, and no more.
+fn or_say<T>(what: &str, read: Result<T, Failure>) -> Option<T> {
+    read.inspect_err(|failure| output::say(&format!("{what} cannot be shown: {failure}"))).ok()
 }
 
 /// How an object fares.
@@ -55,11 +62,11 @@ impl Standing {
             End::Store(store) => {
                 let (_, mut reports) = standing::of_store(&**store).await?;
                 reports.retain(|report| report.object.as_deref() == Some(&key.to_string()));
-                let record = standing::record(&**store, &key).await;
+                let record = or_say("what the leader says of it", standing::record(&**store, &key).await);
                 let remark = |record: biplane_admin_api::status::StatusRecord| {
                     format!("{} by {} at {}", record.state.as_str(), record.by, record.at)
                 };
-                Ok(Self { reports, remarks: record.map(remark).into_iter().collect() })
+                Ok(Self { reports, remarks: record.flatten().map(remark).into_iter().collect() })
             }
         }
     }
