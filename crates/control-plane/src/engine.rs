@@ -127,6 +127,10 @@ impl Engine {
         let held = self.guard.held().len();
         let released = self.guard.accept();
         self.carry_out(&released, now);
+        if self.gate == Gate::Restored && self.store.failure.is_none() {
+            // What is served is what the store shows, be it nothing.
+            self.gate = Gate::Open;
+        }
         self.tell_held(held);
         released
     }

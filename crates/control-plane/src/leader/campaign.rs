@@ -44,10 +44,21 @@ pub(crate) async fn run(leader: Leader, shutdown: CancellationToken) -> anyhow::
         if began.elapsed() >= SHORT {
             backoff.reset();
         }
+        let readings = leader.activity.borrow().readings;
         tokio::select! {
             () = shutdown.cancelled() => return Ok(()),
             () = sleep(backoff.delay()) => {}
+            () = read_again(&leader, readings) => backoff.reset(),
         }
+    }
+}
+
+/// Ends when the store has been read as a whole since it had been `readings` times: it is back, and may as well be
+/// asked for the seat.
+async fn read_again(leader: &Leader, readings: u64) {
+    let mut activity = leader.activity.clone();
+    if activity.wait_for(|activity| activity.readings > readings).await.is_err() {
+        std::future::pending().await
     }
 }
 
