@@ -12,6 +12,7 @@ mod full;
 mod kills;
 mod link;
 mod members;
+mod rights;
 pub(crate) mod served;
 mod users;
 mod wipes;
