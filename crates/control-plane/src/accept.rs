@@ -97,7 +97,8 @@ async fn leave_intent(records: &dyn Records, released: &Released, author: &str) 
     let author = Author { name: author.to_owned(), message: "accepted what the store lacks".to_owned() };
     let deletes = released.removals.iter().map(layout::format_key).collect();
     let puts = released.older.iter().map(|object| layout::format_key(&object.key)).collect();
-    let record = RecordWrite::put(intent::path(at), Intent { author, at, puts, deletes }.encode());
+    let record =
+        RecordWrite::put(intent::path(at), Intent { author, at, puts, deletes, accepts: None }.encode());
     within(DEADLINE, "leave an intent", records.write(vec![record], None)).await.map(drop)
 }
 

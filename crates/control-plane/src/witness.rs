@@ -49,7 +49,7 @@ impl Meant {
             return;
         }
         let author = Author { name: author.to_owned(), message: String::new() };
-        let intent = Intent { author, at: clock::now(), puts: Vec::new(), deletes };
+        let intent = Intent { author, at: clock::now(), puts: Vec::new(), deletes, accepts: None };
         let mut recent = self.lock();
         recent.truncate(MOST - 1);
         recent.push_front((Instant::now(), Revision(result.revision), intent));

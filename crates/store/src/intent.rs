@@ -5,6 +5,8 @@
 //! Invariant: an intent covers a deletion only of a version that is older than the intent: an object that
 //! was made anew since is not covered, whatever its name.
 
+use std::collections::BTreeMap;
+
 use biplane_core::key::ObjectKey;
 use biplane_core::scalars::Timestamp;
 use bytes::Bytes;
@@ -13,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::batch::{Batch, Write};
 use crate::clock;
 use crate::layout;
-use crate::object::Revision;
+use crate::object::{Identity, Revision};
 use crate::records::META;
 
 /// Who writes, and why.
@@ -41,6 +43,20 @@ pub struct Intent {
     /// What it deleted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub deletes: Vec<String>,
+    /// What of a store that looked wrong an operator has accepted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accepts: Option<Acceptance>,
+}
+
+/// An operator's word that a store is meant to be as it shows itself. In a store that was replaced or taken back
+/// the revisions of before mean nothing, so the versions that may be let go are named one by one.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Acceptance {
+    /// The store that the word is about.
+    pub identity: String,
+    /// By object, `<Kind>/<namespace>/<name>`: the revision of the version that was in use until then.
+    pub versions: BTreeMap<String, u64>,
 }
 
 impl Intent {
@@ -52,7 +68,7 @@ impl Intent {
         let keys = |operations: Vec<&crate::batch::Operation>| {
             operations.into_iter().map(|operation| layout::format_key(&operation.key)).collect()
         };
-        Some(Self { author, at: clock::now(), puts: keys(puts), deletes: keys(deletes) })
+        Some(Self { author, at: clock::now(), puts: keys(puts), deletes: keys(deletes), accepts: None })
     }
 
     /// As it is stored.
@@ -69,6 +85,15 @@ impl Intent {
     /// at `changed`.
     pub fn covers(&self, revision: Revision, key: &ObjectKey, changed: Revision) -> bool {
         changed < revision && self.deletes.contains(&layout::format_key(key))
+    }
+
+    /// Whether an operator has accepted that the store with this identity does not show the version of an object
+    /// that was written at `version`, wherever the store's revisions are by now.
+    pub fn accepts(&self, identity: &Identity, key: &ObjectKey, version: Revision) -> bool {
+        self.accepts.as_ref().is_some_and(|accepts| {
+            *accepts.identity == *identity.0
+                && accepts.versions.get(&layout::format_key(key)) == Some(&version.0)
+        })
     }
 }
 

@@ -40,7 +40,7 @@ pub use batch::{Batch, Operation, Precondition, Write};
 pub use driver::{Driver, DriverHandle, DriverOptions, SourceEvent};
 pub use error::StoreError;
 pub use faulty::FaultyStore;
-pub use intent::{Author, Intent};
+pub use intent::{Acceptance, Author, Intent};
 pub use layout::Layout;
 pub use log::{After, ChangeLog};
 pub use memory::MemoryStore;

@@ -288,7 +288,8 @@ async fn intents_go_after_a_week_and_not_before() {
     let now = biplane_store::clock::now();
     let day = 24 * 60 * 60;
     let [old, young] = [8, 6].map(|days| intent::path(biplane_core::scalars::Timestamp(now.0 - days * day)));
-    let intent = Intent { author: Author::default(), at: now, puts: Vec::new(), deletes: Vec::new() };
+    let intent =
+        Intent { author: Author::default(), at: now, puts: Vec::new(), deletes: Vec::new(), accepts: None };
     let writes = [&old, &young].map(|path| RecordWrite::put(path.as_str(), intent.encode()));
     store.records().unwrap().write(writes.to_vec(), None).await.unwrap();
     let replica = Replica::start(&store, "first");

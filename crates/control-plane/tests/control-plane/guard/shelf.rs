@@ -97,5 +97,5 @@ pub(super) fn object(key: &ObjectKey, revision: u64) -> StoredObject {
 pub(super) fn intent(deletes: &[ObjectKey]) -> Intent {
     let author = Author { name: "ann".to_owned(), message: String::new() };
     let deletes = deletes.iter().map(layout::format_key).collect();
-    Intent { author, at: Timestamp(0), puts: Vec::new(), deletes }
+    Intent { author, at: Timestamp(0), puts: Vec::new(), deletes, accepts: None }
 }
