@@ -9,6 +9,8 @@
 
 mod commands;
 mod hands;
+mod kills;
+mod large;
 mod link;
 mod policies;
 mod rights;
