@@ -45,7 +45,7 @@ impl fmt::Display for Identity {
 }
 
 /// One object as a store holds it: its bytes, not yet decoded.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct StoredObject {
     /// Which object.
     pub key: ObjectKey,
@@ -57,6 +57,13 @@ pub struct StoredObject {
     pub revision: Revision,
     /// The revision at which it was created, where the store remembers that.
     pub created: Option<u64>,
+}
+
+/// Values may be secret, and listings and changes are passed about.
+impl fmt::Debug for StoredObject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "StoredObject({} at revision {}, {} bytes)", self.key, self.revision, self.value.len())
+    }
 }
 
 /// Everything that a store holds at one revision. There is no partial listing: what could not be
@@ -213,7 +220,24 @@ fn is_at_or_below(path: &str, above: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use biplane_core::key::Kind;
+
     use super::*;
+
+    #[test]
+    fn printing_for_debugging_shows_no_value() {
+        let object = StoredObject {
+            key: ObjectKey::new(Kind::Secret, "edge", "s"),
+            value: Bytes::from_static(b"hunter2"),
+            location: Location::file("s.yaml", 1),
+            revision: Revision(7),
+            created: None,
+        };
+        let changes = Changes { revision: Revision(7), changes: vec![Change::Put(object)], faults: None };
+        let text = format!("{changes:?}");
+        assert!(!text.contains("hunter2"), "{text}");
+        assert!(text.contains("at revision 7, 7 bytes"), "{text}");
+    }
 
     fn unreadable(path: &str) -> Fault {
         Fault::new(FaultKind::Unreadable, Location::file(path, 1), "denied")

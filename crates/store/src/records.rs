@@ -74,12 +74,19 @@ pub struct Fence {
 }
 
 /// One record as the store holds it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Record {
     /// Its bytes.
     pub value: Bytes,
     /// The revision at which it last changed.
     pub revision: Revision,
+}
+
+/// Earlier versions of secrets are records.
+impl fmt::Debug for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Record(revision {}, {} bytes)", self.revision, self.value.len())
+    }
 }
 
 /// One write of a record.
@@ -109,5 +116,16 @@ impl RecordWrite {
     pub const fn when(mut self, precondition: Precondition) -> Self {
         self.precondition = precondition;
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn printing_for_debugging_shows_no_value() {
+        let record = Record { value: Bytes::from_static(b"hunter2"), revision: Revision(7) };
+        assert_eq!(format!("{record:?}"), "Record(revision 7, 7 bytes)");
     }
 }
