@@ -9,7 +9,7 @@ use std::time::Duration;
 use biplane_admin_api::resources::{Accepted, Name};
 use biplane_admin_api::{Problem, ProblemKind};
 use biplane_store::{
-    Author, DriverHandle, Intent, RecordWrite, Records, Store, StoreError, clock, intent, layout,
+    Author, DriverHandle, Intent, Records, Store, StoreError, clock, layout,
 };
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;

@@ -178,6 +178,7 @@ macro_rules! conformance_tests {
             two_large_batches_do_not_interleave
             a_batch_left_open_is_held_back_and_then_told
             an_authored_batch_leaves_its_intent
+            a_batch_of_many_long_names_leaves_word_of_each
         );
         $crate::conformance_tests!(@rules $harness, mark_rules:
             an_unmarked_place_is_not_empty

@@ -16,7 +16,12 @@ use crate::batch::{Batch, Write};
 use crate::clock;
 use crate::layout;
 use crate::object::{Identity, Revision};
-use crate::records::META;
+use crate::records::{META, RecordWrite};
+
+/// The most bytes of keys that one intent names: a step of any store takes it, with room for what goes along.
+const LARGEST: usize = 64 * 1024;
+/// What a key takes beside its bytes: quotation marks and a comma.
+const BESIDE: usize = 3;
 
 /// Who writes, and why.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,8 +65,36 @@ pub struct Acceptance {
 }
 
 impl Intent {
+    /// The intents of a batch that has an author, in the order in which they are to be written: after what they
+    /// name, or with the last of it.
+    pub fn parts(batch: &Batch) -> Vec<Self> {
+        Self::of(batch).map_or_else(Vec::new, Self::split)
+    }
+
+    /// The same in as many intents as it takes for every store to take each of them.
+    pub fn split(mut self) -> Vec<Self> {
+        let (puts, deletes) = (std::mem::take(&mut self.puts), std::mem::take(&mut self.deletes));
+        let (mut parts, mut bytes) = (vec![self.clone()], 0);
+        let keys = puts.into_iter().map(|key| (key, false)).chain(deletes.into_iter().map(|key| (key, true)));
+        for (key, is_deleted) in keys {
+            bytes += key.len() + BESIDE;
+            if bytes > LARGEST {
+                bytes = key.len() + BESIDE;
+                parts.push(self.clone());
+            }
+            let part = parts.last_mut().expect("there is a first one");
+            if is_deleted { part.deletes.push(key) } else { part.puts.push(key) }
+        }
+        parts
+    }
+
+    /// The write that leaves it in a store.
+    pub fn record(&self) -> RecordWrite {
+        RecordWrite::put(path(self.at), self.encode())
+    }
+
     /// The intent of a batch that has an author.
-    pub fn of(batch: &Batch) -> Option<Self> {
+    fn of(batch: &Batch) -> Option<Self> {
         let author = batch.author.clone()?;
         let (deletes, puts): (Vec<_>, Vec<_>) =
             batch.operations.iter().partition(|operation| operation.write == Write::Delete);
@@ -105,4 +138,36 @@ pub fn folder() -> String {
 /// A path for a new intent. The time in front sorts the folder by age.
 pub fn path(at: Timestamp) -> String {
     format!("{META}/intents/{:012}-{}", at.0, crate::sentinel::random_id())
+}
+
+#[cfg(test)]
+mod tests {
+    use biplane_core::key::Kind;
+
+    use super::*;
+    use crate::batch::Precondition;
+
+    #[test]
+    fn a_large_batch_is_meant_in_parts_that_every_store_takes() {
+        let key = |n: usize| ObjectKey::new(Kind::VirtualService, "a-namespace", format!("a-service-{n:05}"));
+        let batch = (0..5000).fold(Batch::new(), |batch, n| batch.put(key(n), "", Precondition::Any));
+        let batch = (5000..10_000).fold(batch, |batch, n| batch.delete(key(n), Precondition::Any));
+        let author = Author { name: "ann".to_owned(), message: "moving".to_owned() };
+        let parts = Intent::parts(&batch.by(author.clone()));
+        assert!(parts.len() > 1);
+        assert!(parts.iter().all(|part| part.author == author && part.encode().len() < LARGEST + 1024));
+        let named = |of: fn(&Intent) -> &[String]| parts.iter().flat_map(of).cloned().collect::<Vec<_>>();
+        let (puts, deletes) = (named(|part| &part.puts), named(|part| &part.deletes));
+        assert_eq!(puts, (0..5000).map(|n| layout::format_key(&key(n))).collect::<Vec<_>>());
+        assert_eq!(deletes, (5000..10_000).map(|n| layout::format_key(&key(n))).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_small_batch_is_one_intent_and_one_without_author_none() {
+        let batch = Batch::new().delete(ObjectKey::new(Kind::Upstream, "a", "b"), Precondition::Any);
+        assert_eq!(Intent::parts(&batch), []);
+        let parts = Intent::parts(&batch.by(Author::default()));
+        assert_eq!(parts.len(), 1);
+        assert_eq!(parts[0].deletes, ["Upstream/a/b"]);
+    }
 }

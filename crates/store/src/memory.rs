@@ -175,12 +175,12 @@ impl Store for MemoryStore {
         if batch.operations.is_empty() {
             return Ok(state.revision());
         }
-        let intent = Intent::of(&batch);
+        let intents = Intent::parts(&batch);
         let takes_over = (batch.operations.len() > STEP).then(|| state.abandoned_batch()).flatten();
         let mut writes = writes(batch);
         writes.extend(takes_over.map(|left| (MANIFEST.to_owned(), Some(left.closed().encode()))));
         let revision = self.apply(&mut state, writes);
-        if let Some(intent) = intent {
+        for intent in intents {
             state.put_record(intent::path(intent.at), intent.encode(), revision);
         }
         Ok(revision)

@@ -35,16 +35,41 @@ pub(crate) async fn commit(shared: &Shared, batch: Batch) -> Result<Revision, St
     if batch.operations.is_empty() {
         return shared.prefix_index().await;
     }
-    let intent = Intent::of(&batch)
-        .map(|intent| TxnOp::Set(shared.place.record(&intent::path(intent.at)), intent.encode()));
-    let steps = Steps::of(&shared.place, &batch);
+    let mut intents = intents(shared, &batch).into_iter();
+    let first = intents.next();
+    let revision = apply(shared, &batch, first).await?;
+    note(shared, intents).await;
+    Ok(revision)
+}
+
+/// Writes the batch, and the first of its intents with it.
+async fn apply(shared: &Shared, batch: &Batch, intent: Option<TxnOp>) -> Result<Revision, StoreError> {
+    let steps = Steps::of(&shared.place, batch);
     if let Some(large) = steps.only_a_large_value() {
-        return put_large(shared, large, &batch, intent).await;
+        return put_large(shared, large, batch, intent).await;
     }
-    if let Some(operations) = steps.in_one() {
-        return in_one(shared, &batch, operations, intent).await;
+    let manifest = TxnOp::Cas(shared.place.manifest(), Manifest::open(batch).encode(), 0);
+    let along = intent.iter().chain([&manifest]).map(TxnOp::weight).sum();
+    if let Some(operations) = steps.in_one(along) {
+        return in_one(shared, batch, operations, intent).await;
     }
-    split::commit(shared, &batch, steps, intent).await
+    split::commit(shared, batch, steps, intent).await
+}
+
+/// Who meant the batch, in as many notes as it takes to name every object.
+fn intents(shared: &Shared, batch: &Batch) -> Vec<TxnOp> {
+    let note = |intent: &Intent| TxnOp::Set(shared.place.record(&intent::path(intent.at)), intent.encode());
+    Intent::parts(batch).iter().map(note).collect()
+}
+
+/// Writes intents behind the batch that they are about, each by itself. The batch is written: a note that is
+/// missing is no reason to say otherwise.
+async fn note(shared: &Shared, intents: impl Iterator<Item = TxnOp>) {
+    for intent in intents {
+        if let Err(error) = shared.txn(&[intent]).await {
+            warn!(%error, "a write has no intent beside it");
+        }
+    }
 }
 
 /// One transaction. If it spans folders, the manifest in it says which belong together.
@@ -98,12 +123,7 @@ async fn put_large(
     let Some(revision) = revision else {
         return Err(plan::refusal(shared, batch, std::slice::from_ref(step), 0).await);
     };
-    // The value is written: an intent that is missing is no reason to say otherwise.
-    if let Some(intent) = intent
-        && let Err(error) = shared.txn(&[intent]).await
-    {
-        warn!(%error, "a write has no intent beside it");
-    }
+    note(shared, intent.into_iter()).await;
     Ok(revision)
 }
 

@@ -13,12 +13,16 @@ use super::{Follower, Harness, document, key};
 use crate::batch::{Batch, Precondition};
 use crate::error::StoreError;
 use crate::intent::{self, Author, Intent};
+use crate::layout;
 use crate::manifest::Manifest;
 use crate::object::{Change, Fault, FaultKind};
 use crate::store::{Store, StoreExt as _};
 
 /// More than etcd's 128 and Consul's 64 operations.
 const MANY: usize = 300;
+
+/// Enough long names that no store takes all of them in one value.
+const LONG: usize = 2000;
 
 /// However many steps the store needs, nobody sees one of them.
 pub async fn a_large_batch_is_told_together(harness: impl Harness) {
@@ -147,6 +151,23 @@ pub async fn an_authored_batch_leaves_its_intent(harness: impl Harness) {
         let covered = |(at, intent): &(_, Intent)| intent.covers(*at, &object.key, object.revision);
         assert!(intents.iter().any(covered), "{} at {} is not covered", object.key, object.revision);
     }
+}
+
+/// However many objects a batch names: word of each of them is left.
+pub async fn a_batch_of_many_long_names_leaves_word_of_each(harness: impl Harness) {
+    let Some(store) = writable(&harness) else { return };
+    let Some(records) = store.records() else { return };
+    let keys: BTreeSet<_> = (0..LONG).map(|n| key(&format!("{n:04}-{}", "n".repeat(240)))).collect();
+    let all: Vec<_> = keys.iter().cloned().collect();
+    let author = Author { name: "ann".to_owned(), message: String::new() };
+    store.commit(puts(&all, "1").by(author)).await.expect("a very large batch");
+    let written = list(&harness).await.items.into_iter().map(|object| object.revision).max();
+    let found = records.read_below(&intent::folder()).await.expect("intents can be read");
+    let intents: Vec<_> =
+        found.iter().map(|(_, record)| (record.revision, Intent::decode(&record.value))).collect();
+    assert!(intents.iter().all(|(at, _)| Some(*at) >= written), "none is earlier than what it names");
+    let named = intents.into_iter().flat_map(|(_, intent)| intent.expect("an intent").puts);
+    assert_eq!(named.collect::<BTreeSet<_>>(), keys.iter().map(layout::format_key).collect());
 }
 
 /// The sizes of all listings that are taken until it is done, and of one more.

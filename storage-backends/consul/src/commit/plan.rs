@@ -42,9 +42,9 @@ impl Steps {
         }
     }
 
-    /// All steps, if one transaction takes them.
-    pub(crate) fn in_one(&self) -> Option<Vec<Step>> {
-        let mut chunks = self.clone().chunks(0);
+    /// All steps, if one transaction takes them beside `along` bytes.
+    pub(crate) fn in_one(&self, along: usize) -> Option<Vec<Step>> {
+        let mut chunks = self.clone().chunks(along);
         (chunks.len() == 1 && !chunks[0][0].is_large()).then(|| chunks.remove(0))
     }
 
@@ -55,7 +55,7 @@ impl Steps {
         for step in self.0 {
             let (more, weight) = (step.ops.len(), step.weight());
             let fits = count.saturating_add(more) <= OPERATIONS - ALONG
-                && bytes.saturating_add(weight) <= BYTES - along;
+                && bytes.saturating_add(weight) <= BYTES.saturating_sub(along);
             match chunks.last_mut() {
                 Some(chunk) if fits => {
                     (count, bytes) = (count + more, bytes + weight);
@@ -161,7 +161,15 @@ mod tests {
         assert_eq!(chunks(&[100_000; 4]), [3, 1]);
         assert_eq!(chunks(&[1, 500_000, 1]), [1, 1, 1]);
         assert!(steps(&[500_000]).only_a_large_value().is_some());
-        assert!(steps(&[500_000]).in_one().is_none());
-        assert!(steps(&[1, 1]).in_one().is_some());
+        assert!(steps(&[500_000]).in_one(0).is_none());
+        assert!(steps(&[1, 1]).in_one(0).is_some());
+    }
+
+    #[test]
+    fn what_goes_along_takes_its_room_and_never_more_than_there_is() {
+        assert!(steps(&[100_000; 3]).in_one(0).is_some());
+        assert!(steps(&[100_000; 3]).in_one(BYTES / 2).is_none());
+        let alone = steps(&[1; 3]).chunks(BYTES + 1);
+        assert_eq!(alone.iter().map(Vec::len).collect::<Vec<_>>(), [1, 1, 1]);
     }
 }

@@ -3,7 +3,7 @@
 use biplane_core::decode::MAX_OBJECT;
 use biplane_core::key::ObjectKey;
 use biplane_store::{
-    Batch, Intent, Operation, Precondition, RecordWrite, Revision, StoreError, Write, intent, layout,
+    Batch, Intent, Operation, Precondition, RecordWrite, Revision, StoreError, Write, layout,
 };
 use etcd_client::{Compare, CompareOp, TxnOp};
 
@@ -17,9 +17,6 @@ const RESERVED: usize = 3;
 
 /// What one key takes in a request beside its bytes.
 const BYTES_BESIDE: usize = 64;
-
-/// Objects of one intent. It names each of them, and is a value like any other.
-const INTENT: usize = 2000;
 
 /// One write of one key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -170,13 +167,8 @@ pub(super) fn cut<T>(
 }
 
 /// Who meant the batch, in as many notes as it takes to name every object.
-fn intents(batch: &Batch, place: &Place) -> Vec<Action> {
-    let note = |operations: &[Operation]| {
-        let part = Batch { operations: operations.to_vec(), author: batch.author.clone() };
-        let note = Intent::of(&part)?;
-        Some(Action::record(RecordWrite::put(intent::path(note.at), note.encode()), place))
-    };
-    batch.operations.chunks(INTENT).filter_map(note).collect()
+fn intents(batch: &Batch, place: &Place) -> impl Iterator<Item = Action> {
+    Intent::parts(batch).into_iter().map(|intent| Action::record(intent.record(), place))
 }
 
 #[cfg(test)]
