@@ -1,5 +1,6 @@
 # What a control plane needs: it reads the configuration and writes what it says about it.
 
+# "write" if people are to change things through its HTTP API.
 key_prefix "biplane/config/" {
   policy = "read"
 }

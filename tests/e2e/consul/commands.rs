@@ -5,6 +5,7 @@ use std::process::Command;
 
 use anyhow::ensure;
 use biplane_testkit::{Output, Process, biplane, eventually};
+use serde_json::Value;
 
 use super::served::Served;
 use crate::etcd::served::ROOT;
@@ -143,35 +144,35 @@ async fn editor_writes_back_what_was_saved_and_keeps_what_is_refused() {
     served.stays().await;
 }
 
-/// The revisions of a host's versions, the latest first, once there are so many.
-async fn versions(served: &Served, name: &str, count: usize) -> Vec<serde_json::Value> {
+/// A host's versions, the latest first, once the leader has written down so many.
+async fn versions(served: &Served, number: usize, count: usize) -> Vec<Value> {
+    let folder = format!("{ROOT}/history/VirtualService/gloo-system/{}/", name(number));
     eventually(&format!("{count} versions"), PATIENCE, async || {
-        let text = served.straight(&["history", "vs", name, "-o", "json"]).await.success()?;
-        let versions: Vec<serde_json::Value> = serde_json::from_str(&text)?;
-        ensure!(versions.len() == count, "{versions:#?}");
-        Ok(versions)
+        let keys = served.consul.kv_keys(&folder).await?;
+        ensure!(keys.len() == count, "{keys:?}");
+        Ok(())
     })
-    .await
+    .await;
+    let object = format!("gloo-system/{}", name(number));
+    let text = prints(served, &["history", "vs", &object, "-o", "json"]).await;
+    let versions: Vec<Value> = serde_json::from_str(&text).expect("JSON, as asked for");
+    assert_eq!(versions.len(), count, "{versions:#?}");
+    versions
 }
 
 #[tokio::test]
 async fn every_version_is_in_the_history_whoever_made_it_and_can_come_back() {
     let mut served = Served::start(3).await;
-    versions(&served, "host-1", 1).await;
+    versions(&served, 1, 1).await;
     let first = served.world.remember();
     served.edit([1]).await;
-    versions(&served, "host-1", 2).await;
+    versions(&served, 1, 2).await;
     let third = file(&served, "host.yaml", &[service(1, 3)]);
     prints(&served, &["apply", "-f", &third, "-m", "because"]).await;
     served.world.edit([1]);
     served.live().await;
-    // The present version is told at once; who wrote it, once the leader has written that down.
-    let known = eventually("the third version's reason", PATIENCE, async || {
-        let known = versions(&served, "host-1", 3).await;
-        ensure!(known[0]["message"] == "because", "{known:#?}");
-        Ok(known)
-    })
-    .await;
+    let known = versions(&served, 1, 3).await;
+    assert_eq!(known[0]["message"], "because", "{known:#?}");
     assert_eq!(known[1]["author"], "", "an edit by hand names nobody: {known:#?}");
     let table = prints(&served, &["history", "vs", "host-1"]).await;
     assert_eq!(table.lines().count(), 4, "{table}");
@@ -187,7 +188,7 @@ async fn every_version_is_in_the_history_whoever_made_it_and_can_come_back() {
     served.consul.kv_delete(&key(1)).await.expect("Consul takes deletions");
     served.world.remove([1]);
     served.live().await;
-    versions(&served, "gloo-system/host-1", 5).await;
+    versions(&served, 1, 5).await;
     prints(&served, &["rollback", "vs", "gloo-system/host-1", "--to", &to]).await;
     served.world.go_back(first);
     served.live().await;

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::ensure;
-use biplane_testkit::{Biplane, Consul, Output, biplane, eventually, throughout};
+use biplane_testkit::{Biplane, Consul, Output, Request, biplane, eventually, throughout};
 use serde_json::Value;
 
 use super::served::{Guarded, MANAGEMENT, POLICY, Served, init, policy, url};
@@ -92,6 +92,24 @@ async fn control_plane_has_all_that_it_needs() {
     deleted_with_a_word(served).await;
     status::until_clean(&served.site.biplane).await;
     assert_eq!(check(&served.site.biplane).await.code, 0);
+}
+
+#[tokio::test]
+async fn control_plane_that_may_only_read_says_so_to_who_writes_through_it() {
+    let guarded = Guarded::start(3).await;
+    let served = &guarded.served;
+    let file = served.site.directory.join("host.yaml");
+    std::fs::write(&file, service(1, 2)).expect("the test's directory is writable");
+    let apply = ["apply", "-f", file.to_str().expect("UTF-8")];
+    let refused = served.command(&apply).await;
+    assert_eq!(refused.code, 7, "{refused:?}");
+    let rule = "key_prefix \"biplane/config/\" with policy \"write\"";
+    assert!(refused.stderr.contains(rule), "{refused:?}");
+    served.stays().await;
+    let more = policy(POLICY).replace("policy = \"read\"", "policy = \"write\"");
+    served.consul.acl_policy(POLICY, &more).await.expect("Consul takes policies");
+    assert_eq!(served.command(&apply).await.code, 0);
+    served.site.until(&Request::get("host-1.example.com", "/version"), |answer| answer.text() == "2").await;
 }
 
 /// Waits until so many versions of a host are kept.

@@ -3,8 +3,9 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use anyhow::ensure;
 use biplane_testkit::consul::{MANAGEMENT_TOKEN, Token};
-use biplane_testkit::{Biplane, Consul, FaultProxy, Load, Output, biplane, throughout};
+use biplane_testkit::{Biplane, Consul, FaultProxy, Load, Output, biplane, eventually, throughout};
 use serde_json::Value;
 
 use crate::etcd::served::{ROOT, command, held_of, options, source_is};
@@ -134,7 +135,9 @@ impl Served {
 
     /// Somebody who must not notice anything.
     pub(crate) async fn witness(&self) -> Witness {
-        Witness { counts: self.site.counts().await, load: self.world.load(self.site.port) }
+        let witness = Witness { counts: self.site.counts().await, load: self.world.load(self.site.port) };
+        witness.asks_on().await;
+        witness
     }
 }
 
@@ -147,8 +150,21 @@ pub(crate) struct Witness {
 impl Witness {
     /// No request has failed, no listener and no cluster was touched, nothing was refused.
     pub(crate) async fn has_seen_nothing(self, served: &Served) {
+        self.asks_on().await;
         self.load.stop().assert_clean();
         assert_eq!(served.site.counts().await, self.counts);
+    }
+}
+
+impl Witness {
+    /// Waits until some more requests have been answered: what happens in between happens under traffic.
+    async fn asks_on(&self) {
+        let sent = self.load.sent();
+        eventually("traffic", PATIENCE, async || {
+            ensure!(self.load.sent() >= sent + 10, "{} requests", self.load.sent());
+            Ok(())
+        })
+        .await;
     }
 }
 

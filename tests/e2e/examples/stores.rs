@@ -1,9 +1,11 @@
 //! The examples whose configuration is in a store: every command of their READMEs, in order.
 
+use anyhow::ensure;
 use biplane_testkit::consul::MANAGEMENT_TOKEN;
-use biplane_testkit::{Consul, Etcd, TempDir, biplane};
+use biplane_testkit::{Consul, Etcd, TempDir, biplane, eventually};
 
 use super::terminal::Terminal;
+use crate::harness::PATIENCE;
 
 #[tokio::test]
 async fn etcd_readme_is_true() {
@@ -22,6 +24,13 @@ async fn etcd_readme_is_true() {
     let (stable, canary) = (readme.upstream(0), readme.upstream(1));
     readme.shows("curl", &["200 OK", &stable]).await;
 
+    // Whoever types takes longer than the leader, who writes down what it has found there.
+    eventually("the first version", PATIENCE, async || {
+        let keys = etcd.keys("biplane/history/VirtualService/default/shop/").await?;
+        ensure!(keys.len() == 1, "{keys:?}");
+        Ok(())
+    })
+    .await;
     readme.runs("etcdctl get", 0);
     readme.shows("curl", &["200 OK", &canary]).await;
     readme.runs("echo", 0);
