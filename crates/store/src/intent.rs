@@ -22,6 +22,8 @@ use crate::records::{META, RecordWrite};
 const LARGEST: usize = 64 * 1024;
 /// What a key takes beside its bytes: quotation marks and a comma.
 const BESIDE: usize = 3;
+/// What a version takes beside its key: its digits, and marks around them.
+const BESIDE_VERSION: usize = 24;
 
 /// Who writes, and why.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,19 +75,44 @@ impl Intent {
 
     /// The same in as many intents as it takes for every store to take each of them.
     pub fn split(mut self) -> Vec<Self> {
-        let (puts, deletes) = (std::mem::take(&mut self.puts), std::mem::take(&mut self.deletes));
+        let words = self.take_words();
         let (mut parts, mut bytes) = (vec![self.clone()], 0);
-        let keys = puts.into_iter().map(|key| (key, false)).chain(deletes.into_iter().map(|key| (key, true)));
-        for (key, is_deleted) in keys {
-            bytes += key.len() + BESIDE;
+        for word in words {
+            bytes += word.bytes();
             if bytes > LARGEST {
-                bytes = key.len() + BESIDE;
+                bytes = word.bytes();
                 parts.push(self.clone());
             }
-            let part = parts.last_mut().expect("there is a first one");
-            if is_deleted { part.deletes.push(key) } else { part.puts.push(key) }
+            parts.last_mut().expect("there is a first one").say(word);
         }
+        let says_nothing = |accepts: &mut Acceptance| accepts.versions.is_empty();
+        parts.iter_mut().for_each(|part| drop(part.accepts.take_if(says_nothing)));
         parts
+    }
+
+    /// What it says of each object, and nothing more of any.
+    fn take_words(&mut self) -> Vec<Word> {
+        let accepted = self.accepts.as_mut().map(|accepts| std::mem::take(&mut accepts.versions));
+        let mut accepted = accepted.unwrap_or_default();
+        let word = |verb| move |key: String| Word { verb, version: None, key };
+        let puts = std::mem::take(&mut self.puts).into_iter().map(word(Verb::Put));
+        let deletes = std::mem::take(&mut self.deletes).into_iter().map(word(Verb::Delete));
+        let mut words: Vec<_> = puts.chain(deletes).collect();
+        words.iter_mut().for_each(|word| word.version = accepted.remove(&word.key));
+        let beside = |(key, version)| Word { verb: Verb::Accept, version: Some(version), key };
+        words.extend(accepted.into_iter().map(beside));
+        words
+    }
+
+    fn say(&mut self, Word { verb, version, key }: Word) {
+        if let Some(version) = version {
+            self.accepts.get_or_insert_default().versions.insert(key.clone(), version);
+        }
+        match verb {
+            Verb::Put => self.puts.push(key),
+            Verb::Delete => self.deletes.push(key),
+            Verb::Accept => {}
+        }
     }
 
     /// The write that leaves it in a store.
@@ -130,6 +157,29 @@ impl Intent {
     }
 }
 
+/// What an intent says of one object.
+#[derive(Debug)]
+struct Word {
+    verb: Verb,
+    /// The version that is accepted.
+    version: Option<u64>,
+    key: String,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Verb {
+    Put,
+    Delete,
+    Accept,
+}
+
+impl Word {
+    fn bytes(&self) -> usize {
+        let version = self.version.map_or(0, |_| self.key.len() + BESIDE_VERSION);
+        self.key.len() + BESIDE + version
+    }
+}
+
 /// The folder of intents.
 pub fn folder() -> String {
     format!("{META}/intents/")
@@ -160,6 +210,22 @@ mod tests {
         let (puts, deletes) = (named(|part| &part.puts), named(|part| &part.deletes));
         assert_eq!(puts, (0..5000).map(|n| layout::format_key(&key(n))).collect::<Vec<_>>());
         assert_eq!(deletes, (5000..10_000).map(|n| layout::format_key(&key(n))).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn parts_of_a_large_acceptance_carry_the_versions_of_what_they_name() {
+        let deletes: Vec<_> =
+            (0..5000).map(|n| format!("VirtualService/a-namespace/a-service-{n:05}")).collect();
+        let versions = deletes.iter().map(|key| (key.clone(), u64::MAX)).collect();
+        let accepts = Some(Acceptance { identity: "a".to_owned(), versions });
+        let whole =
+            Intent { author: Author::default(), at: clock::now(), puts: Vec::new(), deletes, accepts };
+        let parts = whole.clone().split();
+        assert!(parts.len() > 1 && parts.iter().all(|part| part.encode().len() < LARGEST + 1024));
+        let named =
+            |part: &Intent| part.accepts.as_ref().unwrap().versions.keys().cloned().collect::<Vec<_>>();
+        assert!(parts.iter().all(|part| named(part) == part.deletes));
+        assert_eq!(parts.iter().flat_map(named).collect::<Vec<_>>(), whole.deletes);
     }
 
     #[test]
