@@ -194,6 +194,7 @@ macro_rules! conformance_tests {
             a_record_reads_as_it_was_written
             a_deleted_record_is_gone
             a_folder_of_records_reads_whole_and_sorted
+            a_folder_of_records_reads_from_a_path_on_and_by_name
             a_record_written_on_an_outdated_belief_is_refused
             many_records_are_written_in_one_call
             records_never_show_among_objects

@@ -5,6 +5,8 @@
 //! Invariant: an intent covers a deletion only of a version that is older than the intent: an object that
 //! was made anew since is not covered, whatever its name.
 
+mod known;
+
 use std::collections::BTreeMap;
 
 use biplane_core::key::ObjectKey;
@@ -17,6 +19,8 @@ use crate::clock;
 use crate::layout;
 use crate::object::{Identity, Revision};
 use crate::records::{META, RecordWrite};
+
+pub use known::{Known, MOST, MOST_BYTES};
 
 /// The most bytes of keys that one intent names: a step of any store takes it, with room for what goes along.
 const LARGEST: usize = 64 * 1024;
@@ -86,7 +90,9 @@ impl Intent {
             parts.last_mut().expect("there is a first one").say(word);
         }
         let says_nothing = |accepts: &mut Acceptance| accepts.versions.is_empty();
-        parts.iter_mut().for_each(|part| drop(part.accepts.take_if(says_nothing)));
+        for part in &mut parts {
+            part.accepts.take_if(says_nothing);
+        }
         parts
     }
 
@@ -98,7 +104,9 @@ impl Intent {
         let puts = std::mem::take(&mut self.puts).into_iter().map(word(Verb::Put));
         let deletes = std::mem::take(&mut self.deletes).into_iter().map(word(Verb::Delete));
         let mut words: Vec<_> = puts.chain(deletes).collect();
-        words.iter_mut().for_each(|word| word.version = accepted.remove(&word.key));
+        for word in &mut words {
+            word.version = accepted.remove(&word.key);
+        }
         let beside = |(key, version)| Word { verb: Verb::Accept, version: Some(version), key };
         words.extend(accepted.into_iter().map(beside));
         words

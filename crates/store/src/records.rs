@@ -38,6 +38,18 @@ pub trait Records: fmt::Debug + Send + Sync + 'static {
     /// All records whose path starts with `prefix`, which ends with `/`, sorted by path. Read strongly.
     async fn read_below(&self, prefix: &str) -> Result<Vec<(String, Record)>, StoreError>;
 
+    /// The same from a path on: only records whose path is greater than `after`.
+    async fn read_below_after(&self, prefix: &str, after: &str) -> Result<Vec<(String, Record)>, StoreError> {
+        let mut found = self.read_below(prefix).await?;
+        found.retain(|(path, _)| path.as_str() > after);
+        Ok(found)
+    }
+
+    /// The paths of all records below `prefix`, sorted, without what is in them.
+    async fn paths_below(&self, prefix: &str) -> Result<Vec<String>, StoreError> {
+        Ok(self.read_below(prefix).await?.into_iter().map(|(path, _)| path).collect())
+    }
+
     /// Applies the writes: in one step as far as the store's limit of operations goes, else in order in
     /// several. With a fence, each step happens only while its holder leads ([`StoreError::Deposed`]).
     /// Deleting a record that is not there is no error.

@@ -119,6 +119,16 @@ impl Records for ConsulRecords {
         entries.iter().map(record).collect()
     }
 
+    async fn paths_below(&self, prefix: &str) -> Result<Vec<String>, StoreError> {
+        let shared = &self.shared;
+        let prefix = shared.place.record(prefix);
+        let answer = shared.client.kv_keys(&prefix, None, &Query::consistent()).await;
+        let answer = answer.map_err(|error| shared.failure(error))?;
+        whole_below(&shared.place, &shared.place.folder(&prefix), &answer.meta)?;
+        let keys = answer.value.unwrap_or_default();
+        Ok(keys.iter().map(|key| shared.place.path(key).unwrap_or(key).to_owned()).collect())
+    }
+
     async fn write(&self, writes: Vec<RecordWrite>, fence: Option<&Fence>) -> Result<Revision, StoreError> {
         let mut revision = Revision::default();
         for chunk in self.chunks(&writes)? {

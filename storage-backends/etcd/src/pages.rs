@@ -19,11 +19,31 @@ const LONGEST: usize = 10_000;
 /// Bytes that a page should have, give or take what its values differ from the last one's.
 const BYTES: usize = 2 * 1024 * 1024;
 
+/// What is wanted of a folder.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Wanted<'a> {
+    /// Only keys that are greater.
+    pub(crate) after: Option<&'a str>,
+    /// Without values.
+    pub(crate) keys_only: bool,
+}
+
 /// All keys of a folder, sorted; `None`: etcd does not know that revision.
 pub(crate) async fn folder(core: &Core, folder: &str, revision: u64) -> Result<Option<Vec<Raw>>, StoreError> {
+    part(core, folder, Wanted::default(), revision).await
+}
+
+/// Those keys of a folder that are wanted.
+pub(crate) async fn part(
+    core: &Core,
+    folder: &str,
+    wanted: Wanted<'_>,
+    revision: u64,
+) -> Result<Option<Vec<Raw>>, StoreError> {
     let options = GetOptions::new().with_range(behind(folder)).with_revision(signed(revision));
+    let options = if wanted.keys_only { options.with_keys_only() } else { options };
     let mut keys: Vec<Raw> = Vec::new();
-    let mut from = folder.as_bytes().to_vec();
+    let Some(mut from) = begin(folder, wanted.after) else { return Ok(Some(keys)) };
     let mut length = FIRST;
     loop {
         let limited = || options.clone().with_limit(i64::try_from(length).unwrap_or(i64::MAX));
@@ -34,11 +54,22 @@ pub(crate) async fn folder(core: &Core, folder: &str, revision: u64) -> Result<O
         length = next_length(&page);
         keys.extend(page);
         match keys.last() {
-            // The next key that there can be.
-            Some(last) if more => from = [&last.key[..], b"\0"].concat(),
+            Some(last) if more => from = next(&last.key),
             _ => return Ok(Some(keys)),
         }
     }
+}
+
+/// The first key that there can be in the folder behind `after`; nothing: there can be none.
+fn begin(folder: &str, after: Option<&str>) -> Option<Vec<u8>> {
+    let from = after.map_or_else(Vec::new, |after| next(after.as_bytes()));
+    let from = from.max(folder.as_bytes().to_vec());
+    (from < behind(folder)).then_some(from)
+}
+
+/// The next key that there can be.
+fn next(key: &[u8]) -> Vec<u8> {
+    [key, b"\0"].concat()
 }
 
 /// How many keys like these make a page.

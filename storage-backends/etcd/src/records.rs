@@ -9,7 +9,7 @@ use etcd_client::{Compare, CompareOp, GetOptions, Txn, TxnOp};
 use crate::commit::{Action, pack, refused};
 use crate::list::{self, first};
 use crate::members::Link;
-use crate::pages::folder;
+use crate::pages::{Wanted, part};
 use crate::raw::{Raw, signed, unsigned};
 use crate::seat;
 use crate::store::Core;
@@ -26,6 +26,26 @@ pub(crate) struct EtcdRecords {
 impl EtcdRecords {
     pub(crate) const fn of(core: Arc<Core>) -> Self {
         Self { core }
+    }
+
+    /// What is wanted of a folder, at one revision.
+    async fn below(&self, prefix: &str, wanted: Wanted<'_>) -> Result<Vec<Raw>, StoreError> {
+        let below = self.core.place.record(prefix);
+        for _ in 0..ATTEMPTS {
+            let head = list::head(&self.core).await?;
+            if let Some(keys) = part(&self.core, &below, wanted, head).await? {
+                return Ok(keys);
+            }
+        }
+        Err(StoreError::unavailable(format!(
+            "cannot read {below}: etcd forgot each revision while it was read"
+        )))
+    }
+
+    /// A record's path below the root.
+    fn path(&self, raw: &Raw) -> String {
+        let path = raw.key.strip_prefix(self.core.place.root.as_bytes()).unwrap_or(&raw.key);
+        String::from_utf8_lossy(path).into_owned()
     }
 
     /// One transaction, under the fence.
@@ -61,19 +81,20 @@ impl Records for EtcdRecords {
     }
 
     async fn read_below(&self, prefix: &str) -> Result<Vec<(String, Record)>, StoreError> {
-        let below = self.core.place.record(prefix);
-        for _ in 0..ATTEMPTS {
-            let head = list::head(&self.core).await?;
-            let Some(keys) = folder(&self.core, &below, head).await? else { continue };
-            let path = |raw: &Raw| {
-                let path = raw.key.strip_prefix(self.core.place.root.as_bytes()).unwrap_or(&raw.key);
-                String::from_utf8_lossy(path).into_owned()
-            };
-            return Ok(keys.into_iter().map(|raw| (path(&raw), record(raw))).collect());
-        }
-        Err(StoreError::unavailable(format!(
-            "cannot read {below}: etcd forgot each revision while it was read"
-        )))
+        let found = self.below(prefix, Wanted::default()).await?;
+        Ok(found.into_iter().map(|raw| (self.path(&raw), record(raw))).collect())
+    }
+
+    async fn read_below_after(&self, prefix: &str, after: &str) -> Result<Vec<(String, Record)>, StoreError> {
+        let after = self.core.place.record(after);
+        let wanted = Wanted { after: Some(&after), ..Wanted::default() };
+        let found = self.below(prefix, wanted).await?;
+        Ok(found.into_iter().map(|raw| (self.path(&raw), record(raw))).collect())
+    }
+
+    async fn paths_below(&self, prefix: &str) -> Result<Vec<String>, StoreError> {
+        let found = self.below(prefix, Wanted { keys_only: true, ..Wanted::default() }).await?;
+        Ok(found.iter().map(|raw| self.path(raw)).collect())
     }
 
     async fn write(&self, writes: Vec<RecordWrite>, fence: Option<&Fence>) -> Result<Revision, StoreError> {

@@ -47,6 +47,24 @@ pub async fn a_folder_of_records_reads_whole_and_sorted(harness: impl Harness) {
     assert_eq!(records.read_below("status/none/").await, Ok(Vec::new()));
 }
 
+/// Whoever knows a folder up to a path reads what is behind it, and whoever wants only names reads names.
+pub async fn a_folder_of_records_reads_from_a_path_on_and_by_name(harness: impl Harness) {
+    let Some(records) = harness.store().records() else { return };
+    let all = ["meta/a/1", "meta/a/2", "meta/a/3", "meta/a/b/c"];
+    for path in all.into_iter().chain(["meta/ab/1", "meta/0", "status/a/1"]) {
+        put(&records, path, path).await;
+    }
+    assert_eq!(records.paths_below("meta/a/").await.expect("a folder can be read"), all);
+    assert_eq!(records.paths_below("meta/none/").await, Ok(Vec::new()));
+    let whole = records.read_below("meta/a/").await.expect("a folder can be read");
+    for (after, first) in
+        [("", 0), ("a", 0), ("meta/a/0", 0), ("meta/a/1", 1), ("meta/a/2x", 2), ("meta/a/x", 4), ("x", 4)]
+    {
+        let found = records.read_below_after("meta/a/", after).await.expect("a folder can be read");
+        assert_eq!(found, whole[first..], "after {after:?}");
+    }
+}
+
 /// A note that was made on an outdated belief is refused, and every note beside it in the same step.
 pub async fn a_record_written_on_an_outdated_belief_is_refused(harness: impl Harness) {
     let Some(records) = harness.store().records() else { return };

@@ -34,6 +34,16 @@ impl Records for FaultyRecords {
         self.inner.read_below(prefix).await
     }
 
+    async fn read_below_after(&self, prefix: &str, after: &str) -> Result<Vec<(String, Record)>, StoreError> {
+        self.pass().await?;
+        self.inner.read_below_after(prefix, after).await
+    }
+
+    async fn paths_below(&self, prefix: &str) -> Result<Vec<String>, StoreError> {
+        self.pass().await?;
+        self.inner.paths_below(prefix).await
+    }
+
     async fn write(&self, writes: Vec<RecordWrite>, fence: Option<&Fence>) -> Result<Revision, StoreError> {
         self.pass().await?;
         self.inner.write(writes, fence).await

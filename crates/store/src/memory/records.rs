@@ -1,5 +1,7 @@
 //! The records of a memory store, and its leader's seat.
 
+use std::ops::Bound;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::sync::watch;
@@ -40,9 +42,19 @@ impl Records for MemoryRecords {
 
     async fn read_below(&self, prefix: &str) -> Result<Vec<(String, Record)>, StoreError> {
         let state = self.store.lock();
-        let from_here = state.records.range(prefix.to_owned()..);
-        let below = from_here.take_while(|(path, _)| path.starts_with(prefix));
+        let below = state.records_below(prefix, Bound::Unbounded);
         Ok(below.map(|(path, record)| (path.clone(), record.clone())).collect())
+    }
+
+    async fn read_below_after(&self, prefix: &str, after: &str) -> Result<Vec<(String, Record)>, StoreError> {
+        let state = self.store.lock();
+        let below = state.records_below(prefix, Bound::Excluded(after));
+        Ok(below.map(|(path, record)| (path.clone(), record.clone())).collect())
+    }
+
+    async fn paths_below(&self, prefix: &str) -> Result<Vec<String>, StoreError> {
+        let state = self.store.lock();
+        Ok(state.records_below(prefix, Bound::Unbounded).map(|(path, _)| path.clone()).collect())
     }
 
     async fn write(&self, writes: Vec<RecordWrite>, fence: Option<&Fence>) -> Result<Revision, StoreError> {
@@ -74,6 +86,20 @@ impl Records for MemoryRecords {
 impl State {
     pub(super) fn put_record(&mut self, path: String, value: Bytes, revision: Revision) {
         self.records.insert(path, Record { value, revision });
+    }
+
+    /// The records of a folder behind a path.
+    fn records_below<'a>(
+        &'a self,
+        prefix: &'a str,
+        after: Bound<&str>,
+    ) -> impl Iterator<Item = (&'a String, &'a Record)> {
+        let from = match after {
+            Bound::Excluded(after) if after >= prefix => Bound::Excluded(after),
+            _ => Bound::Included(prefix),
+        };
+        let behind = self.records.range::<str, _>((from, Bound::Unbounded));
+        behind.take_while(move |(path, _)| path.starts_with(prefix))
     }
 
     fn check_record(&self, write: &RecordWrite) -> Result<(), StoreError> {
