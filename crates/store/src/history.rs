@@ -47,6 +47,12 @@ impl std::fmt::Debug for Entry {
 }
 
 impl Entry {
+    /// The same without what cannot be kept: a comment says why, which is no object that anybody could go back to.
+    #[must_use]
+    pub fn unkept(self, why: &str) -> Self {
+        Self { value: Some(format!("# this version is not kept: {why}\n")), ..self }
+    }
+
     /// As it is stored.
     pub fn encode(&self) -> Bytes {
         serde_json::to_vec(self).expect("plain data").into()
@@ -68,6 +74,12 @@ pub fn path(key: &ObjectKey, revision: Revision) -> String {
     format!("{}{:020}", folder(key), revision.0)
 }
 
+/// The object that a path of a version is about.
+pub fn object(path: &str) -> Option<ObjectKey> {
+    let below = path.strip_prefix(HISTORY)?.strip_prefix('/')?;
+    layout::parse_key(below.rsplit_once('/')?.0).ok()
+}
+
 /// The revision that a path of a version ends with.
 pub fn revision(path: &str) -> Option<Revision> {
     path.rsplit('/').next()?.parse().ok().map(Revision)
@@ -86,5 +98,7 @@ mod tests {
         assert!(older < newer);
         assert_eq!(revision(&newer), Some(Revision(10)));
         assert!(newer.starts_with(&folder(&key)));
+        assert_eq!(object(&newer), Some(key));
+        assert_eq!(object("status/Upstream/edge/u/1"), None);
     }
 }
