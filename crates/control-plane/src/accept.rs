@@ -8,9 +8,7 @@ use std::time::Duration;
 
 use biplane_admin_api::resources::{Accepted, Name};
 use biplane_admin_api::{Problem, ProblemKind};
-use biplane_store::{
-    Author, DriverHandle, Intent, Records, Store, StoreError, clock, layout,
-};
+use biplane_store::{Author, DriverHandle, Intent, Records, Store, StoreError, clock, layout};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 use tracing::{info, warn};
@@ -93,13 +91,16 @@ impl Acceptance {
 }
 
 async fn leave_intent(records: &dyn Records, released: &Released, author: &str) -> Result<(), StoreError> {
-    let at = clock::now();
     let author = Author { name: author.to_owned(), message: "accepted what the store lacks".to_owned() };
-    let deletes = released.removals.iter().map(layout::format_key).collect();
-    let puts = released.older.iter().map(|object| layout::format_key(&object.key)).collect();
-    let record =
-        RecordWrite::put(intent::path(at), Intent { author, at, puts, deletes, accepts: None }.encode());
-    within(DEADLINE, "leave an intent", records.write(vec![record], None)).await.map(drop)
+    let intent = Intent {
+        author,
+        at: clock::now(),
+        puts: released.older.iter().map(|object| layout::format_key(&object.key)).collect(),
+        deletes: released.removals.iter().map(layout::format_key).collect(),
+        accepts: released.acceptance(),
+    };
+    let writes = intent.split().iter().map(Intent::record).collect();
+    within(DEADLINE, "leave an intent", records.write(writes, None)).await.map(drop)
 }
 
 async fn within<T>(

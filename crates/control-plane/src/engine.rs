@@ -24,7 +24,7 @@ use tokio::time::Instant;
 use tracing::{info, warn};
 
 use crate::graph::{Edit, Graph};
-use crate::guard::{Guard, Memory, Released, Rules, Stock, Withheld};
+use crate::guard::{Guard, Memory, Released, Rules, Stock};
 use crate::hold::Holds;
 use crate::ingest::{Edits, Ingest, locate};
 use crate::report_count::Count;
@@ -169,7 +169,8 @@ impl Engine {
 
     fn on_changes(&mut self, changes: Changes, now: Instant) {
         self.store.followed(changes.revision, now);
-        self.guard.follow(&changes);
+        let ingest = &self.ingest;
+        self.guard.follow(&changes, |key| ingest.in_use(key).is_some());
         if changes.changes.is_empty() && changes.faults.is_none() {
             return;
         }
@@ -232,8 +233,7 @@ impl Engine {
 
     fn stock(&self, before: BTreeMap<Kind, usize>) -> Stock {
         let waiting = self.holds.iter().count();
-        let held = self.guard.held().values().filter(|held| held.what == Withheld::Removal).count();
-        Stock { before, after: self.ingest.good().len().saturating_sub(waiting + held) }
+        Stock { before, after: self.ingest.good().len().saturating_sub(waiting) }
     }
 
     /// Says once that something is held, and that nothing is any more.

@@ -65,7 +65,7 @@ pub struct Memory {
 pub struct Stock {
     /// Objects before the event, by kind.
     pub before: BTreeMap<Kind, usize>,
-    /// Objects after the event, if none were removed by it.
+    /// Objects after the event, if none were removed by it: what is held counts.
     pub after: usize,
 }
 
@@ -94,7 +94,7 @@ pub struct Held {
 pub enum Withheld {
     /// The store does not show the object any more.
     Removal,
-    /// The store shows an older version of it than the one in use.
+    /// The store shows an older version of it than the one in use, or is another one and shows another.
     Older(Box<StoredObject>),
 }
 
@@ -116,8 +116,10 @@ pub struct Guard {
     present: Option<Point>,
     /// The store is not where it should be; what it shows up to this revision may be old.
     regress: Option<(Reason, Revision)>,
-    /// Removals that were held when the last run ended.
+    /// Removals that were held when the last run ended, and that nothing was heard of yet.
     carried: BTreeSet<ObjectKey>,
+    /// Objects that were first shown by a store which is another one than is trusted: they go with it.
+    strangers: BTreeSet<ObjectKey>,
     window: Window,
     /// Nothing was read in this run.
     first: bool,
@@ -137,6 +139,7 @@ impl Guard {
             present: None,
             regress: None,
             carried: memory.held,
+            strangers: BTreeSet::new(),
             window: Window::default(),
             first: true,
             suspicion: None,
@@ -145,17 +148,22 @@ impl Guard {
     }
 
     /// A full reading has come. Versions in it that are older than what is in use, though the store went
-    /// backwards, are replaced by what is in use; `known` gives that.
+    /// backwards, are replaced by what is in use; `known` gives that. Of another store, whose revisions have no
+    /// order with ours, all are that differ.
     pub fn screen<'a>(
         &mut self,
         listing: &mut Listing,
         known: impl Fn(&ObjectKey) -> Option<&'a StoredObject>,
         now: Instant,
     ) {
-        self.locate(Point { identity: listing.identity.clone(), revision: listing.revision });
-        self.compare(listing, &known);
+        let is_back = self.locate(Point { identity: listing.identity.clone(), revision: listing.revision });
+        if !is_back {
+            self.compare(listing, &known);
+        }
         for item in &mut listing.items {
-            match self.newer(item, known(&item.key)).cloned() {
+            let in_use = known(&item.key);
+            self.meet(&item.key, in_use.is_some());
+            match self.newer(item, in_use).cloned() {
                 Some(newer) => {
                     let changed = newer.revision;
                     let older = Withheld::Older(Box::new(std::mem::replace(item, newer)));
@@ -172,13 +180,14 @@ impl Guard {
         }
     }
 
-    /// Changes have come: what they put is no longer held.
-    pub fn follow(&mut self, changes: &Changes) {
+    /// Changes have come: what they put is no longer held. `is_known` says what is in use.
+    pub fn follow(&mut self, changes: &Changes, is_known: impl Fn(&ObjectKey) -> bool) {
         if let Some(present) = &mut self.present {
             present.revision = changes.revision;
         }
         for change in &changes.changes {
             if matches!(change, biplane_store::Change::Put(_)) {
+                self.meet(change.key(), is_known(change.key()));
                 self.returned(change.key());
             }
         }
@@ -188,12 +197,11 @@ impl Guard {
     /// with the revision at which its object last changed.
     pub fn judge(&mut self, gone: Vec<(ObjectKey, Revision)>, stock: &Stock, now: Instant) -> Vec<ObjectKey> {
         self.window.forget(now);
-        let gone: Vec<_> = gone.into_iter().filter(|(key, _)| !self.holds_removal(key)).collect();
+        let (mut passed, gone) = self.part_with_strangers(gone);
         if self.suspicion.is_none() && self.rules.on && !gone.is_empty() {
             let reason = self.doubt(gone.iter().map(|(key, _)| key), stock);
             self.suspicion = reason.map(|reason| Suspicion { reason, since: now });
         }
-        let mut passed = Vec::new();
         for (key, changed) in gone {
             if self.suspicion.is_some() {
                 self.hold(key, Withheld::Removal, changed, now);
@@ -210,8 +218,9 @@ impl Guard {
     pub fn accept(&mut self) -> Released {
         let held = std::mem::take(&mut self.held);
         self.window = Window::default();
+        self.carried.clear();
         self.settle();
-        Released::of(held)
+        Released::of(self.present.as_ref().map(|present| present.identity.clone()), held)
     }
 
     /// Why removals are held; `None`: the source is healthy.
@@ -234,16 +243,23 @@ impl Guard {
 
     /// What the next run has to know.
     pub fn memory(&self) -> Memory {
-        let unread = if self.first { self.carried.clone() } else { BTreeSet::new() };
         Memory {
             identity: self.trusted.as_ref().map(|trusted| trusted.identity.clone()),
             revision: self.trusted.as_ref().map_or_else(Revision::default, |trusted| trusted.revision),
-            held: self.held.keys().cloned().chain(unread).collect(),
+            held: self.held.keys().chain(&self.carried).cloned().collect(),
         }
     }
 
-    /// Where the store is now, compared with where it was and with what is served from.
-    fn locate(&mut self, point: Point) {
+    /// Where the store is now, compared with where it was and with what is served from; whether the trusted one
+    /// answers again after another had answered in its place.
+    fn locate(&mut self, point: Point) -> bool {
+        if self.is_back(&point) {
+            // All of it is judged anew, by this reading.
+            (self.regress, self.suspicion) = (None, None);
+            self.held.clear();
+            self.present = Some(point);
+            return true;
+        }
         let was = [&self.trusted, &self.present].into_iter().flatten();
         let reason = was.filter(|_| self.rules.on).find_map(|was| self.regression(was, &point));
         let moved = self
@@ -251,11 +267,31 @@ impl Guard {
             .as_ref()
             .is_some_and(|present| present.identity != point.identity || point.revision < present.revision);
         match (&mut self.regress, reason) {
+            (Some((Reason::Identity { .. }, _)), Some(reason @ Reason::Backwards { .. })) => {
+                self.suspicion.iter_mut().for_each(|suspicion| suspicion.reason = reason.clone());
+                self.regress = Some((reason, point.revision));
+            }
             (Some((_, floor)), _) if moved => *floor = point.revision,
             (None, Some(reason)) => self.regress = Some((reason, point.revision)),
             _ => {}
         }
         self.present = Some(point);
+        false
+    }
+
+    /// Whether the store that is trusted answers again, as far as it was or further. One that has gone back in
+    /// between does not become right by growing.
+    fn is_back(&self, point: &Point) -> bool {
+        matches!(self.regress, Some((Reason::Identity { .. }, _)))
+            && self.trusted.as_ref().is_some_and(|trusted| {
+                trusted.identity == point.identity && trusted.revision <= point.revision
+            })
+    }
+
+    /// Whether another store answers than the one that is served from.
+    fn is_elsewhere(&self) -> bool {
+        let identity = |point: &Option<Point>| point.as_ref().map(|point| point.identity.clone());
+        self.regress.is_some() && identity(&self.trusted) != identity(&self.present)
     }
 
     /// A backup may be restored with its revisions raised above all that were ever given out. The objects'
@@ -283,12 +319,46 @@ impl Guard {
     /// backwards has a later revision than that of the reading that showed it.
     fn newer<'a>(&self, item: &StoredObject, known: Option<&'a StoredObject>) -> Option<&'a StoredObject> {
         let (_, floor) = self.regress.as_ref()?;
-        known.filter(|known| item.revision <= *floor && is_older(item, Some(known)))
+        let is_foreign = |known: &StoredObject| self.is_elsewhere() && item.value != known.value;
+        known.filter(|known| item.revision <= *floor && (is_foreign(known) || is_older(item, Some(known))))
+    }
+
+    /// The store shows an object. One that nobody knew is remembered while the store is not the trusted one.
+    fn meet(&mut self, key: &ObjectKey, is_known: bool) {
+        if !is_known && self.is_elsewhere() {
+            self.strangers.insert(key.clone());
+        }
+    }
+
+    /// What was held already is left out. What another store brought goes without a word when the trusted one is
+    /// back.
+    fn part_with_strangers(
+        &mut self,
+        gone: Vec<(ObjectKey, Revision)>,
+    ) -> (Vec<ObjectKey>, Vec<(ObjectKey, Revision)>) {
+        let (mut passed, mut left) = (Vec::new(), Vec::new());
+        // No version of this store is later; what another store, or the last run, has left in use may be.
+        let now = match (&self.regress, &self.present) {
+            (None, Some(present)) => present.revision,
+            _ => Revision(u64::MAX),
+        };
+        for (key, changed) in gone {
+            if self.holds_removal(&key) {
+                continue;
+            }
+            if self.regress.is_none() && self.strangers.remove(&key) {
+                passed.push(key);
+            } else {
+                left.push((key, changed.min(now)));
+            }
+        }
+        (passed, left)
     }
 
     /// The store shows the object: be it as it was, changed or bad.
     fn returned(&mut self, key: &ObjectKey) {
         self.held.remove(key);
+        self.carried.remove(key);
         self.window.returned(key);
     }
 
@@ -341,6 +411,7 @@ impl Guard {
         if self.held.is_empty() {
             self.suspicion = None;
             self.regress = None;
+            self.strangers.clear();
             self.trusted.clone_from(&self.present);
         }
     }

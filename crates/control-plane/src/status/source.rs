@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::time_of;
 use crate::engine::{Engine, Failure, Gate};
-use crate::guard::{Held, Withheld};
+use crate::guard::{Held, Reason, Suspicion, Withheld};
 
 /// Whether first answers go out.
 pub(super) fn gate(engine: &Engine, store: &str) -> GateStatus {
@@ -38,7 +38,7 @@ pub(super) fn source(engine: &Engine, name: &str) -> SourceStatus {
         last_error: error.map(|failure| failure.error.to_string()),
         reason: suspicion.map(|suspicion| suspicion.reason.to_string()),
         hint: error.map_or_else(|| suspicion.map(|_| guard.hint()), hint),
-        held: guard.held().iter().map(held).collect(),
+        held: guard.held().iter().map(|(key, held)| removal(key, held, suspicion)).collect(),
     }
 }
 
@@ -69,9 +69,11 @@ fn hint(failure: &Failure) -> Option<String> {
     failure.error.hint().map(str::to_owned)
 }
 
-fn held((key, held): (&ObjectKey, &Held)) -> HeldRemoval {
+fn removal(key: &ObjectKey, held: &Held, suspicion: Option<&Suspicion>) -> HeldRemoval {
+    let elsewhere = suspicion.is_some_and(|suspicion| matches!(suspicion.reason, Reason::Identity { .. }));
     let what = match held.what {
         Withheld::Removal => "the store does not show it any more",
+        Withheld::Older(_) if elsewhere => "the other store shows another version of it",
         Withheld::Older(_) => "the store shows an older version of it",
     };
     HeldRemoval { object: key.to_string(), since: time_of(held.since), what: what.to_owned() }

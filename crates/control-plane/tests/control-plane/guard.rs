@@ -1,13 +1,15 @@
 //! The shrink guard behind the engine.
 
+mod elsewhere;
 mod property;
 mod shelf;
+mod words;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use biplane_control_plane::engine::Engine;
-use biplane_control_plane::guard::{Guard, Memory, Rules};
+use biplane_control_plane::guard::{Guard, Memory, Released, Rules};
 use biplane_control_plane::hold::Holds;
 use biplane_core::key::{Kind, ObjectKey};
 use biplane_store::{Identity, Revision, RevisionScope, StoredObject};
@@ -105,6 +107,20 @@ async fn intent_that_is_read_later_releases_what_it_names_and_what_is_left_is_ju
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_an_intent_leaves_is_not_taken_for_all_there_is() {
+    let (mut engine, mut shelf) = (engine(Memory::default(), Vec::new()), Shelf::new());
+    let all = keys();
+    shelf.put(&all[..14]);
+    engine.on_event(shelf.listed(), Instant::now());
+    engine.on_event(shelf.delete(&all[..6]), Instant::now());
+    engine.on_event(shelf.delete(&all[13..14]), Instant::now());
+    assert_eq!(engine.guard().held().len(), 7);
+    let meant = shelf.intent(&all[..6]);
+    engine.on_intents(&[meant], Instant::now());
+    assert_eq!((served(&engine), reason(&engine)), (shelf.values(), String::new()));
+}
+
+#[tokio::test(start_paused = true)]
 async fn intent_does_not_cover_an_object_that_was_made_anew_since() {
     let (mut engine, mut shelf) = started();
     let all = keys();
@@ -193,6 +209,45 @@ async fn restart_releases_nothing_that_was_held() {
     assert_eq!(second.guard().memory().held.len(), 1, "also while the store was not read");
     second.on_event(shelf.listed(), Instant::now());
     assert_eq!((served(&second).len(), second.guard().held().len()), (14, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_last_run_held_may_go_like_anything_else_once_it_was_there_again() {
+    let (mut first, mut shelf) = started();
+    for key in &keys()[..5] {
+        first.on_event(shelf.delete(std::slice::from_ref(key)), Instant::now());
+    }
+    let (memory, objects) = (first.guard().memory(), first.good().1.values().cloned().collect());
+    let mut second = engine(memory, objects);
+    second.on_event(shelf.listed(), Instant::now());
+    assert_eq!(second.guard().held().len(), 1);
+    second.on_event(shelf.put(&keys()[4..5]), Instant::now());
+    tokio::time::advance(Duration::from_hours(100)).await;
+    second.on_event(shelf.delete(&keys()[4..5]), Instant::now());
+    assert_eq!((served(&second), reason(&second)), (shelf.values(), String::new()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_last_run_held_may_go_like_anything_else_once_it_was_let_go() {
+    for by_intent in [false, true] {
+        let (mut first, mut shelf) = started();
+        first.on_event(shelf.delete(&keys()[..5]), Instant::now());
+        let (memory, objects) = (first.guard().memory(), first.good().1.values().cloned().collect());
+        let mut second = engine(memory, objects);
+        second.on_event(shelf.listed(), Instant::now());
+        assert_eq!(second.guard().held().len(), 5);
+        if by_intent {
+            let meant = shelf.intent(&keys()[..5]);
+            second.on_intents(&[meant], Instant::now());
+        } else {
+            second.accept(Instant::now());
+        }
+        second.on_event(shelf.put(&keys()[..5]), Instant::now());
+        tokio::time::advance(Duration::from_hours(100)).await;
+        second.on_event(shelf.delete(&keys()[..1]), Instant::now());
+        assert_eq!((served(&second), reason(&second)), (shelf.values(), String::new()));
+        assert!(second.guard().memory().held.is_empty());
+    }
 }
 
 #[tokio::test(start_paused = true)]

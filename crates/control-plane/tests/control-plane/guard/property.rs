@@ -55,6 +55,12 @@ struct Judge {
     trusted: (u32, u64),
     /// Removals that were carried out and that nobody meant: when, and which.
     removals: Vec<(u64, ObjectKey)>,
+    /// Where the store was after the last step.
+    last: (u32, u64),
+    /// The trusted store itself went back since it was trusted.
+    went_back: bool,
+    /// What came into use while another store answered.
+    strangers: BTreeSet<ObjectKey>,
 }
 
 impl Judge {
@@ -84,6 +90,22 @@ impl Judge {
             })
     }
 
+    /// The store is there after a step; whether it is the trusted one again, after another.
+    fn see(&mut self, store: &Shelf) -> bool {
+        let (now, last) = ((store.identity, store.revision), self.last);
+        self.last = now;
+        let is_trusted = now.0 == self.trusted.0;
+        self.went_back |= is_trusted && (now.1 < self.trusted.1 || now.0 == last.0 && now.1 < last.1);
+        is_trusted && last.0 != now.0 && !self.went_back
+    }
+
+    /// What the store shows is trusted.
+    fn trust(&mut self, store: &Shelf) {
+        self.trusted = (store.identity, store.revision);
+        self.went_back = false;
+        self.strangers.clear();
+    }
+
     fn recent(&self, store: &Shelf) -> Vec<&ObjectKey> {
         let recent =
             self.removals.iter().filter(|(at, key)| at + 60 > self.now && !store.objects.contains_key(key));
@@ -98,7 +120,15 @@ fn check(steps: Vec<Step>) -> Result<(), TestCaseError> {
     runtime.block_on(async {
         let (mut engine, mut shelf) = started();
         let mut backup = shelf.clone();
-        let mut judge = Judge { now: 0, trusted: (shelf.identity, shelf.revision), removals: Vec::new() };
+        let place = (shelf.identity, shelf.revision);
+        let mut judge = Judge {
+            now: 0,
+            trusted: place,
+            removals: Vec::new(),
+            last: place,
+            went_back: false,
+            strangers: BTreeSet::new(),
+        };
         for step in steps {
             let before: BTreeSet<_> = served(&engine).into_keys().collect();
             let was_suspect = engine.guard().suspicion().is_some();
@@ -146,10 +176,16 @@ fn check(steps: Vec<Step>) -> Result<(), TestCaseError> {
             let after = served(&engine);
             let removed: BTreeSet<_> =
                 before.iter().filter(|key| !after.contains_key(*key)).cloned().collect();
-            let unmeant: BTreeSet<_> = removed.difference(&meant).cloned().collect();
+            let is_back = judge.see(&shelf);
+            let unmeant = removed.difference(&meant);
+            let unmeant: BTreeSet<_> =
+                unmeant.filter(|key| !is_back || !judge.strangers.contains(key)).cloned().collect();
+            if shelf.identity != judge.trusted.0 {
+                judge.strangers.extend(after.keys().filter(|key| !before.contains(*key)).cloned());
+            }
             if !accepted && !unmeant.is_empty() {
                 let rest: BTreeSet<_> = before.difference(&meant).cloned().collect();
-                let excused = !meant.is_empty() || !was_suspect;
+                let excused = !meant.is_empty() || !was_suspect || is_back;
                 prop_assert!(excused, "removed while suspect: {unmeant:?}");
                 prop_assert!(judge.permits(&unmeant, &rest, &shelf, false), "removed: {unmeant:?}");
                 judge.removals.extend(unmeant.into_iter().map(|key| (judge.now, key)));
@@ -157,7 +193,7 @@ fn check(steps: Vec<Step>) -> Result<(), TestCaseError> {
             judge.removals.retain(|(_, key)| !shelf.objects.contains_key(key));
             invariants(&engine, &shelf, &after)?;
             if engine.guard().suspicion().is_none() {
-                judge.trusted = (shelf.identity, shelf.revision);
+                judge.trust(&shelf);
             }
         }
         engine.accept(Instant::now());
