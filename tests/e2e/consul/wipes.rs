@@ -6,7 +6,7 @@ use biplane_testkit::throughout;
 use super::served::{Served, init};
 use crate::etcd::served::ROOT;
 use crate::etcd::world::name;
-use crate::harness::CALM;
+use crate::harness::{CALM, ports_open};
 
 /// A development agent that was killed and started again, with nothing in it.
 async fn empty_again(hosts: usize) -> Served {
@@ -109,6 +109,21 @@ async fn whole_store_that_is_wiped_stays_in_use_and_one_that_is_put_back_is_foll
     served.until_state("complete").await;
     served.edit(0..5).await;
     witness.has_seen_nothing(&served).await;
+}
+
+#[tokio::test]
+async fn wiped_store_is_emptied_when_an_operator_accepts_it_and_is_a_store_like_any_other() {
+    let mut served = Served::start(20).await;
+    served.consul.kv_delete_prefix(&format!("{ROOT}/")).await.expect("Consul takes deletions");
+    served.until_state("unmarked").await;
+    served.stays().await;
+    served.accept().await;
+    served.until_state("complete").await;
+    served.site.until_stat("listener_manager.total_listeners_active", |active| active == 0).await;
+    served.write_everything().await;
+    ports_open(&[served.site.port]).await;
+    served.edit(0..5).await;
+    served.until_state("complete").await;
 }
 
 #[tokio::test]
