@@ -11,8 +11,7 @@ use etcd_client::Error;
 pub(crate) const HEALTH: &str =
     "etcdctl endpoint health with the same endpoints and files says which member is up";
 
-const ENCRYPT: &str =
-    "etcds:// if etcd has TLS; ?caFile=FILE names its authority, ?certFile=FILE&keyFile=FILE what we show to it";
+const ENCRYPT: &str = "etcds:// if etcd has TLS; ?caFile=FILE names its authority, ?certFile=FILE&keyFile=FILE what we show to it";
 
 /// What was being done, for the message.
 #[derive(Clone, Copy, Debug)]
