@@ -1,7 +1,7 @@
 //! What only one replica may do: write Biplane's own records into the store that all of them share.
 //!
 //! ```text
-//! campaign ─▶ seat ─▶ status, history and old intents, each write fenced ─▶ seat lost ─▶ campaign ...
+//! campaign ─▶ seat ─▶ status and history, what is old of them removed, each write fenced ─▶ seat lost ─▶ campaign ...
 //! ```
 //!
 //! No Envoy depends on any of it: a store that cannot be written is told ([`Board`]) and tried again for

@@ -5,9 +5,13 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use biplane_admin_api::status::{LeaderStatus, ObjectReport, Severity};
+use biplane_core::key::ObjectKey;
 use biplane_core::scalars::Timestamp;
-use biplane_store::StoreError;
+use biplane_store::{Revision, StoreError};
 use tracing::{info, warn};
+
+/// How many objects are reported that cannot be kept: nobody reads more.
+const MOST_UNKEPT: usize = 50;
 
 /// A handle that the leader's tasks set and whoever reports reads.
 #[derive(Clone, Debug, Default)]
@@ -18,6 +22,8 @@ struct State {
     role: Role,
     leader: Option<(String, Timestamp)>,
     failures: BTreeMap<Duty, StoreError>,
+    /// Versions that the store does not take.
+    unkept: BTreeMap<ObjectKey, (Revision, StoreError)>,
     write_failures: u64,
 }
 
@@ -44,6 +50,8 @@ pub(crate) enum Duty {
     History,
     /// Removing what nobody needs any more.
     OldIntents,
+    /// Removing versions of what was deleted long ago.
+    OldHistory,
     /// Learning what was meant, which every replica does, whether or not it leads.
     Intents,
 }
@@ -51,7 +59,7 @@ pub(crate) enum Duty {
 impl Duty {
     /// Whether only a leader does it.
     const fn is_leaders(self) -> bool {
-        matches!(self, Self::Status | Self::History | Self::OldIntents)
+        matches!(self, Self::Status | Self::History | Self::OldIntents | Self::OldHistory)
     }
 }
 
@@ -77,6 +85,7 @@ impl Board {
             state.role = Role::Candidate;
             state.leader = None;
             state.failures.retain(|duty, _| !duty.is_leaders());
+            state.unkept.clear();
         }
     }
 
@@ -105,6 +114,23 @@ impl Board {
         }
     }
 
+    /// The store does not take this version of an object into its history.
+    pub(super) fn unkept(&self, key: &ObjectKey, revision: Revision, error: &StoreError) {
+        warn!(%key, %revision, %error, "a version of an object cannot be kept in the history");
+        let mut state = self.lock();
+        if state.unkept.len() < MOST_UNKEPT || state.unkept.contains_key(key) {
+            state.unkept.insert(key.clone(), (revision, error.clone()));
+        }
+    }
+
+    /// The store has taken a version of an object.
+    pub(super) fn kept(&self, key: &ObjectKey, revision: Revision) {
+        let mut state = self.lock();
+        if state.unkept.get(key).is_some_and(|(unkept, _)| *unkept < revision) {
+            state.unkept.remove(key);
+        }
+    }
+
     /// Who leads, for status; `None`: nobody could.
     pub(crate) fn status(&self) -> Option<LeaderStatus> {
         let state = self.lock();
@@ -123,7 +149,7 @@ impl Board {
         })
     }
 
-    /// What could not be done, about no object.
+    /// What could not be done; about objects only where it is one of them that the store does not take.
     pub(crate) fn reports(&self) -> Vec<ObjectReport> {
         let report = |(duty, error): (&Duty, &StoreError)| ObjectReport {
             severity: Severity::Warning,
@@ -131,7 +157,8 @@ impl Board {
             hint: error.hint().map(str::to_owned),
             ..ObjectReport::default()
         };
-        self.lock().failures.iter().map(report).collect()
+        let state = self.lock();
+        state.failures.iter().map(report).chain(state.unkept.iter().map(unkept_report)).collect()
     }
 
     /// What this replica is.
@@ -149,12 +176,23 @@ impl Board {
     }
 }
 
+fn unkept_report((key, (revision, error)): (&ObjectKey, &(Revision, StoreError))) -> ObjectReport {
+    ObjectReport {
+        object: Some(key.to_string()),
+        severity: Severity::Warning,
+        message: format!("its version at revision {revision} cannot be kept in the history: {error}"),
+        hint: Some("it is in use all the same; keep a copy if you may want to come back to it".to_owned()),
+        ..ObjectReport::default()
+    }
+}
+
 impl fmt::Display for Duty {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Campaign => "this replica cannot become the leader",
             Self::Status => "status cannot be written into the store",
             Self::History => "versions of objects cannot be kept in the store",
+            Self::OldHistory => "versions of what was deleted long ago cannot be removed from the store",
             Self::OldIntents => "old intents cannot be removed from the store",
             Self::Intents => {
                 "intents cannot be read from the store, so that what is held waits for an operator"

@@ -58,7 +58,7 @@ pub(crate) async fn run(leader: Leader, shutdown: CancellationToken) -> anyhow::
 async fn read_again(leader: &Leader, readings: u64) {
     let mut activity = leader.activity.clone();
     if activity.wait_for(|activity| activity.readings > readings).await.is_err() {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 
@@ -72,6 +72,7 @@ async fn lead(leader: &Leader, mut seat: Box<dyn Seat>, shutdown: &CancellationT
         error = seat.lost() => Some(error),
         error = work(leader, &fence, since) => Some(error),
     };
+    leader.feed.follow();
     match &ended {
         Some(error) => leader.board.steps_down(error),
         // Another replica need not wait until the seat runs out.

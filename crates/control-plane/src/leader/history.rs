@@ -1,24 +1,29 @@
 //! Keeps versions of objects below `history/`, whoever wrote them and by whatever means.
 //!
-//! A mark tells up to which revision everything is written down, so that a new leader adds what is missing
-//! and no more. Where changes came too fast, or nobody led, the versions in between are not known; the
-//! present one always is.
+//! A mark tells up to which revision an earlier leader has written everything down, so that a new one adds what is
+//! missing and no more. It says nothing about what is told from then on: a store that is watched in parts tells of
+//! an older change after a newer one. Where changes came too fast, or nobody led, the versions in between are not
+//! known; the present one always is.
+
+mod author;
+mod keep;
 
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use biplane_core::key::ObjectKey;
-use biplane_store::history::{Entry, KEPT, folder, path, revision};
-use biplane_store::{Fence, Intent, RecordWrite, Revision, StoreError, layout};
+use biplane_store::history::{folder, revision};
+use biplane_store::{Fence, RecordWrite, Revision, StoreError, intent};
 use serde::{Deserialize, Serialize};
 use tokio::time::sleep;
 
+use super::Leader;
 use super::board::Duty;
 use super::feed::Version;
 use super::record_writer::{within, write};
-use super::{Leader, now};
 use crate::backoff::Backoff;
-use crate::intents;
+use author::authors;
+use keep::Keeping;
 
 /// Where the mark lies.
 const MARK: &str = "meta/history";
@@ -37,7 +42,9 @@ struct Mark {
 
 /// Runs until somebody else leads.
 pub(super) async fn run(leader: &Leader, fence: &Fence) -> StoreError {
-    let mut writer = Writer { leader, fence, mark: None, known: HashMap::new() };
+    let began = leader.feed.lead();
+    let intents = intent::Known::default();
+    let mut writer = Writer { leader, fence, began, mark: None, known: HashMap::new(), intents };
     let mut backoff = Backoff::new(Duration::from_secs(1), Duration::from_mins(1));
     loop {
         match writer.round().await {
@@ -60,10 +67,14 @@ pub(super) async fn run(leader: &Leader, fence: &Fence) -> StoreError {
 struct Writer<'a> {
     leader: &'a Leader,
     fence: &'a Fence,
+    /// What the feed has numbered from here on came in this term.
+    began: u64,
     /// As the store has it; nothing: to be read, and what the store shows to be looked at as a whole.
     mark: Option<Revision>,
     /// The versions that the store keeps, of objects that were looked at.
     known: HashMap<ObjectKey, BTreeSet<Revision>>,
+    /// Who wrote them.
+    intents: intent::Known,
 }
 
 impl Writer<'_> {
@@ -72,18 +83,18 @@ impl Writer<'_> {
         if pending.lost {
             self.mark = None;
         }
-        let mut versions = pending.versions;
-        let mark = if let Some(mark) = self.mark {
-            mark
-        } else {
-            versions.extend(self.shown());
-            self.read_mark().await?
+        let (mark, shown) = match self.mark {
+            Some(mark) => (mark, Vec::new()),
+            None => (self.read_mark().await?, self.shown()),
         };
-        versions.retain(|version| version.revision > mark);
+        let earlier = pending.versions.iter().filter(|(number, _)| *number < self.began);
+        let old = earlier.map(|(_, version)| version.clone()).chain(shown);
+        let mut versions: Vec<_> = old.filter(|version| version.revision > mark).collect();
+        let in_term = pending.versions.into_iter().filter(|(number, _)| *number >= self.began);
+        versions.extend(in_term.map(|(_, version)| version));
         versions.sort_by(|a, b| (a.revision, &a.key).cmp(&(b.revision, &b.key)));
         versions.dedup_by(|a, b| a.revision == b.revision && a.key == b.key);
-        self.write(versions).await?;
-        self.mark = Some(self.mark.unwrap_or(mark));
+        self.write(versions, mark).await?;
         self.leader.feed.done(pending.until);
         Ok(())
     }
@@ -103,43 +114,27 @@ impl Writer<'_> {
         Ok(Revision(mark.unwrap_or_default().revision))
     }
 
-    async fn write(&mut self, versions: Vec<Version>) -> Result<(), StoreError> {
-        let Some(last) = versions.last().map(|version| version.revision) else { return Ok(()) };
-        let intents = intents::read(&*self.leader.records).await?;
-        let mut coming: HashMap<&ObjectKey, BTreeSet<Revision>> = HashMap::new();
-        for version in &versions {
-            coming.entry(&version.key).or_default().insert(version.revision);
+    /// Writes what the store does not keep yet, and then the mark if that moves on.
+    async fn write(&mut self, versions: Vec<Version>, mark: Revision) -> Result<(), StoreError> {
+        let last = versions.last().map_or(mark, |version| version.revision.max(mark));
+        if !versions.is_empty() {
+            within(self.intents.refresh(&*self.leader.records)).await?;
         }
+        let authors = authors(&versions, self.intents.all());
+        let mut authors = authors.into_iter();
         for slice in versions.chunks(SLICE) {
-            let mut writes = Vec::new();
-            for version in slice {
-                let author = author(version, &coming[&version.key], &intents);
-                writes.extend(self.record(version, author).await?);
+            let mut keeping = Keeping::default();
+            for (version, author) in slice.iter().zip(authors.by_ref()) {
+                keeping.add(version, author, self.known(&version.key).await?);
             }
-            write(&*self.leader.records, self.fence, writes).await?;
+            keeping.write(self.leader, self.fence).await?;
         }
-        let mark = serde_json::to_vec(&Mark { revision: last.0 }).expect("plain data");
-        write(&*self.leader.records, self.fence, vec![RecordWrite::put(MARK, mark)]).await?;
+        if last > mark {
+            let mark = serde_json::to_vec(&Mark { revision: last.0 }).expect("plain data");
+            write(&*self.leader.records, self.fence, vec![RecordWrite::put(MARK, mark)]).await?;
+        }
         self.mark = Some(last);
         Ok(())
-    }
-
-    /// The version's record, and the removal of those that are too old beside it.
-    async fn record(
-        &mut self,
-        version: &Version,
-        author: Option<&Intent>,
-    ) -> Result<Vec<RecordWrite>, StoreError> {
-        let known = self.known(&version.key).await?;
-        let entry = entry(version, author);
-        known.insert(version.revision);
-        let mut writes = vec![RecordWrite::put(path(&version.key, version.revision), entry.encode())];
-        while known.len() > KEPT
-            && let Some(oldest) = known.pop_first()
-        {
-            writes.push(RecordWrite::delete(path(&version.key, oldest)));
-        }
-        Ok(writes)
     }
 
     /// The versions of an object that the store keeps.
@@ -148,38 +143,10 @@ impl Writer<'_> {
             self.known.clear();
         }
         if !self.known.contains_key(key) {
-            let found = within(self.leader.records.read_below(&folder(key))).await?;
-            let revisions = found.iter().filter_map(|(path, _)| revision(path)).collect();
+            let found = within(self.leader.records.paths_below(&folder(key))).await?;
+            let revisions = found.iter().filter_map(|path| revision(path)).collect();
             self.known.insert(key.clone(), revisions);
         }
         Ok(self.known.entry(key.clone()).or_default())
     }
-}
-
-fn entry(version: &Version, author: Option<&Intent>) -> Entry {
-    Entry {
-        at: now(),
-        author: author.map(|intent| intent.author.name.clone()).unwrap_or_default(),
-        message: author.map(|intent| intent.author.message.clone()).unwrap_or_default(),
-        value: version.value.as_ref().map(|value| String::from_utf8_lossy(value).into_owned()),
-    }
-}
-
-/// Who wrote a version: the first intent from its revision on that names the object. It is a later one when
-/// a batch was written in several steps; one that wrote a later version of the same object, which is among
-/// those that are coming, is not it.
-fn author<'a>(
-    version: &Version,
-    coming: &BTreeSet<Revision>,
-    intents: &'a [(Revision, Intent)],
-) -> Option<&'a Intent> {
-    let key = layout::format_key(&version.key);
-    let names = |intent: &Intent| match version.value {
-        Some(_) => intent.puts.contains(&key),
-        None => intent.deletes.contains(&key),
-    };
-    let later = intents.iter().filter(|(at, intent)| *at >= version.revision && names(intent));
-    let (at, intent) = later.min_by_key(|(at, _)| *at)?;
-    let next = coming.range(version.revision.next()..).next();
-    next.is_none_or(|next| next > at).then_some(intent)
 }

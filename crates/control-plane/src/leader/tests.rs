@@ -1,6 +1,7 @@
 //! Leaders over the memory store: what they write, when, and that a deposed one writes nothing.
 
 mod replica;
+mod versions;
 
 use std::time::Duration;
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use biplane_store::{Driver, DriverOptions, MemoryStore, RevisionScope, SourceEvent, Store};
+use biplane_store::{Driver, DriverOptions, MemoryStore, Records, RevisionScope, SourceEvent, Store};
 use biplane_xds::Fleets;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, yield_now};
@@ -23,6 +23,7 @@ pub(super) struct Replica {
     pub(super) engine: SharedEngine,
     pub(super) board: Board,
     shutdown: CancellationToken,
+    events: mpsc::Sender<SourceEvent>,
     tasks: Vec<JoinHandle<()>>,
 }
 
@@ -32,6 +33,12 @@ impl Replica {
     }
 
     pub(super) fn start_on(store: Arc<dyn Store>, name: &str) -> Self {
+        let records = store.records().expect("a memory store has records");
+        Self::start_beside(store, records, name)
+    }
+
+    /// With records that are not quite the store's.
+    pub(super) fn start_beside(store: Arc<dyn Store>, records: Arc<dyn Records>, name: &str) -> Self {
         let source = store.describe().name;
         let rules = Rules { sentinel: true, revisions: RevisionScope::Store, ..Rules::default() };
         let guard = Guard::new(&source, rules, Memory::default());
@@ -42,7 +49,7 @@ impl Replica {
             (CancellationToken::new(), Board::default(), name.into());
         let leader = Leader {
             source: source.into(),
-            records: store.records().expect("a memory store has records"),
+            records,
             engine: engine.clone(),
             activity: activity.subscribe(),
             feed: Arc::new(Feed::default()),
@@ -50,14 +57,20 @@ impl Replica {
             name: name.clone(),
         };
         let (events, received) = mpsc::channel(16);
-        let driver = Driver::new(store, DriverOptions::local(), events);
+        let driver = Driver::new(store, DriverOptions::local(), events.clone());
         let tasks = vec![
             tokio::spawn(driver.run()),
             tokio::spawn(feed(engine.clone(), leader.feed.clone(), activity, received)),
         ];
         let leading = run(leader, shutdown.clone());
         let leading = tokio::spawn(async { leading.await.expect("a leader ends only when told to") });
-        Self { name, engine, board, shutdown, tasks: [vec![leading], tasks].into_iter().flatten().collect() }
+        let tasks = [vec![leading], tasks].into_iter().flatten().collect();
+        Self { name, engine, board, shutdown, events, tasks }
+    }
+
+    /// Tells it something of the store that the driver would not.
+    pub(super) async fn tell(&self, event: SourceEvent) {
+        self.events.send(event).await.expect("a replica listens");
     }
 
     /// Stops in good order.
