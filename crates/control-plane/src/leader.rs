@@ -11,6 +11,7 @@ mod board;
 mod campaign;
 mod feed;
 mod history;
+mod old_history;
 mod old_intents;
 mod record_writer;
 mod status;

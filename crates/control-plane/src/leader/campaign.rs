@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::board::Duty;
-use super::{Leader, history, now, old_intents, status, status_records};
+use super::{Leader, history, now, old_history, old_intents, status, status_records};
 use crate::backoff::Backoff;
 
 const BACKOFF: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_mins(1));
@@ -87,6 +87,7 @@ async fn work(leader: &Leader, fence: &Fence, since: Timestamp) -> StoreError {
         error = status::run(leader, fence, since) => error,
         error = history::run(leader, fence) => error,
         error = old_intents::run(leader, fence) => error,
+        error = old_history::run(leader, fence) => error,
     }
 }
 

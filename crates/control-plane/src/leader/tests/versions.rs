@@ -109,3 +109,35 @@ async fn version_that_the_store_does_not_take_costs_only_itself() {
     until("all versions", async || versions(&store, "large").await.len() == 3).await;
     replica.stop().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn versions_of_what_was_deleted_go_after_a_month_and_not_before() {
+    let store = MemoryStore::new("months");
+    write(&store, "there", GOOD).await;
+    let ago = |days: i64| Timestamp(clock::now().0 - days * 24 * 60 * 60);
+    let leave = |name: &str, days: i64, entries: &[Option<&str>]| {
+        let put = |(number, value): (u64, Option<&str>)| {
+            let value = value.map(str::to_owned);
+            let entry = Entry { at: ago(days), value, ..Entry::default() };
+            RecordWrite::put(history::path(&upstream(name), Revision(number)), entry.encode())
+        };
+        (1..).zip(entries.iter().copied()).map(put).collect::<Vec<_>>()
+    };
+    let deleted = [Some("{}"), None];
+    let old = [
+        leave("old", 31, &deleted),
+        leave("young", 29, &deleted),
+        leave("there", 31, &deleted),
+        leave("unseen", 31, &[Some("{}")]),
+    ];
+    store.records().unwrap().write(old.concat(), None).await.unwrap();
+    let replica = Replica::start(&store, "first");
+    until("nothing of the old one", async || versions(&store, "old").await.is_empty()).await;
+    until("word that the unseen one is gone", async || versions(&store, "unseen").await.len() == 2).await;
+    assert_eq!(versions(&store, "unseen").await[1].1.value, None);
+    sleep(Duration::from_hours(7)).await;
+    assert_eq!(versions(&store, "young").await.len(), 2);
+    assert!(versions(&store, "there").await.len() >= 2);
+    assert_eq!(versions(&store, "unseen").await.len(), 2);
+    replica.stop().await;
+}
