@@ -6,7 +6,7 @@ use biplane_testkit::{Biplane, Etcd, Output, TempDir, biplane, eventually};
 use serde_json::Value;
 
 use super::served::{ROOT, leads, options, source_is, url_of};
-use super::world::{World, service};
+use super::world::{World, key, service};
 use crate::harness::{PATIENCE, status};
 
 const PASSWORD: &str = "the-password-of-all";
@@ -110,6 +110,9 @@ async fn control_plane_with_one_right_less_says_which() {
         let user = format!("no-{}", folder.trim_end_matches('/'));
         guarded.user(&user, without(&SERVES, folder)).await.expect("etcd takes users");
         let mut biplane = guarded.biplane(&user).await;
+        // Something to write down, which the one before has not.
+        let edit = vec![(key(1), service(1, 2).replace("one", &user))];
+        guarded.etcd.put_many(&edit).await.expect("etcd takes writes");
         match folder {
             "config/" => {
                 let source = source_is(&biplane, "denied").await;

@@ -33,6 +33,13 @@ async fn with_users() -> Served {
     Served::on(tree, etcd, &options, 20).await
 }
 
+/// Ends all members and starts them again: they know no tokens and have no watches any more.
+async fn forget(etcd: &mut Etcd) {
+    (0..3).for_each(|member| etcd.kill(member));
+    (0..3).for_each(|member| etcd.start_again(member));
+    etcd.ready().await;
+}
+
 #[tokio::test]
 async fn token_that_runs_out_and_members_that_forget_it_are_no_event() {
     let mut served = with_users().await;
@@ -47,7 +54,9 @@ async fn token_that_runs_out_and_members_that_forget_it_are_no_event() {
     served.write(&edits).await;
     served.live().await;
     for member in 0..3 {
-        served.etcd.restart(member).await;
+        served.etcd.kill(member);
+        served.etcd.start_again(member);
+        served.etcd.ready().await;
         let edits = served.world.edit(member..member + 5);
         served.write(&edits).await;
         served.live().await;
@@ -63,7 +72,7 @@ async fn role_that_is_revoked_changes_nothing_and_one_that_is_given_back_is_enou
     let traffic = served.traffic().await;
     served.etcd.role_revoke(USER, "biplane/").await.expect("etcd takes grants");
     // A watch that is open is not asked again who it is.
-    served.etcd.restart_all().await;
+    forget(&mut served.etcd).await;
     let source = served.until_state("denied").await;
     let hint = source["hint"].as_str().unwrap_or_default();
     assert!(hint.contains("grant-permission") && hint.contains("biplane/"), "{source:#}");
@@ -96,7 +105,7 @@ async fn password_that_is_changed_is_read_anew_from_its_file() {
     let mut served = with_users().await;
     let traffic = served.traffic().await;
     served.etcd.user_password(USER, "another").await.expect("etcd takes passwords");
-    served.etcd.restart_all().await;
+    forget(&mut served.etcd).await;
     let source = served.until_state("denied").await;
     assert!(!source.to_string().contains(PASSWORD), "{source:#}");
     std::fs::write(served.site.directory.join("password"), "another").expect("it is ours");
