@@ -5,8 +5,8 @@
 //! going to change and afterwards that it has: readers that see the manifest open hold back what they see
 //! in between, for a bounded time, and readers of Consul learn from it which folders belong together.
 //!
-//! The manifest is also the writers' mutex: a batch begins only while none is open, or the open one is
-//! older than [`PATIENCE`], and a writer that crashed in between leaves half an edit that is told as such.
+//! The manifest is also the writers' mutex: a batch begins only while none is open, or the open one has been
+//! seen for [`PATIENCE`] (see [`Patience`](crate::Patience)), and a writer that crashed in between leaves half an edit that is told as such.
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -35,7 +35,6 @@ mod members;
 mod options;
 mod pace;
 mod pages;
-mod patience;
 mod place;
 mod raw;
 mod records;

@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use biplane_core::key::ObjectKey;
 use biplane_store::sentinel::Sentinel;
 use biplane_store::{
-    Batch, Description, Identity, Listing, Records, Revision, RevisionScope, Store, StoreError, StoredObject,
-    WatchStream,
+    Batch, Description, Identity, Listing, Patience, Records, Revision, RevisionScope, Store, StoreError,
+    StoredObject, WatchStream,
 };
 use etcd_client::{Compare, CompareOp, Txn, TxnOp};
 use tokio::sync::watch;
@@ -17,7 +17,6 @@ use tokio::sync::watch;
 use crate::list::Base;
 use crate::members::{Link, Members};
 use crate::options::EtcdOptions;
-use crate::patience::Patience;
 use crate::place::Place;
 use crate::records::EtcdRecords;
 use crate::{commit, list};
