@@ -68,6 +68,24 @@ impl ConsulRecords {
         }
     }
 
+    /// These records, as far as they are still there.
+    async fn read_few(&self, paths: Vec<String>) -> Result<Vec<(String, Record)>, StoreError> {
+        if paths.is_empty() {
+            return Ok(Vec::new());
+        }
+        let gets: Vec<_> =
+            paths.iter().map(|path| TxnOp::GetOrEmpty(self.shared.place.record(path))).collect();
+        let entries = match self.shared.txn(&gets).await? {
+            TxnOutcome::Applied(entries) if entries.len() == gets.len() => entries,
+            _ => return Err(StoreError::unavailable("Consul has not told all that it was asked for")),
+        };
+        let present = paths.into_iter().zip(&entries).filter(|(_, entry)| entry.modify_index > 0);
+        let record = |(path, entry): (String, &biplane_consul_client::KvEntry<'_>)| {
+            Ok((path, Record { value: value(entry)?, revision: Revision(entry.modify_index) }))
+        };
+        present.map(record).collect()
+    }
+
     /// As many writes together as a transaction takes, with room for the fence.
     fn chunks<'a>(&self, writes: &'a [RecordWrite]) -> Result<Vec<Vec<&'a RecordWrite>>, StoreError> {
         let mut chunks: Vec<Vec<&RecordWrite>> = Vec::new();
@@ -117,6 +135,18 @@ impl Records for ConsulRecords {
             Ok((path, Record { value: value(entry)?, revision: Revision(entry.modify_index) }))
         };
         entries.iter().map(record).collect()
+    }
+
+    /// Consul has no way to begin in the middle of a folder. Names are cheap, and few are new.
+    async fn read_below_after(&self, prefix: &str, after: &str) -> Result<Vec<(String, Record)>, StoreError> {
+        let mut paths = self.paths_below(prefix).await?;
+        paths.retain(|path| path.as_str() > after);
+        if paths.len() <= OPERATIONS {
+            return self.read_few(paths).await;
+        }
+        let mut found = self.read_below(prefix).await?;
+        found.retain(|(path, _)| path.as_str() > after);
+        Ok(found)
     }
 
     async fn paths_below(&self, prefix: &str) -> Result<Vec<String>, StoreError> {

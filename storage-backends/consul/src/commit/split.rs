@@ -1,8 +1,11 @@
 //! A batch in several transactions. Everything is read and checked first, so that a batch that cannot be fails
 //! before it begins; each transaction checks its own conditions again, and that the turn is still ours. If one fails
 //! in the middle, what the earlier ones wrote is put back where nobody has touched it since.
+//!
+//! An answer that is lost says nothing of its transaction. So after a failure the store is asked: whether the
+//! manifest is closed, which the last transaction does, and else what of all that was sent is there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use biplane_consul_client::{KvEntry, TxnOp, TxnOutcome};
 use biplane_store::manifest::Manifest;
@@ -25,8 +28,8 @@ struct Split<'a> {
     manifest: Manifest,
     /// The manifest's index: as long as it is there the turn is ours.
     turn: u64,
-    /// What has been written: which operation, and at which index (zero: it was removed).
-    written: Vec<(usize, u64)>,
+    /// Which operations were sent: each of them may have been written.
+    sent: BTreeSet<usize>,
 }
 
 pub(crate) async fn commit(
@@ -39,11 +42,10 @@ pub(crate) async fn commit(
     let manifest = Manifest::open(batch);
     let turn = begin(shared, &manifest).await?;
     // What was there when the turn came: another batch may have been before us.
-    let mut split = Split { shared, batch, before: Before::new(), manifest, turn, written: Vec::new() };
-    let result = split.run(steps, intent).await;
-    match result {
+    let mut split = Split { shared, batch, before: Before::new(), manifest, turn, sent: BTreeSet::new() };
+    match split.run(steps, intent).await {
         Ok(revision) => Ok(revision),
-        Err(error) => Err(split.undo(error).await),
+        Err(error) => split.fail(error).await,
     }
 }
 
@@ -85,11 +87,30 @@ async fn begin(shared: &Shared, manifest: &Manifest) -> Result<u64, StoreError> 
     for _ in 0..TURNS {
         let turn = turn::wait(shared).await?;
         let open = TxnOp::Cas(shared.place.manifest(), manifest.encode(), turn);
-        if let TxnOutcome::Applied(results) = shared.txn(&[open]).await? {
-            return Ok(results.first().map_or(0, |entry| entry.modify_index));
+        match shared.txn(&[open]).await {
+            Ok(TxnOutcome::Applied(results)) => return Ok(written(&results)),
+            Ok(TxnOutcome::RolledBack(_)) => {}
+            // Nobody would close what we have opened without hearing of it.
+            Err(error) => return found(shared, manifest).await?.ok_or(error),
         }
     }
     Err(busy())
+}
+
+/// The index at which the manifest is this one, if it is.
+async fn found(shared: &Shared, manifest: &Manifest) -> Result<Option<u64>, StoreError> {
+    let Some(entry) = shared.get(&shared.place.manifest()).await? else { return Ok(None) };
+    let is_this = Manifest::decode(&value(&entry)?).as_ref() == Some(manifest);
+    Ok(is_this.then_some(entry.modify_index))
+}
+
+/// The index that a transaction has written at.
+fn written(results: &[KvEntry<'_>]) -> u64 {
+    results.iter().map(|entry| entry.modify_index).max().unwrap_or_default()
+}
+
+fn overtaken() -> StoreError {
+    StoreError::unavailable("another batch has taken over in the middle of this one")
 }
 
 impl Split<'_> {
@@ -104,8 +125,7 @@ impl Split<'_> {
             if chunk[0].is_large() {
                 self.put(&chunk[0]).await?;
             } else if n + 1 < count {
-                let ours = TxnOp::CheckIndex(self.shared.place.manifest(), self.turn);
-                self.apply(&chunk, vec![ours]).await?;
+                self.apply(&chunk, vec![self.ours()]).await?;
             } else {
                 return self.apply(&chunk, last).await;
             }
@@ -117,93 +137,134 @@ impl Split<'_> {
     async fn apply(&mut self, chunk: &[Step], along: Vec<TxnOp>) -> Result<Revision, StoreError> {
         let ops: Vec<_> = chunk.iter().flat_map(|step| step.ops.clone()).chain(along).collect();
         let ours = chunk.iter().map(|step| step.ops.len()).sum::<usize>();
+        self.sent.extend(chunk.iter().map(|step| step.at));
         match self.shared.txn(&ops).await? {
-            TxnOutcome::Applied(results) => {
-                self.note(chunk, &results);
-                Ok(Revision(results.iter().map(|entry| entry.modify_index).max().unwrap_or_default()))
-            }
+            TxnOutcome::Applied(results) => Ok(Revision(written(&results))),
             TxnOutcome::RolledBack(errors) => {
                 let failed = errors.iter().map(|error| error.op_index).filter(|at| *at < ours).min();
                 Err(match failed {
                     Some(at) => plan::refusal(self.shared, self.batch, chunk, at).await,
-                    None => StoreError::unavailable("another batch has taken over in the middle of this one"),
+                    None => overtaken(),
                 })
             }
         }
     }
 
     async fn put(&mut self, step: &Step) -> Result<(), StoreError> {
+        self.sent.insert(step.at);
         match step.put(self.shared).await? {
-            Some(revision) => {
-                self.written.push((step.at, revision.0));
-                Ok(())
-            }
+            Some(_) => Ok(()),
             None => Err(plan::refusal(self.shared, self.batch, std::slice::from_ref(step), 0).await),
         }
     }
 
-    fn note(&mut self, chunk: &[Step], results: &[KvEntry<'_>]) {
-        let indexes: BTreeMap<_, _> =
-            results.iter().map(|entry| (entry.key.as_ref(), entry.modify_index)).collect();
-        for step in chunk {
-            let operation = &self.batch.operations[step.at];
-            let key = self.shared.place.object(&operation.key);
-            let index = match operation.write {
-                Write::Put(_) => indexes.get(key.as_str()).copied().unwrap_or_default(),
-                Write::Delete => 0,
-            };
-            self.written.push((step.at, index));
+    /// Whether it failed after all; if so, it is undone.
+    async fn fail(&mut self, error: StoreError) -> Result<Revision, StoreError> {
+        if let (StoreError::Unavailable { .. }, Ok(Some(index))) =
+            (&error, found(self.shared, &self.manifest.closed()).await)
+        {
+            info!(%error, "the answer to a batch was lost, and all of it is there");
+            return Ok(Revision(index));
         }
+        Err(self.undo(error).await)
     }
 
     /// Puts back what was written, closes the manifest, and says how that went.
-    async fn undo(&self, error: StoreError) -> StoreError {
-        let left = self.put_back().await;
-        let closed = TxnOp::Cas(self.shared.place.manifest(), self.manifest.closed().encode(), self.turn);
-        let is_closed = left == 0 && matches!(self.shared.txn(&[closed]).await, Ok(TxnOutcome::Applied(_)));
-        if is_closed {
-            info!(%error, written = self.written.len(), "a batch failed and was put back");
-            return error;
-        }
-        warn!(%error, left, "a batch failed in the middle and could not be put back");
-        StoreError::unavailable(format!(
-            "{error}; {left} of {} writes that came before could not be put back",
-            self.written.len()
-        ))
-        .with_hint("compare what is there with what was meant, and apply it again")
-    }
-
-    /// Puts back as much as can be, and says of how many objects it could not.
-    async fn put_back(&self) -> usize {
-        let steps = self.written.iter().map(|(at, index)| self.undo_one(*at, *index)).collect();
-        let mut left = 0;
-        for chunk in Steps(steps).chunks(0) {
-            if self.is_back(&chunk).await {
-                continue;
+    async fn undo(&mut self, error: StoreError) -> StoreError {
+        let (sent, all) = (self.sent.len(), self.batch.operations.len());
+        match self.put_back().await {
+            Ok(()) => {
+                info!(%error, sent, "a batch failed and was put back");
+                error
             }
-            // One that somebody else has written since is theirs now; the others of the chunk go back one by one.
-            for step in &chunk {
-                left += usize::from(!self.is_back(std::slice::from_ref(step)).await);
+            Err(trouble) => {
+                warn!(%error, %trouble, sent, "a batch failed in the middle and could not be put back");
+                StoreError::unavailable(format!(
+                    "{error}; up to {sent} of {all} writes stand, and putting them back failed: {trouble}"
+                ))
+                .with_hint("compare what is there with what was meant, and apply it again")
             }
         }
-        left
     }
 
-    async fn is_back(&self, chunk: &[Step]) -> bool {
+    async fn put_back(&mut self) -> Result<(), StoreError> {
+        if self.sent.is_empty() {
+            return self.turn_to(self.manifest.closed().encode()).await;
+        }
+        self.renew().await?;
+        for _ in 0..TURNS {
+            let steps = self.ways_back().await?;
+            if steps.is_empty() {
+                return self.turn_to(self.manifest.closed().encode()).await;
+            }
+            for chunk in Steps(steps).chunks(self.ours().weight()) {
+                self.restore(&chunk).await?;
+            }
+        }
+        Err(busy())
+    }
+
+    /// Takes the turn anew: a transaction of ours whose answer was lost may still be on its way, and must not arrive
+    /// behind what undoes it.
+    async fn renew(&mut self) -> Result<(), StoreError> {
+        // Consul leaves the index alone where a value is written as it was, and a blank more is no other manifest.
+        let renewed = [&self.manifest.encode()[..], b" "].concat();
+        self.turn_to(renewed.into()).await
+    }
+
+    /// Writes the manifest, if the turn is ours.
+    async fn turn_to(&mut self, manifest: Bytes) -> Result<(), StoreError> {
+        let write = TxnOp::Cas(self.shared.place.manifest(), manifest, self.turn);
+        let TxnOutcome::Applied(results) = self.shared.txn(&[write]).await? else { return Err(overtaken()) };
+        self.turn = written(&results);
+        Ok(())
+    }
+
+    fn ours(&self) -> TxnOp {
+        TxnOp::CheckIndex(self.shared.place.manifest(), self.turn)
+    }
+
+    /// Part of the way back. What somebody has written in the meantime stays: the next look shows it.
+    async fn restore(&self, chunk: &[Step]) -> Result<(), StoreError> {
         if chunk[0].is_large() {
-            return matches!(chunk[0].put(self.shared).await, Ok(Some(_)));
+            return chunk[0].put(self.shared).await.map(drop);
         }
-        let ops: Vec<_> = chunk.iter().flat_map(|step| step.ops.clone()).collect();
-        matches!(self.shared.txn(&ops).await, Ok(TxnOutcome::Applied(_)))
+        let mut ops: Vec<_> = chunk.iter().flat_map(|step| step.ops.clone()).collect();
+        let ours = ops.len();
+        ops.push(self.ours());
+        match self.shared.txn(&ops).await? {
+            TxnOutcome::RolledBack(errors) if errors.iter().any(|error| error.op_index >= ours) => {
+                Err(overtaken())
+            }
+            _ => Ok(()),
+        }
     }
 
-    /// Back to what was before, unless somebody else has written since.
-    fn undo_one(&self, at: usize, index: u64) -> Step {
-        let key = self.shared.place.object(&self.batch.operations[at].key);
-        let ops = match self.before.get(&at).cloned().flatten() {
-            Some((value, _)) => vec![TxnOp::Cas(key, value, index)],
-            None => vec![TxnOp::CheckIndex(key.clone(), index), TxnOp::Delete(key)],
+    /// What makes all that was sent again what it was.
+    async fn ways_back(&self) -> Result<Vec<Step>, StoreError> {
+        let now = read(self.shared, self.batch).await?;
+        let back = |at: &usize| self.way_back(*at, now.get(at)?.as_ref());
+        Ok(self.sent.iter().filter_map(back).collect())
+    }
+
+    /// Back to what was before, if it is what we have written.
+    fn way_back(&self, at: usize, now: Option<&(Bytes, u64)>) -> Option<Step> {
+        let operation = &self.batch.operations[at];
+        let before = self.before.get(&at)?.as_ref();
+        let is_ours = match (&operation.write, now) {
+            (Write::Put(value), Some((now, _))) => now == value,
+            (Write::Delete, now) => now.is_none(),
+            (Write::Put(_), None) => false,
         };
-        Step { at, ops }
+        let index = |state: Option<&(Bytes, u64)>| state.map_or(0, |(_, index)| *index);
+        if !is_ours || index(before) == index(now) {
+            return None;
+        }
+        let key = self.shared.place.object(&operation.key);
+        let ops = match before {
+            Some((value, _)) => vec![TxnOp::Cas(key, value.clone(), index(now))],
+            None => vec![TxnOp::CheckIndex(key.clone(), index(now)), TxnOp::Delete(key)],
+        };
+        Some(Step { at, ops })
     }
 }

@@ -96,6 +96,51 @@ async fn a_transaction_that_fails_in_the_middle_takes_back_what_came_before() {
     assert_eq!(new.count(), 0, "half of a batch was told");
 }
 
+/// Takes away the answer to the transaction that writes this object.
+async fn lose_the_answer(proxy: &FaultProxy, harness: &Marked, n: usize) {
+    let path = harness.raw(&object(n));
+    eventually("the transaction", Duration::from_secs(20), async || {
+        let value = harness.server.consul.kv_get(&path).await?;
+        anyhow::ensure!(value.is_some_and(|value| value.contains("new")), "not yet");
+        Ok(())
+    })
+    .await;
+    proxy.reset();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_batch_whose_last_answer_is_lost_has_succeeded() {
+    let harness = Marked::new().await;
+    harness.store().commit(batch("old")).await.expect("a batch");
+    let (store, proxy) = slow(&harness);
+    let writer = tokio::spawn(async move { store.commit(batch("new")).await });
+    lose_the_answer(&proxy, &harness, MANY - 1).await;
+    let revision = writer.await.expect("no panic").expect("all of it is there");
+    let after = harness.store().list().await.expect("the store lists");
+    assert!(after.items.iter().all(|object| contains(&object.value, "new")), "it was half undone");
+    assert_eq!((after.items.len(), after.faults), (MANY, Vec::new()));
+    assert_eq!(after.items.iter().map(|object| object.revision).max(), Some(revision));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_batch_that_loses_an_answer_in_the_middle_is_put_back_with_what_nobody_knows_of() {
+    for before in [None, Some("old")] {
+        let harness = Marked::new().await;
+        if let Some(note) = before {
+            harness.store().commit(batch(note)).await.expect("a batch");
+        }
+        let (store, proxy) = slow(&harness);
+        let writer = tokio::spawn(async move { store.commit(batch("new")).await });
+        lose_the_answer(&proxy, &harness, 100).await;
+        let error = writer.await.expect("no panic").expect_err("an answer was lost");
+        assert!(matches!(error, StoreError::Unavailable { .. }), "{error:?}");
+        let after = harness.store().list().await.expect("the store lists");
+        let new = after.items.iter().filter(|object| contains(&object.value, "new")).count();
+        assert_eq!((new, after.items.len()), (0, before.map_or(0, |_| MANY)), "{before:?}");
+        assert_eq!(after.faults, []);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn somebody_elses_write_in_the_middle_is_a_conflict_and_is_kept() {
     let harness = Marked::new().await;
