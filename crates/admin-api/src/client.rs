@@ -137,10 +137,16 @@ impl Client {
         Ok(Answer { status: answer.status.as_u16(), body: answer.body })
     }
 
-    /// Tells the guard of a source that the removals which it holds back are meant. `author` is a remark.
-    pub async fn accept(&self, source: &str, author: &str) -> Result<crate::resources::Accepted, Problem> {
+    /// Tells the guard of a source that the removals which it holds back are meant: those that it held when its
+    /// status had this tag, or whichever it holds. `author` is a remark.
+    pub async fn accept(
+        &self,
+        source: &str,
+        held_tag: Option<&str>,
+        author: &str,
+    ) -> Result<crate::resources::Accepted, Problem> {
         let path = path::ACCEPT.replace("{name}", &exchange::encoded(source));
-        let body = wire::AcceptRequest { author: author.to_owned() };
+        let body = wire::AcceptRequest { author: author.to_owned(), held_tag: held_tag.map(str::to_owned) };
         Ok(self.json(Call::new(Method::POST, path).json(&body)).await?)
     }
 

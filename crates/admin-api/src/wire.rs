@@ -106,6 +106,9 @@ pub struct RollbackRequest {
 pub struct AcceptRequest {
     /// A remark on who asks; the server itself knows the caller.
     pub author: String,
+    /// The `heldTag` of the source's status that was looked at: where it is another by now, nothing is carried
+    /// out (409). None: whatever is held.
+    pub held_tag: Option<String>,
 }
 
 /// A store is marked as one of Biplane's.

@@ -65,7 +65,7 @@ pub trait Source: Send + Sync + 'static {
 
     /// The removals that the guard holds back for a source are meant: carry them out. A source whose mark
     /// has gone is marked anew first. `author` is kept with it.
-    async fn accept(&self, source: &str, author: &str) -> Result<Accepted, Problem>;
+    async fn accept(&self, source: &str, held_tag: Option<&str>, author: &str) -> Result<Accepted, Problem>;
 }
 
 /// The API's description in OpenAPI 3.1, as it is served.

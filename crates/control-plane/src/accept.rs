@@ -34,22 +34,36 @@ pub(crate) struct Acceptance {
 }
 
 impl Acceptance {
-    /// Lets everything go that is held for `source`.
-    pub(crate) async fn accept(&self, source: &str, author: &str) -> Result<Accepted, Problem> {
+    /// Lets everything go that is held for `source`, as long as it is what has this tag.
+    pub(crate) async fn accept(
+        &self,
+        source: &str,
+        held_tag: Option<&str>,
+        author: &str,
+    ) -> Result<Accepted, Problem> {
         if source != &*self.name {
             let problem = Problem::new(ProblemKind::NotFound, format!("there is no source {source:?}"));
             return Err(problem.hint(format!("the source is {}", self.name)));
         }
+        if held_tag.is_some() && self.engine.lock().held_tag().as_deref() != held_tag {
+            return Err(moved(source));
+        }
+        let mut held_tag = held_tag.map(str::to_owned);
         match self.failure() {
-            Some(StoreError::Unmarked { .. }) => self.mark().await?,
+            Some(StoreError::Unmarked { .. }) => {
+                self.mark().await?;
+                // Known only now; that it goes is what was asked for.
+                held_tag = None;
+            }
             Some(error) if !self.is_suspect() => return Err(unreadable(&error)),
             _ => {}
         }
         let (answer, released) = oneshot::channel();
-        let sent = self.commands.send(Command::Accept(answer)).await;
+        let sent = self.commands.send(Command::Accept(held_tag, answer)).await;
         let released = released.await.ok().filter(|_| sent.is_ok());
         let released =
             released.ok_or_else(|| Problem::new(ProblemKind::Unavailable, "Biplane is stopping"))?;
+        let released = released.ok_or_else(|| moved(source))?;
         info!(source, author, objects = released.removals.len(), "what was held is accepted");
         self.tell_others(&released, author).await;
         Ok(accepted(source, &released))
@@ -110,6 +124,11 @@ async fn within<T>(
 ) -> Result<T, StoreError> {
     let late = |_| Err(StoreError::unavailable(format!("no answer within {deadline:?} to {what}")));
     timeout(deadline, call).await.unwrap_or_else(late)
+}
+
+fn moved(source: &str) -> Problem {
+    let problem = Problem::new(ProblemKind::Conflict, "what is held is no longer what was looked at");
+    problem.hint(format!("nothing was changed; look again: biplane source accept {source}"))
 }
 
 fn unreadable(error: &StoreError) -> Problem {

@@ -336,6 +336,14 @@ impl Engine {
         self.store.revision.unwrap_or_default()
     }
 
+    /// What an acceptance would carry out now, in short; none: there is nothing to accept.
+    pub fn held_tag(&self) -> Option<String> {
+        let error = self.store.failure.as_ref().map(|failure| &failure.error);
+        let is_unmarked = matches!(error, Some(StoreError::Unmarked { .. }));
+        let is_anything = is_unmarked || self.guard.suspicion().is_some();
+        is_anything.then(|| self.guard.tag(is_unmarked))
+    }
+
     /// The graph, to read from.
     pub const fn graph(&self) -> &Graph {
         &self.graph

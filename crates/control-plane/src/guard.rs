@@ -19,6 +19,7 @@ mod reason;
 mod window;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash, Hasher as _};
 
 use biplane_core::key::{Kind, ObjectKey};
 use biplane_store::{Changes, Identity, Listing, Revision, RevisionScope, StoredObject};
@@ -231,6 +232,22 @@ impl Guard {
     /// What is held.
     pub const fn held(&self) -> &BTreeMap<ObjectKey, Held> {
         &self.held
+    }
+
+    /// What is held, in short: another tag for anything else. `state` is what else is to be told apart.
+    pub fn tag(&self, state: impl Hash) -> String {
+        // Its keys are fixed: replicas of one version give one tag.
+        let mut hasher = DefaultHasher::new();
+        state.hash(&mut hasher);
+        self.present.as_ref().map(|present| &present.identity).hash(&mut hasher);
+        for (key, held) in &self.held {
+            key.hash(&mut hasher);
+            match &held.what {
+                Withheld::Removal => Revision::default().hash(&mut hasher),
+                Withheld::Older(object) => (object.revision, &object.value).hash(&mut hasher),
+            }
+        }
+        format!("{:016x}", hasher.finish())
     }
 
     /// What to do about a suspicion.

@@ -27,8 +27,9 @@ const SILENCE: Duration = Duration::from_secs(1);
 pub(crate) enum Command {
     /// Intents that were read, each with the revision that it was written at.
     Intents(Vec<(Revision, Intent)>),
-    /// An operator means everything that is held; the answer says what it was.
-    Accept(oneshot::Sender<Released>),
+    /// An operator means everything that is held, as long as it has this tag; the answer says what it was, or
+    /// that it is something else by now.
+    Accept(Option<String>, oneshot::Sender<Option<Released>>),
 }
 
 /// What the loop is fed from and what it tells.
@@ -97,6 +98,10 @@ fn obey(engine: &SharedEngine, command: Command) {
     match command {
         Command::Intents(intents) => drop(engine.lock().on_intents(&intents, Instant::now())),
         // Whoever asked may have gone; it is done all the same.
-        Command::Accept(answer) => drop(answer.send(engine.lock().accept(Instant::now()))),
+        Command::Accept(tag, answer) => {
+            let mut engine = engine.lock();
+            let is_shown = tag.is_none_or(|tag| engine.held_tag() == Some(tag));
+            drop(answer.send(is_shown.then(|| engine.accept(Instant::now()))));
+        }
     }
 }

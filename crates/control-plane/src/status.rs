@@ -77,8 +77,8 @@ impl Source for StatusSource {
         self.resources.clone()
     }
 
-    async fn accept(&self, source: &str, author: &str) -> Result<Accepted, Problem> {
-        self.acceptance.accept(source, author).await
+    async fn accept(&self, source: &str, held_tag: Option<&str>, author: &str) -> Result<Accepted, Problem> {
+        self.acceptance.accept(source, held_tag, author).await
     }
 }
 

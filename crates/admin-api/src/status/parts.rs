@@ -58,6 +58,8 @@ pub struct SourceStatus {
     pub hint: Option<String>,
     /// What it lacks, or shows in an older version, and what stays in use all the same.
     pub held: Vec<HeldRemoval>,
+    /// Another one for anything else that an acceptance would carry out; none: there is nothing to accept.
+    pub held_tag: Option<String>,
 }
 
 /// An object that stays in use although its source does not show it, or not like that, any more.

@@ -99,7 +99,7 @@ pub(crate) const fn rollback() -> RollbackRequest {
 }
 
 pub(crate) fn accept_request() -> AcceptRequest {
-    AcceptRequest { author: "ann".to_owned() }
+    AcceptRequest { author: "ann".to_owned(), held_tag: Some("5bd3f1c09a7e2d46".to_owned()) }
 }
 
 pub(crate) fn accepted() -> Accepted {

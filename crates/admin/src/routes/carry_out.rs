@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use biplane_admin_api::resources::{Accepted, ApplyRequest, ApplyResult};
+use biplane_admin_api::wire::AcceptRequest;
 use biplane_admin_api::wire::RollbackRequest;
 use biplane_admin_api::{Problem, ProblemKind};
 use biplane_core::key::ObjectKey;
@@ -99,12 +100,12 @@ pub(super) async fn accept(
     seat: Seat,
     pass: &Pass,
     name: String,
-    remark: &str,
+    request: AcceptRequest,
 ) -> Result<Accepted, Problem> {
     let (source, who) = (shared.source.clone(), pass.caller.name.clone());
-    let author = pass.caller.author(remark);
+    let author = pass.caller.author(&request.author);
     let work = async move {
-        let result = source.accept(&name, &author).await;
+        let result = source.accept(&name, request.held_tag.as_deref(), &author).await;
         audit::accepted(&who, &name, &result);
         result
     };

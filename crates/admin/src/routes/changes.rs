@@ -69,7 +69,7 @@ async fn accept(
 ) -> Result<Json<Accepted>, Failure> {
     let seat = shared.seat().await?;
     let request: AcceptRequest = body::optional_json(body, LARGEST_REMARK).await?;
-    Ok(Json(carry_out::accept(&shared, seat, &pass, source, &request.author).await?))
+    Ok(Json(carry_out::accept(&shared, seat, &pass, source, request).await?))
 }
 
 async fn init(

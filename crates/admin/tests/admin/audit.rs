@@ -114,7 +114,7 @@ async fn what_a_caller_says_of_itself_makes_no_line_of_its_own() {
     server.ask("POST", "/v1/apply", &[], body).await;
     assert_eq!(Log::audit(), [r#"who="127.0.0.1" what="apply 0 changes" after=1 outcome="nothing to do""#]);
     assert_eq!(server.shelf.author(), "");
-    let problem = server.client().accept("a\nb", "x\ny").await.expect_err("no such source");
+    let problem = server.client().accept("a\nb", None, "x\ny").await.expect_err("no such source");
     assert_eq!(problem.kind, ProblemKind::NotFound);
     assert_eq!(Log::audit().len(), 2, "{:?}", Log::audit());
 }

@@ -12,6 +12,8 @@ use crate::shelf::Shelf;
 
 /// The one source that has removals to accept.
 pub(crate) const SOURCE: &str = "consul://127.0.0.1:8500/my plane";
+/// What the source holds, in short.
+pub(crate) const HELD_TAG: &str = "tag";
 
 pub(crate) struct Plane {
     pub(crate) ready: Result<(), String>,
@@ -48,9 +50,12 @@ impl Source for Plane {
         self.shelf.clone()
     }
 
-    async fn accept(&self, source: &str, author: &str) -> Result<Accepted, Problem> {
+    async fn accept(&self, source: &str, held_tag: Option<&str>, author: &str) -> Result<Accepted, Problem> {
         if source != SOURCE {
             return Err(Problem::new(ProblemKind::NotFound, "there is no such source"));
+        }
+        if held_tag.is_some_and(|tag| tag != HELD_TAG) {
+            return Err(Problem::new(ProblemKind::Conflict, "it holds something else by now"));
         }
         self.shelf.remember(author);
         let gone = Name { kind: Kind::Upstream, namespace: "default".into(), name: "gone".into() };

@@ -8,7 +8,7 @@ use biplane_admin_api::{Problem, ProblemKind, Resources};
 use biplane_core::key::Kind;
 use futures::StreamExt as _;
 
-use crate::plane::SOURCE;
+use crate::plane::{HELD_TAG, SOURCE};
 use crate::server::Server;
 use crate::shelf::{document, key};
 
@@ -59,9 +59,11 @@ async fn the_client_does_over_http_all_that_resources_can() {
     assert_eq!(server.shelf.author(), "127.0.0.1 (bob)");
 
     assert_eq!(client.init().await.expect("marked"), "identity-1");
-    let accepted = client.accept(SOURCE, "ann").await.expect("accepted");
+    let moved = client.accept(SOURCE, Some("another"), "ann").await.expect_err("it has moved");
+    assert_eq!(moved.kind, ProblemKind::Conflict);
+    let accepted = client.accept(SOURCE, Some(HELD_TAG), "ann").await.expect("accepted");
     assert_eq!((accepted.source.as_str(), accepted.removals), (SOURCE, 1));
-    assert_eq!(client.accept("other", "ann").await.expect_err("none").kind, ProblemKind::NotFound);
+    assert_eq!(client.accept("other", None, "ann").await.expect_err("none").kind, ProblemKind::NotFound);
 }
 
 #[tokio::test]

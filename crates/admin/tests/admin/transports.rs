@@ -35,7 +35,7 @@ async fn whoever_may_open_the_socket_file_may_write_and_is_known_by_its_user() {
     let client = over_socket(&path);
     client.status().await.expect("a status");
     client.list(&Filter::default()).await.expect("listed");
-    client.accept(crate::plane::SOURCE, "ann").await.expect("accepted");
+    client.accept(crate::plane::SOURCE, None, "ann").await.expect("accepted");
     assert_eq!(server.shelf.author(), format!("uid:{} (ann)", metadata.uid()));
     let mut events = client.watch(&Filter::default()).await.expect("watching");
     futures::StreamExt::next(&mut events).await.expect("open").expect("listed");

@@ -39,6 +39,7 @@ pub(super) fn source(engine: &Engine, name: &str) -> SourceStatus {
         reason: suspicion.map(|suspicion| suspicion.reason.to_string()),
         hint: error.map_or_else(|| suspicion.map(|_| guard.hint()), hint),
         held: guard.held().iter().map(|(key, held)| removal(key, held, suspicion)).collect(),
+        held_tag: engine.held_tag(),
     }
 }
 

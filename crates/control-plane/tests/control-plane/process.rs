@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use biplane_admin_api::resources::ApplyRequest;
 use biplane_admin_api::status::{SourceState, SourceStatus};
-use biplane_admin_api::{Client, Resources, Status};
+use biplane_admin_api::{Client, ProblemKind, Resources, Status};
 use biplane_control_plane::{Server, Settings};
 use biplane_core::key::{Kind, ObjectKey};
 use biplane_store::faulty::Mode;
@@ -130,13 +130,13 @@ async fn mass_deletion_by_hand_is_held_shown_and_carried_out_by_an_operator_on_e
     assert!(metrics.contains("biplane_guard_held_removals 8\n"), "{metrics}");
     assert!(metrics.contains("biplane_source_suspect 1\n"), "{metrics}");
 
-    let accepted = one.client.accept("memory://by-hand", "ann").await.unwrap();
+    let accepted = one.client.accept("memory://by-hand", None, "ann").await.unwrap();
     assert_eq!((accepted.removals, accepted.objects.len()), (8, OBJECTS));
     let status = one.until_in_use(0).await;
     assert_eq!((status.sources[0].state, status.problems), (SourceState::Complete, Vec::new()));
     two.until_in_use(0).await;
-    assert_eq!(one.client.accept("memory://by-hand", "ann").await.unwrap().removals, 0);
-    assert!(one.client.accept("memory://other", "ann").await.is_err());
+    assert_eq!(one.client.accept("memory://by-hand", None, "ann").await.unwrap().removals, 0);
+    assert!(one.client.accept("memory://other", None, "ann").await.is_err());
     one.stop().await;
     two.stop().await;
 }
@@ -175,7 +175,7 @@ async fn wiped_store_is_unmarked_and_an_operator_s_word_marks_it_anew() {
     let source = process.until_state(SourceState::Unmarked).await;
     assert!(source.hint.is_some_and(|hint| hint.contains("biplane init")));
     process.until_in_use(OBJECTS).await;
-    let accepted = process.client.accept("memory://wiped", "ann").await.unwrap();
+    let accepted = process.client.accept("memory://wiped", None, "ann").await.unwrap();
     assert_eq!(accepted.removals, 8);
     let status = process.until_in_use(0).await;
     assert_eq!(status.sources[0].state, SourceState::Complete);
@@ -203,11 +203,32 @@ async fn restored_backup_takes_nothing_away_until_accepted_on_any_replica() {
     assert!(source.reason.is_some_and(|reason| reason.contains("went back")));
     two.until_state(SourceState::Suspect).await;
     one.until_in_use(OBJECTS + 1).await;
-    assert_eq!(two.client.accept("memory://backup", "ann").await.unwrap().removals, 1);
+    assert_eq!(two.client.accept("memory://backup", None, "ann").await.unwrap().removals, 1);
     one.until_in_use(OBJECTS).await;
     two.until_in_use(OBJECTS).await;
     one.stop().await;
     two.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn operator_accepts_what_was_shown_and_nothing_else() {
+    let store = filled("shown").await;
+    let process = Process::start(store.clone(), None).await;
+    assert_eq!(process.until_in_use(OBJECTS).await.sources[0].held_tag, None);
+    let gone = |range: std::ops::Range<usize>| {
+        range.fold(Batch::new(), |batch, number| batch.delete(upstream(number), Precondition::Any))
+    };
+    store.commit(gone(0..5)).await.unwrap();
+    let shown = process.until_state(SourceState::Suspect).await.held_tag;
+    // The rest is wiped while the operator thinks about it.
+    store.commit(gone(5..8)).await.unwrap();
+    let status = process.until("all are held", |status| status.sources[0].held.len() == OBJECTS).await;
+    let refused = process.client.accept("memory://shown", shown.as_deref(), "ann").await.unwrap_err();
+    assert_eq!(refused.kind, ProblemKind::Conflict, "{refused}");
+    process.until_in_use(OBJECTS).await;
+    let shown = status.sources[0].held_tag.as_deref();
+    assert_eq!(process.client.accept("memory://shown", shown, "ann").await.unwrap().removals, 8);
+    process.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -223,7 +244,7 @@ async fn store_that_denies_is_told_as_such_and_followed_again_without_a_restart(
     let status = process.until_in_use(OBJECTS).await;
     let expected = "source memory://denied is denied: the token may not read it (hint: grant it)";
     assert!(status.problems.iter().any(|problem| problem == expected), "{:?}", status.problems);
-    let refused = process.client.accept("memory://denied", "ann").await.unwrap_err();
+    let refused = process.client.accept("memory://denied", None, "ann").await.unwrap_err();
     assert!(refused.message.contains("may not read"), "{refused}");
     faults.heal();
     process.until_state(SourceState::Complete).await;

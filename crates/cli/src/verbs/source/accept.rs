@@ -43,7 +43,8 @@ pub(super) async fn run(global: &GlobalFlags, arguments: &Arguments) -> Outcome 
         return Err(Failure::failed("nothing was changed"));
     }
     let accepted =
-        client.accept(&source.name, &connect::user().unwrap_or_default()).await.map_err(Failure::from)?;
+        client.accept(&source.name, source.held_tag.as_deref(), &connect::user().unwrap_or_default()).await;
+    let accepted = accepted.map_err(Failure::from)?;
     report(&accepted)
 }
 
