@@ -92,6 +92,8 @@ pub async fn many_records_are_written_in_one_call(harness: impl Harness) {
     let below = records.read_below("status/many/").await.expect("a folder can be read");
     assert_eq!(below.len(), 300);
     assert_eq!(below[299].1.revision, revision, "the last step's revision is told");
+    let behind = records.read_below_after("status/many/", &path(9)).await.expect("a folder can be read");
+    assert_eq!(behind, below[10..]);
     let deletes = (0..300).map(|n| RecordWrite::delete(path(n))).collect();
     records.write(deletes, None).await.expect("a write");
     assert_eq!(records.read_below("status/many/").await, Ok(Vec::new()));
