@@ -152,6 +152,16 @@ impl View {
         *at = (*at).max(index);
     }
 
+    /// At which index a part has been seen.
+    pub(crate) fn at(&self, prefix: &str) -> u64 {
+        self.parts.get(prefix).copied().unwrap_or_default()
+    }
+
+    /// At which index all parts have been seen.
+    pub(crate) fn slowest(&self) -> Option<u64> {
+        self.parts.values().copied().min()
+    }
+
     /// The part is no longer looked at by itself.
     pub(crate) fn close(&mut self, prefix: &str) {
         self.parts.remove(prefix);

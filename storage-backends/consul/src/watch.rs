@@ -3,7 +3,8 @@
 //! ```text
 //!  parts    one ?recurse each ──┐
 //!  folders  names, if cut       ├──▶ hear ──▶ View ──▶ Changes
-//!  marks    sentinel, manifest ─┘      └─ what shrank or spans parts is told after the marks were read anew
+//!  marks    sentinel, manifest ─┘      ├─ what shrank or spans parts is told after the marks were read anew
+//!                                      └─ of several parts each is asked whether it has changed before (order)
 //! ```
 //!
 //! The queries are futures that this stream polls: there is no task, and dropping the stream drops them all. The
@@ -15,6 +16,7 @@
 mod ask;
 mod cover;
 mod hear;
+mod order;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -31,6 +33,7 @@ use crate::shared::Handle;
 use crate::view::{Hold, Stop, View};
 use ask::Told;
 use cover::Cover;
+use order::Order;
 
 /// Longer than anything that a watch waits for by itself.
 const LONG: Duration = Duration::from_hours(1);
@@ -62,6 +65,7 @@ struct Watch {
     /// What folders that are cut have in them, by their names.
     names: BTreeMap<String, BTreeSet<String>>,
     marks: Marks,
+    order: Order,
     /// The latest index that content was seen at.
     reached: u64,
     /// The index of the whole prefix at the last probe.
@@ -85,8 +89,10 @@ enum Subject {
 #[derive(Debug)]
 struct Running {
     abort: AbortHandle,
-    /// Whether it waits for a change.
+    /// Whether it waits: for a change, or because the last one was in vain.
     waits: bool,
+    /// When it goes out.
+    due: Instant,
 }
 
 /// Reads of the marks: how many are wanted, and up to which wish they have been answered.
@@ -108,6 +114,7 @@ impl Watch {
             running: BTreeMap::new(),
             names: BTreeMap::new(),
             marks: Marks::default(),
+            order: Order::default(),
             reached: listing.revision.0,
             suspect: 0,
             doubtful: false,
@@ -128,6 +135,7 @@ impl Watch {
         if !self.cover.is_whole() {
             info!(store = %self.shared.place.name, parts, folders, "large prefix is watched in parts");
         }
+        self.order.folders = index;
         for part in self.cover.parts.clone() {
             self.view.reached(&part, index);
             self.ask_part(part, Some(index), Duration::ZERO);
@@ -150,6 +158,7 @@ impl Watch {
     async fn step(&mut self) -> Result<Changes, Stop> {
         loop {
             let now = Instant::now();
+            self.confirm();
             if let Some(changes) = self.tell(now) {
                 return Ok(changes);
             }
@@ -165,7 +174,13 @@ impl Watch {
         if self.doubtful || self.marks.had < self.marks.wanted {
             return None;
         }
-        self.view.tell(self.reached, now)
+        let complete = self.complete();
+        // Something is on its way, and what is told at a batch's revision is all of the batch.
+        let is_behind = complete < self.reached && complete <= self.view.told().0;
+        if is_behind || complete < self.view.batch_index() {
+            return None;
+        }
+        self.view.tell(complete, now)
     }
 
     /// When to look again although nobody has said anything; asks parts that lag behind a batch.

@@ -8,7 +8,11 @@ use futures::FutureExt as _;
 use futures::future::abortable;
 use tokio::time::{Instant, sleep};
 
+use super::order::Names;
 use super::{Running, Subject, Watch};
+
+/// How long a question waits that has just been answered with nothing new.
+pub(super) const QUIET: Duration = Duration::from_secs(1);
 
 /// What came of a question.
 #[derive(Debug)]
@@ -21,6 +25,8 @@ pub(super) enum Told {
     Marks(u64, Marks),
     /// What a look from time to time has shown.
     Probe(Result<Probe, StoreError>),
+    /// What folders have in them, and when parts last changed.
+    Names(Result<Names, StoreError>),
     /// The index over all keys.
     Global(Result<u64, StoreError>),
     /// Nobody wants to know any more.
@@ -46,8 +52,8 @@ pub(super) struct Heard<T> {
     pub(super) prefix: String,
     /// After which index; `None`: it did not wait.
     pub(super) after: Option<u64>,
-    /// Which batch's manifest had been seen when it was asked without waiting.
-    pub(super) batch: u64,
+    /// The index that was known when it was asked: the answer is no older.
+    pub(super) known: u64,
     /// How long it took.
     pub(super) took: Duration,
     pub(super) answer: Result<Answer<Option<T>>, Error>,
@@ -68,16 +74,17 @@ impl<T> Heard<T> {
 impl Watch {
     /// Asks for a part after an index, or for its present content. It takes the place of a question that is open.
     pub(super) fn ask_part(&mut self, prefix: String, after: Option<u64>, pause: Duration) {
-        let (shared, batch) = (self.shared.clone(), self.view.batch_index());
+        let (shared, known) = (self.shared.clone(), self.reached.max(self.view.batch_index()));
         let subject = Subject::Part(prefix.clone());
         let question = async move {
             sleep(pause).await;
             let began = Instant::now();
             let key = shared.place.config(&prefix);
             let answer = shared.client.kv_recurse(&key, &query(after, shared.tuning.wait)).await;
-            Told::Part(Heard { prefix, after, batch, took: began.elapsed(), answer })
+            Told::Part(Heard { prefix, after, known, took: began.elapsed(), answer })
         };
-        self.ask(subject, after.is_some(), question);
+        let (waits, due) = (after.is_some() || pause == QUIET, Instant::now() + pause);
+        self.ask(subject, waits, due, question);
     }
 
     /// Asks for the names in a folder.
@@ -89,9 +96,9 @@ impl Watch {
             let began = Instant::now();
             let key = shared.place.config(&prefix);
             let answer = shared.client.kv_keys(&key, Some("/"), &query(after, shared.tuning.wait)).await;
-            Told::Folder(Heard { prefix, after, batch: 0, took: began.elapsed(), answer })
+            Told::Folder(Heard { prefix, after, known: 0, took: began.elapsed(), answer })
         };
-        self.ask(subject, after.is_some(), question);
+        self.ask(subject, after.is_some(), Instant::now() + pause, question);
     }
 
     /// Stops asking.
@@ -138,10 +145,16 @@ impl Watch {
         }
     }
 
-    fn ask(&mut self, subject: Subject, waits: bool, question: impl Future<Output = Told> + Send + 'static) {
+    fn ask(
+        &mut self,
+        subject: Subject,
+        waits: bool,
+        due: Instant,
+        question: impl Future<Output = Told> + Send + 'static,
+    ) {
         let (question, abort) = abortable(question);
         self.queries.push(question.map(|told| told.unwrap_or(Told::Dropped)).boxed());
-        if let Some(before) = self.running.insert(subject, Running { abort, waits }) {
+        if let Some(before) = self.running.insert(subject, Running { abort, waits, due }) {
             before.abort.abort();
         }
     }

@@ -7,14 +7,11 @@ use biplane_consul_client::{Answer, Error, Keys, KvEntries};
 use tokio::time::Instant;
 use tracing::debug;
 
-use super::ask::{Heard, Probe, Told};
+use super::ask::{Heard, Probe, QUIET, Told};
 use super::{Subject, Watch};
 use crate::failure::whole;
 use crate::place::MARKS;
 use crate::view::Stop;
-
-/// How long a question waits that has just been answered with nothing new.
-const QUIET: Duration = Duration::from_secs(1);
 
 /// How many bytes a part may cost in a second, if others change it all the time.
 const BYTES_PER_SECOND: u32 = 64 * 1024 * 1024;
@@ -36,6 +33,7 @@ impl Watch {
                 self.probe();
                 Ok(())
             }
+            Told::Names(names) => self.hear_names(names?),
             Told::Global(index) => self.hear_global(index?),
             Told::Dropped => Ok(()),
         }
@@ -76,7 +74,7 @@ impl Watch {
         let entries = entries.map_err(|error| self.shared.failure(error))?;
         let (empty, index) = (entries.is_empty(), answer.meta.index);
         let effect = self.view.take(&heard.prefix, entries, Instant::now())?;
-        self.view.reached(&heard.prefix, index.max(heard.batch));
+        self.view.reached(&heard.prefix, index.max(heard.known));
         // The index of a part with nothing in it is that of all keys, whoever wrote them.
         if !empty || effect.shrunk {
             self.reached = self.reached.max(index);
@@ -157,7 +155,7 @@ impl Watch {
     }
 
     /// Begins to watch what no part covers.
-    fn open_part(&mut self, name: String) -> Result<(), Stop> {
+    pub(super) fn open_part(&mut self, name: String) -> Result<(), Stop> {
         if self.cover.parts.len() >= 2 * self.shared.tuning.max_watches {
             // The next watch cuts anew.
             return Err(Stop::Resync);
@@ -195,19 +193,19 @@ impl Watch {
         }
         let unnamed: Vec<_> = self.cover.parts.iter().filter(|part| !self.is_named(part)).cloned().collect();
         for part in unnamed {
-            if self.view.names(&part).next().is_none() {
-                self.close_part(&part);
-            } else {
+            // One that has not been heard yet may be newer than the names.
+            if self.view.names(&part).next().is_some() {
                 self.ask_now(part);
+            } else if !self.is_asked(&part) {
+                self.close_part(&part);
             }
         }
     }
 
     /// Asks for a part whose name is gone while what it held is not. Consul does not wake every query whose keys
     /// are deleted together with others, by a prefix that is shorter than the query's.
-    fn ask_now(&mut self, part: String) {
-        let running = self.running.get(&Subject::Part(part.clone()));
-        if running.is_none_or(|running| running.waits) {
+    pub(super) fn ask_now(&mut self, part: String) {
+        if !self.is_asked(&part) {
             self.ask_part(part, None, Duration::ZERO);
         }
     }
@@ -236,7 +234,7 @@ impl Watch {
     }
 
     /// A key as a name below `config/`.
-    fn name(&self, key: &str) -> Option<String> {
+    pub(super) fn name(&self, key: &str) -> Option<String> {
         self.shared.place.below(key).map(str::to_owned)
     }
 }

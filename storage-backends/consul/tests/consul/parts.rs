@@ -2,7 +2,7 @@
 
 use biplane_core::key::{Kind, ObjectKey};
 use biplane_store::conformance::{Harness as _, document, key};
-use biplane_store::{Batch, FaultKind, Precondition, StoreError};
+use biplane_store::{Batch, Change, FaultKind, Precondition, StoreError};
 
 use crate::harness::{Marked, tuning};
 
@@ -131,6 +131,68 @@ async fn our_own_batches_over_several_folders_are_told_together() {
         let last = follower.told.last().expect("it was told");
         assert_eq!((last.changes.len(), last.revision), (4, revision), "round {round}: {last:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn our_own_batches_into_new_folders_are_told_together() {
+    let harness = Marked::in_parts().await;
+    for namespace in ["a", "b"] {
+        harness.write(vec![(service(namespace, "x"), document(&service(namespace, "x"), "1"))]).await;
+    }
+    let mut follower = harness.follow().await;
+    for round in 0..20 {
+        let note = format!("round {round}.");
+        let new =
+            ObjectKey::new([Kind::Upstream, Kind::VirtualService][round % 2], format!("new-{round}"), "x");
+        let objects = [service("a", "x"), service("b", "x"), new.clone()];
+        let batch = objects.iter().fold(Batch::new(), |batch, object| {
+            batch.put(object.clone(), document(object, &note), Precondition::Any)
+        });
+        let revision = harness.store().commit(batch).await.expect("a batch");
+        follower.until_note(&objects[0], &note).await;
+        let last = follower.told.last().expect("it was told");
+        assert_eq!((last.changes.len(), last.revision), (3, revision), "round {round}: {last:?}");
+        harness.remove(new).await;
+        follower.until("its end", |seen| seen.objects.len() == 2).await;
+    }
+}
+
+/// A part that is slow to answer, and one that is quick: what is told later is never from before.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_change_is_told_after_a_later_revision() {
+    let harness = Marked::in_parts().await;
+    let large = |n: usize| ObjectKey::new(Kind::Upstream, "large", format!("u{n}"));
+    let value = |n: usize, note: &str| document(&large(n), &format!("{note}{}", "x".repeat(60_000)));
+    for n in 0..10 {
+        harness.write(vec![(large(n), value(n, "0"))]).await;
+    }
+    harness.put_service("small", "0").await;
+    let mut follower = harness.follow().await;
+    harness.proxy.throttle(4_000_000);
+    for round in 1..6 {
+        let note = format!("round {round}.");
+        let new = ObjectKey::new(Kind::Secret, format!("new-{round}"), "x");
+        harness.write(vec![(new.clone(), document(&new, &note))]).await;
+        harness.write(vec![(large(0), value(0, &note))]).await;
+        harness.put_service("small", &note).await;
+        let head = harness.store().head().await.expect("a revision");
+        follower.until("the store's revision", |seen| seen.revision >= head).await;
+        for object in [&new, &large(0), &key("small")] {
+            let told = follower.objects.get(object).is_some_and(|told| contains(&told.value, &note));
+            assert!(told, "round {round}: {object} is missing at {head}");
+        }
+    }
+    for pair in follower.told.windows(2) {
+        let late = pair[1].changes.iter().filter_map(|change| match change {
+            Change::Put(object) => Some(object.revision).filter(|revision| *revision <= pair[0].revision),
+            Change::Deleted(_) => None,
+        });
+        assert_eq!(late.collect::<Vec<_>>(), [], "told after {}", pair[0].revision);
+    }
+}
+
+fn contains(value: &[u8], text: &str) -> bool {
+    String::from_utf8_lossy(value).contains(text)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
