@@ -58,12 +58,16 @@ impl Acceptance {
             Some(error) if !self.is_suspect() => return Err(unreadable(&error)),
             _ => {}
         }
+        let was_in_doubt = self.engine.lock().doubt().is_some();
         let (answer, released) = oneshot::channel();
         let sent = self.commands.send(Command::Accept(held_tag, answer)).await;
         let released = released.await.ok().filter(|_| sent.is_ok());
         let released =
             released.ok_or_else(|| Problem::new(ProblemKind::Unavailable, "Biplane is stopping"))?;
         let released = released.ok_or_else(|| moved(source))?;
+        if was_in_doubt {
+            self.read_again().await?;
+        }
         info!(source, author, objects = released.removals.len(), "what was held is accepted");
         self.tell_others(&released, author).await;
         Ok(accepted(source, &released))
@@ -79,11 +83,16 @@ impl Acceptance {
 
     /// Marks the store anew, and waits until it has been read.
     async fn mark(&self) -> Result<(), Problem> {
-        let mut activity = self.activity.clone();
-        let before = activity.borrow_and_update().readings;
         let marked = within(DEADLINE, "mark the store", self.store.init()).await;
         let identity = marked.map_err(|error| unreadable(&error))?;
         info!(source = %self.name, %identity, "the store is marked anew");
+        self.read_again().await
+    }
+
+    /// Has the store read, and waits for that.
+    async fn read_again(&self) -> Result<(), Problem> {
+        let mut activity = self.activity.clone();
+        let before = activity.borrow_and_update().readings;
         self.driver.relist();
         let read = activity.wait_for(|activity| activity.readings > before);
         match timeout(READING, read).await {

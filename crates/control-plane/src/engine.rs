@@ -29,7 +29,7 @@ use crate::hold::Holds;
 use crate::ingest::{Edits, Ingest, locate};
 use crate::report_count::Count;
 pub use findings::Findings;
-pub use source::{Failure, StoreState};
+pub use source::{Doubt, Failure, StoreState};
 
 /// Whether first answers to Envoys go out, and on what grounds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +51,10 @@ pub struct Engine {
     fleets: Fleets,
     gate: Gate,
     store: StoreState,
+    /// The store is not believed yet.
+    doubt: Option<Doubt>,
+    /// An operator has said that it is to be believed.
+    believes: bool,
     /// Counts changes of what the snapshot on disk keeps.
     edition: u64,
 }
@@ -72,6 +76,8 @@ impl Engine {
             fleets,
             gate: Gate::Waiting,
             store: StoreState::default(),
+            doubt: None,
+            believes: false,
             edition: 0,
         }
     }
@@ -92,6 +98,26 @@ impl Engine {
             SourceEvent::Failed { error, since } => self.on_failure(Failure { error, since }, now),
         }
         self.tell_held(held);
+    }
+
+    /// Whether there is nothing that the first reading could be compared with.
+    pub fn is_new(&self) -> bool {
+        self.gate == Gate::Waiting && !self.believes && self.guard.is_new()
+    }
+
+    /// The first reading is not to be believed: none of it is used.
+    pub fn disbelieve(&mut self, reason: String, listing: &Listing) {
+        self.store.doubted(listing);
+        if self.doubt.is_none() {
+            warn!(reason, hint = self.guard.hint(), "the store looks wrong: no Envoy is answered from it");
+        }
+        let since = self.doubt.as_ref().map_or_else(Instant::now, |doubt| doubt.since);
+        self.doubt = Some(Doubt { reason, since });
+    }
+
+    /// Why the first reading is not believed.
+    pub const fn doubt(&self) -> Option<&Doubt> {
+        self.doubt.as_ref()
     }
 
     /// Carries out the deletions whose time is up.
@@ -125,6 +151,7 @@ impl Engine {
     /// Carries out all that is held: an operator says that it is meant.
     pub fn accept(&mut self, now: Instant) -> Released {
         let held = self.guard.held().len();
+        self.believes |= self.doubt.take().is_some();
         let released = self.guard.accept();
         self.carry_out(&released, now);
         if self.gate == Gate::Restored && self.store.failure.is_none() {
@@ -148,6 +175,7 @@ impl Engine {
     }
 
     fn on_listing(&mut self, mut listing: Listing, now: Instant) {
+        self.doubt = None;
         let before = self.in_use();
         let ingest = &self.ingest;
         self.guard.screen(&mut listing, |key| ingest.in_use(key), now);
@@ -340,8 +368,9 @@ impl Engine {
     pub fn held_tag(&self) -> Option<String> {
         let error = self.store.failure.as_ref().map(|failure| &failure.error);
         let is_unmarked = matches!(error, Some(StoreError::Unmarked { .. }));
-        let is_anything = is_unmarked || self.guard.suspicion().is_some();
-        is_anything.then(|| self.guard.tag(is_unmarked))
+        let doubt = self.doubt.as_ref().map(|doubt| &doubt.reason);
+        let is_anything = is_unmarked || doubt.is_some() || self.guard.suspicion().is_some();
+        is_anything.then(|| self.guard.tag((is_unmarked, doubt)))
     }
 
     /// The graph, to read from.

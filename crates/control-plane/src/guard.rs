@@ -258,6 +258,11 @@ impl Guard {
         )
     }
 
+    /// Whether it knows nothing that a first reading could be compared with, and would like to.
+    pub const fn is_new(&self) -> bool {
+        self.rules.on && self.first && self.trusted.is_none()
+    }
+
     /// What the next run has to know.
     pub fn memory(&self) -> Memory {
         Memory {
@@ -413,8 +418,12 @@ impl Guard {
         let reason = |(kind, now): (Kind, usize)| {
             let before = self.window.count(kind);
             let (gone, had) = (before + now, before + stock.before.get(&kind).copied().unwrap_or_default());
-            let too_many = gone >= self.rules.min && gone * 100 > had * usize::from(self.rules.percent);
-            too_many.then_some(Reason::Shrunk { kind, gone, had, since_last_run: self.first })
+            self.rules.is_too_much(gone, had).then_some(Reason::Shrunk {
+                kind,
+                gone,
+                had,
+                since_last_run: self.first,
+            })
         };
         by_kind.into_iter().find_map(reason)
     }

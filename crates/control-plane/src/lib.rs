@@ -24,6 +24,7 @@ pub mod ingest;
 mod intents;
 mod leader;
 mod metrics;
+mod newcomer;
 mod news;
 pub mod offline;
 pub mod report_count;

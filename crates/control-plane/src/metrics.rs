@@ -144,7 +144,7 @@ impl Reading {
             failing,
             stale: store.fresh.filter(|_| failing).map_or(0, |fresh| fresh.elapsed().as_secs()),
             held: engine.holds().iter().count(),
-            suspect: guard.suspicion().is_some(),
+            suspect: guard.suspicion().is_some() || engine.doubt().is_some(),
             withheld: guard.held().len(),
             objects: engine.graph().counts(),
             count: engine.count_reports(),

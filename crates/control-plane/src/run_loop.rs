@@ -10,11 +10,12 @@ use std::time::Duration;
 use biplane_store::{Intent, Revision, SourceEvent};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::block_in_place;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::guard::Released;
 use crate::leader::Feed;
+use crate::newcomer::{self, Newcomer};
 use crate::shared::SharedEngine;
 pub(crate) use progress::{Activity, Progress};
 pub(crate) use pulse::Pulse;
@@ -43,6 +44,23 @@ pub(crate) struct Lines {
     pub(crate) progress: Progress,
     /// To the writer of histories.
     pub(crate) feed: Option<Arc<Feed>>,
+    /// Looks at the first reading.
+    pub(crate) newcomer: Option<Newcomer>,
+}
+
+impl Lines {
+    /// Gives the event, if it is to be believed.
+    async fn vet(&self, engine: &SharedEngine, event: SourceEvent) -> Option<SourceEvent> {
+        match &self.newcomer {
+            Some(newcomer) => newcomer.vet(engine, event).await,
+            None => Some(event),
+        }
+    }
+
+    /// Has a store read again that is not believed.
+    fn ask_again(&self) {
+        self.newcomer.iter().for_each(|newcomer| newcomer.driver.relist());
+    }
 }
 
 /// Runs until shutdown. A transaction may take long (all objects at the start): it gives its worker of the
@@ -55,8 +73,13 @@ pub(crate) async fn run(
 ) -> anyhow::Result<()> {
     let mut silence = std::pin::pin!(sleep(SILENCE));
     let mut silent = true;
+    let mut again = interval(newcomer::AGAIN);
+    again.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        let deadline = engine.lock().deadline();
+        let (deadline, in_doubt) = {
+            let engine = engine.lock();
+            (engine.deadline(), engine.doubt().is_some())
+        };
         let due = async {
             match deadline {
                 Some(deadline) => sleep_until(deadline).await,
@@ -69,8 +92,13 @@ pub(crate) async fn run(
             () = shutdown.cancelled() => return Ok(()),
             event = lines.events.recv() => {
                 let Some(event) = event else { anyhow::bail!("the store's driver has gone") };
-                pulse.begin();
                 silent = false;
+                let vetted = tokio::select! {
+                    () = shutdown.cancelled() => return Ok(()),
+                    vetted = lines.vet(&engine, event) => vetted,
+                };
+                let Some(event) = vetted else { continue };
+                pulse.begin();
                 lines.feed.iter().for_each(|feed| feed.note(&event));
                 block_in_place(|| engine.lock().on_event(event, Instant::now()));
                 lines.feed.iter().for_each(|feed| feed.tell());
@@ -78,6 +106,10 @@ pub(crate) async fn run(
             Some(command) = lines.commands.recv() => {
                 pulse.begin();
                 block_in_place(|| obey(&engine, command));
+            }
+            _ = again.tick(), if in_doubt => {
+                lines.ask_again();
+                continue;
             }
             () = &mut silence, if silent => {
                 pulse.begin();

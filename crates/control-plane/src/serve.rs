@@ -20,6 +20,7 @@ use crate::guard::Guard;
 use crate::hold::Holds;
 use crate::leader::{self, Board, Feed, Leader};
 use crate::metrics::EngineCollector;
+use crate::newcomer::Newcomer;
 use crate::run_loop::{self, Lines, Progress, Pulse};
 use crate::settings::Settings;
 use crate::shared::SharedEngine;
@@ -130,9 +131,12 @@ impl Server {
             },
             started: SystemTime::now(),
         };
+        let handle = driver.handle();
         let mut supervisor = Supervisor::new(shutdown.clone());
         let feed = leader.as_ref().map(|leader| leader.feed.clone());
-        let lines = Lines { events: received, commands: commanded, progress, feed };
+        let rules = settings.rules(&description);
+        let newcomer = records.clone().map(|records| Newcomer { records, driver: handle, rules });
+        let lines = Lines { events: received, commands: commanded, progress, feed, newcomer };
         supervisor.spawn("core", run_loop::run(engine.clone(), lines, pulse, shutdown.clone()));
         supervisor.spawn("store", follow(driver, shutdown.clone()));
         let admin = biplane_admin::serve(bound.admin, Arc::new(source), bound.access, shutdown.clone());
@@ -142,7 +146,7 @@ impl Server {
         let sources = intents::Sources { records, meant, board };
         supervisor.spawn("intents", intents::run(sources, activity, commands, shutdown.clone()));
         if let Some(leader) = leader {
-            supervisor.spawn("leader", leader::run(leader, shutdown.clone()));
+            supervisor.spawn("leader", lead(leader, shutdown.clone()));
         }
         if let Some(snapshots) = bound.snapshots {
             let writer = write_editions(Arc::new(snapshots), engine, name, edition, bound.health, shutdown);
@@ -171,6 +175,16 @@ const fn driver_options(settings: &Settings, revisions: RevisionScope) -> Driver
         RevisionScope::Process => DriverOptions::local(),
     };
     DriverOptions { audit_period: settings.resync, ..options }
+}
+
+/// A replica that has read nothing, or does not believe what it has read, has nothing to say: the seat is left
+/// to those that have.
+async fn lead(mut leader: Leader, shutdown: CancellationToken) -> anyhow::Result<()> {
+    let read = tokio::select! {
+        () = shutdown.cancelled() => return Ok(()),
+        read = leader.activity.wait_for(|activity| activity.readings > 0) => read.is_ok(),
+    };
+    if read { leader::run(leader, shutdown).await } else { Ok(()) }
 }
 
 async fn follow(driver: Driver, shutdown: CancellationToken) -> anyhow::Result<()> {

@@ -30,7 +30,22 @@ pub struct Failure {
     pub since: Instant,
 }
 
+/// Why the first reading of a store is not believed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Doubt {
+    /// Why.
+    pub reason: String,
+    /// Since when.
+    pub since: Instant,
+}
+
 impl StoreState {
+    /// It was read, and nothing of it is used.
+    pub(super) fn doubted(&mut self, listing: &Listing) {
+        self.identity = Some(listing.identity.clone());
+        self.failure = None;
+    }
+
     /// All of it was read.
     pub(super) fn read(&mut self, listing: &Listing, now: Instant) {
         self.identity = Some(listing.identity.clone());

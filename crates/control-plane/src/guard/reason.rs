@@ -1,9 +1,12 @@
 //! What can look wrong about a reading, in words for people.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use biplane_core::key::Kind;
 use biplane_store::{Identity, Revision};
+
+use super::Rules;
 
 /// What looks wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +48,27 @@ pub enum Reason {
     },
     /// The last run ended with these held.
     Carried,
+}
+
+impl Rules {
+    /// What is wrong with there being so many objects of each kind where there were so many before, if
+    /// anything.
+    pub fn compare(&self, had: &BTreeMap<Kind, usize>, has: &BTreeMap<Kind, usize>) -> Option<Reason> {
+        let all = had.values().sum();
+        if all > 0 && has.values().all(|count| *count == 0) {
+            return Some(Reason::Emptied { had: all });
+        }
+        had.iter().find_map(|(kind, had)| {
+            let gone = had.saturating_sub(has.get(kind).copied().unwrap_or_default());
+            let reason = Reason::Shrunk { kind: *kind, gone, had: *had, since_last_run: true };
+            self.is_too_much(gone, *had).then_some(reason)
+        })
+    }
+
+    /// Whether so many of one kind do not go without a word.
+    pub(super) fn is_too_much(&self, gone: usize, had: usize) -> bool {
+        gone >= self.min && gone * 100 > had * usize::from(self.percent)
+    }
 }
 
 impl Reason {

@@ -34,10 +34,13 @@ pub(super) fn source(engine: &Engine, name: &str) -> SourceStatus {
         since: error
             .map(|failure| failure.since)
             .or_else(|| suspicion.map(|suspicion| suspicion.since))
+            .or_else(|| engine.doubt().map(|doubt| doubt.since))
             .map(time_of),
         last_error: error.map(|failure| failure.error.to_string()),
-        reason: suspicion.map(|suspicion| suspicion.reason.to_string()),
-        hint: error.map_or_else(|| suspicion.map(|_| guard.hint()), hint),
+        reason: suspicion
+            .map(|suspicion| suspicion.reason.to_string())
+            .or_else(|| engine.doubt().map(|doubt| doubt.reason.clone())),
+        hint: error.map_or_else(|| is_suspect(engine).then(|| guard.hint()), hint),
         held: guard.held().iter().map(|(key, held)| removal(key, held, suspicion)).collect(),
         held_tag: engine.held_tag(),
     }
@@ -50,10 +53,14 @@ fn state(engine: &Engine) -> SourceState {
         (_, Some(Failure { error: StoreError::Denied { .. }, .. })) => SourceState::Denied,
         (_, Some(Failure { error: StoreError::Unmarked { .. }, .. })) => SourceState::Unmarked,
         (_, Some(_)) => SourceState::Failed,
-        _ if engine.guard().suspicion().is_some() => SourceState::Suspect,
+        _ if is_suspect(engine) => SourceState::Suspect,
         (Gate::Waiting, None) => SourceState::Waiting,
         (_, None) => SourceState::Complete,
     }
+}
+
+fn is_suspect(engine: &Engine) -> bool {
+    engine.guard().suspicion().is_some() || engine.doubt().is_some()
 }
 
 /// How old is what is served: nothing to say before there is something.

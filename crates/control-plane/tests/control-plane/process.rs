@@ -1,5 +1,6 @@
 //! Whole processes on loopback over stores in memory: what an operator sees and does on a store's bad day.
 
+mod newcomers;
 mod nothing;
 
 use std::path::Path;
@@ -7,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use biplane_admin_api::resources::ApplyRequest;
-use biplane_admin_api::status::{SourceState, SourceStatus};
+use biplane_admin_api::status::{SourceState, SourceStatus, StatusSummary};
 use biplane_admin_api::{Client, ProblemKind, Resources, Status};
 use biplane_control_plane::{Server, Settings};
 use biplane_core::key::{Kind, ObjectKey};
