@@ -11,6 +11,9 @@ use super::url::with_port;
 /// Where etcdctl looks if nobody says otherwise.
 const LOCAL: &str = "127.0.0.1:2379";
 
+/// Where a user and its password belong. What names a member is shown in every message about it.
+pub(super) const CREDENTIALS: &str = "?user=NAME&passwordFile=FILE, or ETCDCTL_USER and ETCDCTL_PASSWORD";
+
 /// What the variables say.
 pub(super) struct Environment {
     endpoints: Vec<String>,
@@ -47,6 +50,9 @@ impl Environment {
     pub(super) fn endpoints(&self, must_encrypt: bool) -> Result<Vec<String>, StoreError> {
         let encrypted = must_encrypt || self.tls.ca.is_some() || self.tls.cert.is_some();
         let scheme = if encrypted { "https" } else { "http" };
+        if self.endpoints.iter().any(|endpoint| endpoint.contains('@')) {
+            return Err(refused("carries a user's password").with_hint(CREDENTIALS));
+        }
         let endpoint = |endpoint: &String| match endpoint.split_once("://") {
             Some(("http", _)) if must_encrypt => Err(refused("names an endpoint without TLS")),
             Some(_) => Ok(endpoint.trim_end_matches('/').to_owned()),

@@ -120,7 +120,7 @@ impl Settings {
 fn given(hosts: &str, encrypted: bool, url: &str) -> Result<Vec<String>, StoreError> {
     if hosts.contains('@') {
         return Err(StoreError::invalid("an etcd URL must not carry a user's password")
-            .with_hint("?user=NAME&passwordFile=FILE, or ETCDCTL_USER and ETCDCTL_PASSWORD"));
+            .with_hint(environment::CREDENTIALS));
     }
     let scheme = if encrypted { "https" } else { "http" };
     let endpoint = |host: &str| {

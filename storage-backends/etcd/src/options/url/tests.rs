@@ -131,3 +131,13 @@ fn what_is_wrong_is_said_with_advice() {
     assert_eq!(parse("etcd://one?tiemout=1s").expect_err("a slip").hint(), Some("did you mean timeout?"));
     assert!(!parse("etcd://me:word@one/r").expect_err("refused").to_string().contains("word@"));
 }
+
+#[test]
+fn a_password_in_etcdctls_endpoints_is_refused_and_not_repeated() {
+    for endpoints in ["http://me:word@one:2379", "me:word@one:2379", "one:2379, https://me:word@two:2379"] {
+        let error = with("etcd:///r", &[("ETCDCTL_ENDPOINTS", endpoints)]).expect_err(endpoints);
+        assert!(!format!("{error} {error:?}").contains("word@"), "{error:?}");
+        assert!(error.to_string().contains("ETCDCTL_ENDPOINTS carries a user's password"), "{error}");
+        assert!(error.hint().is_some_and(|hint| hint.contains("passwordFile")), "{error:?}");
+    }
+}
