@@ -21,8 +21,35 @@ async fn wiped_store_removes_nothing_and_one_that_is_put_back_is_followed_again(
     served.write(&keyed(ROOT, &[gateway(served.site.port)])).await;
     served.write(&served.world.entries()).await;
     super::served::init(&served.url).await;
+    served.until_state("complete").await;
     let edits = served.world.edit(0..3);
     served.write(&edits).await;
+    served.live().await;
+    served.unharmed(traffic).await;
+}
+
+#[tokio::test]
+async fn store_that_is_made_anew_and_says_something_else_is_accepted_first() {
+    let mut served = Served::start(20).await;
+    let traffic = served.traffic().await;
+    served.etcd.delete_prefix(&format!("{ROOT}/")).await.expect("etcd takes deletions");
+    served.until_state("unmarked").await;
+    // Somebody's copy, in which three hosts differ, one is missing and one is new.
+    let before = served.world.remember();
+    served.world.edit(0..3);
+    served.world.edit([30]);
+    served.world.remove([19]);
+    served.write(&keyed(ROOT, &[gateway(served.site.port)])).await;
+    served.write(&served.world.entries()).await;
+    let wanted = served.world.remember();
+    super::served::init(&served.url).await;
+    let source = served.until_held(4).await;
+    assert!(source["reason"].as_str().is_some_and(|reason| reason.contains("another store")), "{source:#}");
+    served.world.go_back(before.into_iter().chain([(30, 1)]).collect());
+    served.live().await;
+    served.stays().await;
+    served.accept().await;
+    served.world.go_back(wanted);
     served.live().await;
     served.until_state("complete").await;
     served.unharmed(traffic).await;
