@@ -44,6 +44,11 @@ struct Entry {
 }
 
 impl Catalog {
+    /// A catalog of nothing, whose revisions come after `first`.
+    pub(crate) fn beginning_at(first: Revision) -> Self {
+        Self { revision: first, ..Self::default() }
+    }
+
     /// The file was read.
     pub(crate) fn put(&mut self, path: &Path, shown: &Arc<str>, parsed: Parsed) {
         let old = self.detach(path);

@@ -6,7 +6,7 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use biplane_core::key::ObjectKey;
@@ -53,13 +53,13 @@ impl FileStore {
     /// the first call.
     pub fn new(options: FileOptions) -> Result<Self, StoreError> {
         let root = absolute(&options)?;
-        let inbox = Arc::new(Inbox::default());
+        let (inbox, first) = (Arc::new(Inbox::default()), first_revision());
         Ok(Self {
             name: format!("file://{}", root.display()).into(),
             writer: Writer::new(&root, &options)?.map(Arc::new),
-            tree: Arc::new(Mutex::new(Tree::new(root, &options, inbox.clone()))),
+            tree: Arc::new(Mutex::new(Tree::new(root, &options, inbox.clone(), first))),
             inbox,
-            log: Arc::new(ChangeLog::new(Revision::default(), options.history)),
+            log: Arc::new(ChangeLog::new(first, options.history)),
             options: Arc::new(options),
         })
     }
@@ -119,7 +119,7 @@ impl FileStore {
                 return Ok(Step::OthersAreAtWork);
             }
             let batch = inbox.take();
-            let is_first = tree.revision() == Revision::default();
+            let is_first = !tree.was_read();
             match scope {
                 Scope::Whole(mode) => tree.sweep(mode),
                 Scope::Pending if polls => tree.poll(),
@@ -262,6 +262,14 @@ enum Step<T> {
 /// Tells the log what is new; whether anything was.
 fn publish(tree: &mut Tree, log: &ChangeLog) -> bool {
     tree.commit().map(|changes| log.push(changes)).is_some()
+}
+
+/// Where the revisions of this process begin: at a number that no earlier process and no other replica has
+/// reached, since none reads once a microsecond. So a writer's condition on what another process told it never
+/// holds by accident.
+fn first_revision() -> Revision {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Revision(u64::try_from(since.as_micros()).unwrap_or_default())
 }
 
 fn absolute(options: &FileOptions) -> Result<PathBuf, StoreError> {

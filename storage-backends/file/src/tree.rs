@@ -76,8 +76,8 @@ pub(crate) enum Mode {
 }
 
 impl Tree {
-    /// A tree that has not been read. `root` is absolute.
-    pub(crate) fn new(root: PathBuf, options: &FileOptions, inbox: Arc<Inbox>) -> Self {
+    /// A tree that has not been read, whose revisions come after `first`. `root` is absolute.
+    pub(crate) fn new(root: PathBuf, options: &FileOptions, inbox: Arc<Inbox>, first: Revision) -> Self {
         Self {
             root,
             limits: options.limits,
@@ -85,7 +85,7 @@ impl Tree {
             inbox,
             reach: Reach::default(),
             files: BTreeMap::new(),
-            catalog: Catalog::default(),
+            catalog: Catalog::beginning_at(first),
             seen: None,
             reading: None,
             torn: false,
@@ -157,6 +157,11 @@ impl Tree {
     #[cfg(test)]
     pub(crate) fn stop_watching(&mut self) {
         self.watcher.retain(&BTreeSet::new());
+    }
+
+    /// Whether it has been read to its end before.
+    pub(crate) const fn was_read(&self) -> bool {
+        self.seen.is_some()
     }
 
     /// The revision of the last commit.

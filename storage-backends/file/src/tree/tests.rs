@@ -10,7 +10,7 @@ fn document(name: &str) -> String {
 }
 
 fn tree(root: &Path) -> Tree {
-    Tree::new(root.to_owned(), &FileOptions::new(root), Arc::default())
+    Tree::new(root.to_owned(), &FileOptions::new(root), Arc::default(), Revision::default())
 }
 
 #[test]

@@ -166,6 +166,18 @@ async fn a_writer_in_another_process_is_seen_before_conditions_are_checked() {
 }
 
 #[tokio::test]
+async fn a_condition_on_what_an_earlier_process_told_does_not_hold_by_accident() {
+    let files = Files::managed();
+    put(&files, "a", "1").await.expect("a write");
+    let told = files.store.get(&key("a")).await.expect("read").expect("there").revision;
+    files.save(FILE, service("a", "by hand"));
+    let restarted = biplane_store::conformance::Harness::replica(&files).await;
+    let result = restarted.put(key("a"), service("a", "2"), Precondition::At(told)).await;
+    assert!(matches!(result, Err(StoreError::Conflict { .. })), "{result:?}");
+    assert_eq!(fs::read(files.at(FILE)).expect("read"), service("a", "by hand"), "the edit is there");
+}
+
+#[tokio::test]
 async fn a_root_that_is_away_is_not_made_by_writing() {
     let files = Files::managed();
     fs::remove_dir(&files.root).expect("remove");
