@@ -17,6 +17,7 @@ use crate::secret::Secret;
 use crate::settings::{BasicAuth, Settings};
 use crate::token::Token;
 use crate::transport::{Transport, root_cause};
+use crate::unset::{Unset, Whom};
 
 /// A client of one agent. Clones share its connections.
 #[derive(Clone)]
@@ -95,8 +96,25 @@ impl Client {
         &self.inner.address
     }
 
+    /// Finds out whom Consul takes us for where no token is set: anybody, or the agent. How often that has changed: if it
+    /// has since something was read, the answer may have left things out without a word.
+    pub async fn identify(&self) -> Result<u64, Error> {
+        let Some(unset) = self.inner.token.unset() else { return Ok(0) };
+        let raw = self.inner.send(&Request::new(Method::GET, "acl/token/self"), None).await?;
+        unset.learn(Whom::of(&raw, self.address())?);
+        Ok(unset.changes())
+    }
+
+    /// How often that had changed when it was last asked.
+    pub fn identities(&self) -> u64 {
+        self.inner.token.unset().map_or(0, Unset::changes)
+    }
+
     /// Sends a request; after a refusal once more, if the token has become another one.
     pub(crate) async fn send(&self, request: Request) -> Result<Raw, Error> {
+        if self.inner.token.unset().is_some_and(|unset| unset.known().is_none()) {
+            self.identify().await?;
+        }
         let token = self.inner.token.current();
         let raw = self.inner.send(&request, token.as_ref()).await?;
         if !refuses_token(&raw) {

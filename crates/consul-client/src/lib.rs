@@ -1,7 +1,7 @@
 //! A thin client of Consul's HTTP API.
 //!
 //! It speaks the protocol and decides nothing: no call is repeated (but for one after a token has changed on
-//! disk), nothing is cached, and what an answer means is up to the caller. In return it keeps what other
+//! disk), none is added (but for one that finds out whom Consul takes us for, where no token is set), nothing is cached, and what an answer means is up to the caller. In return it keeps what other
 //! clients drop: the index, the leader and the filter flag of every answer, also of one that says "not found".
 //!
 //! ```text
@@ -31,6 +31,7 @@ mod tls;
 mod token;
 mod transport;
 mod txn;
+mod unset;
 
 pub use address::Address;
 pub use client::Client;

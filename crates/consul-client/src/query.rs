@@ -90,7 +90,7 @@ pub struct QueryMeta {
     pub known_leader: bool,
     /// How long ago that server heard from the leader.
     pub last_contact: Duration,
-    /// Whether the token may not see all of what was asked for. Consul does not say so to the anonymous token.
+    /// Whether the token may not see all of what was asked for. Consul does not say so to requests without one.
     pub filtered: bool,
 }
 

@@ -13,6 +13,7 @@ use tracing::{info, warn};
 
 use crate::secret::Secret;
 use crate::settings::TokenSource;
+use crate::unset::Unset;
 
 /// How long a look at the file is good for.
 const GLANCE: Duration = Duration::from_secs(1);
@@ -20,7 +21,7 @@ const GLANCE: Duration = Duration::from_secs(1);
 /// Where a client's token comes from.
 #[derive(Debug)]
 pub(crate) enum Token {
-    None,
+    Unset(Unset),
     Fixed(Secret),
     File(TokenFile),
 }
@@ -44,7 +45,7 @@ struct State {
 impl Token {
     pub(crate) fn new(source: Option<TokenSource>) -> Self {
         match source {
-            None => Self::None,
+            None => Self::Unset(Unset::default()),
             Some(TokenSource::Value(secret)) => Self::Fixed(secret),
             Some(TokenSource::File(path)) => Self::File(TokenFile { path, state: Mutex::default() }),
         }
@@ -53,7 +54,7 @@ impl Token {
     /// The token of the next request.
     pub(crate) fn current(&self) -> Option<Secret> {
         match self {
-            Self::None => None,
+            Self::Unset(unset) => unset.current(),
             Self::Fixed(secret) => Some(secret.clone()),
             Self::File(file) => file.current(),
         }
@@ -63,6 +64,14 @@ impl Token {
     pub(crate) fn other_than(&self, refused: Option<&Secret>) -> Option<Secret> {
         let Self::File(file) = self else { return None };
         file.with(State::read).filter(|secret| Some(secret) != refused)
+    }
+
+    /// What stands for it, if there is none.
+    pub(crate) const fn unset(&self) -> Option<&Unset> {
+        match self {
+            Self::Unset(unset) => Some(unset),
+            _ => None,
+        }
     }
 }
 

@@ -31,10 +31,11 @@ pub(crate) async fn list(shared: &Shared) -> Result<Listing, StoreError> {
 }
 
 async fn read(shared: &Shared) -> Result<(View, QueryMeta), StoreError> {
-    let config = shared.place.config("");
+    let (config, eyes) = (shared.place.config(""), shared.client.identities());
     let answer = shared.client.kv_recurse(&config, &Query::consistent()).await;
     let answer = answer.map_err(|error| shared.failure(error))?;
     whole(&shared.place, &answer.meta)?;
+    shared.same_eyes(eyes).await?;
     // Nothing there, or nothing that we may see: only a mark could tell one from the other.
     let entries = answer.value.ok_or_else(|| shared.unmarked())?;
     let mut view = View::new(shared.place.clone());

@@ -40,6 +40,14 @@ impl Shared {
         Sentinel::decode(&value(&entry)?, &key)
     }
 
+    /// That the sentinel is there, and what it is now: for transactions.
+    pub(crate) async fn still_marked(&self) -> Result<TxnOp, StoreError> {
+        let key = self.place.sentinel();
+        let entry = self.get(&key).await?.ok_or_else(|| self.unmarked())?;
+        Sentinel::decode(&value(&entry)?, &key)?;
+        Ok(TxnOp::CheckIndex(key, entry.modify_index))
+    }
+
     /// Makes sure that a sentinel marks the store, if its layout has one.
     pub(crate) async fn marked(&self) -> Result<(), StoreError> {
         if self.place.layout.has_sentinel() {
@@ -63,17 +71,32 @@ impl Shared {
 
     /// The marks: everything below `config/` that starts with `_`, read strongly. In a layout without them: only
     /// that there is something at all.
-    pub(crate) async fn marks(&self) -> Result<Answer<Option<KvEntries>>, StoreError> {
+    pub(crate) async fn marks(&self, eyes: u64) -> Result<Answer<Option<KvEntries>>, StoreError> {
         if !self.place.layout.has_sentinel() {
-            let index = self.prefix_index().await?;
+            let (index, same) = tokio::join!(self.prefix_index(), self.same_eyes(eyes));
+            same?;
+            let index = index?;
             let meta = QueryMeta { index: index.0, ..QueryMeta::default() };
             return Ok(Answer { value: None, meta });
         }
         let prefix = self.place.config(MARKS);
-        let answer = self.client.kv_recurse(&prefix, &Query::consistent()).await;
+        let query = Query::consistent();
+        let (answer, same) = tokio::join!(self.client.kv_recurse(&prefix, &query), self.same_eyes(eyes));
+        same?;
         let answer = answer.map_err(|error| self.failure(error))?;
         whole(&self.place, &answer.meta)?;
         Ok(answer)
+    }
+
+    /// Makes sure that what has been read was seen with the rights that we think we have. Without a token these are the
+    /// agent's or anybody's, and of the latter an answer does not say by itself that it leaves things out.
+    pub(crate) async fn same_eyes(&self, eyes: u64) -> Result<(), StoreError> {
+        if self.client.identify().await.map_err(|error| self.failure(error))? != eyes {
+            return Err(StoreError::unavailable(
+                "the agent's token for requests without one has come or gone",
+            ));
+        }
+        Ok(())
     }
 
     /// The index over all keys of Consul, read strongly. Within one life of a cluster it only grows: unlike a

@@ -66,6 +66,8 @@ struct Watch {
     names: BTreeMap<String, BTreeSet<String>>,
     marks: Marks,
     order: Order,
+    /// Whom Consul took us for when this began.
+    eyes: u64,
     /// The latest index that content was seen at.
     reached: u64,
     /// The index of the whole prefix at the last probe.
@@ -115,6 +117,7 @@ impl Watch {
             names: BTreeMap::new(),
             marks: Marks::default(),
             order: Order::default(),
+            eyes: shared.client.identities(),
             reached: listing.revision.0,
             suspect: 0,
             doubtful: false,

@@ -120,17 +120,17 @@ impl Watch {
             return;
         }
         self.marks.asking = true;
-        let (shared, wish) = (self.shared.clone(), self.marks.wanted);
-        self.queries.push(async move { Told::Marks(wish, shared.marks().await) }.boxed());
+        let (shared, wish, eyes) = (self.shared.clone(), self.marks.wanted, self.eyes);
+        self.queries.push(async move { Told::Marks(wish, shared.marks(eyes).await) }.boxed());
     }
 
     /// Looks after a while whether all is as it seems: somebody answers, the whole prefix may be read, the mark is
     /// there, the history is the one that was told, and no part has missed anything.
     pub(super) fn probe(&mut self) {
-        let shared = self.shared.clone();
+        let (shared, eyes) = (self.shared.clone(), self.eyes);
         let probe = async move {
             sleep(shared.tuning.probe).await;
-            let looks = tokio::try_join!(shared.marks(), shared.prefix_index(), shared.global_index());
+            let looks = tokio::try_join!(shared.marks(eyes), shared.prefix_index(), shared.global_index());
             Told::Probe(looks.map(|(marks, prefix, global)| Probe { marks, prefix, global }))
         };
         self.queries.push(probe.boxed());

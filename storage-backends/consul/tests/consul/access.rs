@@ -6,7 +6,7 @@ use std::sync::Arc;
 use biplane_consul_client::{Secret, TokenSource};
 use biplane_store::conformance::{Follower, document, key};
 use biplane_store::sentinel::Sentinel;
-use biplane_store::{Precondition, RecordWrite, Store, StoreError, StoreExt as _};
+use biplane_store::{Change, Precondition, RecordWrite, Store, StoreError, StoreExt as _};
 use biplane_testkit::consul::Token;
 use biplane_testkit::{Consul, TempDir};
 
@@ -18,6 +18,9 @@ const WRITER: &str = r#"key_prefix "own/" { policy = "write" }"#;
 const LEADER: &str = r#"key_prefix "own/" { policy = "write" } session_prefix "" { policy = "write" }"#;
 const HALF: &str =
     r#"key_prefix "own/config/Upstream/" { policy = "read" } key "own/config/_store" { policy = "read" }"#;
+
+const NARROW: &str =
+    r#"key_prefix "own/" { policy = "read" } key_prefix "own/config/Upstream/" { policy = "deny" }"#;
 
 struct Guarded {
     consul: Consul,
@@ -141,4 +144,59 @@ async fn one_right_less_than_needed_is_told_with_the_right_that_is_missing() {
     let leader = guarded.token("leader").await;
     let records = guarded.store_of(&leader).records().expect("a place");
     records.campaign("one").await.expect("it may lead").resign().await;
+}
+
+/// Consul does not say to requests without a token that an answer leaves things out.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_a_token_what_anybody_may_no_longer_read_is_told_and_not_deleted() {
+    let guarded = Guarded::new(false).await;
+    let anonymous = anonymous();
+    guarded.consul.acl_policy("narrow", NARROW).await.expect("a policy");
+    guarded.consul.acl_token_update(&anonymous, &["reader"]).await.expect("anybody may read");
+    let store = guarded.store(None);
+    let mut follower = Follower::start(&store).await;
+    assert_eq!(follower.objects.len(), 2);
+    guarded.consul.acl_token_update(&anonymous, &["narrow"]).await.expect("fewer rights");
+    for note in ["2", "3"] {
+        let path = "own/config/VirtualService/default/a";
+        guarded.consul.kv_put(path, document(&key("a"), note)).await.expect("a write");
+    }
+    let told = follower.until_end().await;
+    let deleted = |change: &Change| matches!(change, Change::Deleted(_));
+    assert!(!told.iter().flat_map(|told| &told.changes).any(deleted), "{told:?}");
+    for store in [store, guarded.store(None)] {
+        let error = store.list().await.expect_err("some of it is hidden");
+        assert!(matches!(error, StoreError::Denied { .. }), "{error:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_a_token_the_agents_own_applies_and_its_end_is_noticed() {
+    let guarded = Guarded::new(false).await;
+    let reader = guarded.token("reader").await;
+    guarded.consul.acl_policy("narrow", NARROW).await.expect("a policy");
+    guarded.consul.acl_token_update(&anonymous(), &["narrow"]).await.expect("anybody may read a part");
+    let default_token = async |secret: &str| {
+        let body = format!("{{\"Token\":\"{secret}\"}}");
+        guarded.consul.call(http::Method::PUT, "/v1/agent/token/default", body).await.expect("a setting");
+    };
+    default_token(&reader.secret).await;
+    let store = guarded.store(None);
+    assert_eq!(store.list().await.expect("the agent may read").items.len(), 2);
+    let mut follower = Follower::start(&store).await;
+    default_token("").await;
+    for note in ["2", "3"] {
+        let path = "own/config/VirtualService/default/a";
+        guarded.consul.kv_put(path, document(&key("a"), note)).await.expect("a write");
+    }
+    let told = follower.until_end().await;
+    let deleted = |change: &Change| matches!(change, Change::Deleted(_));
+    assert!(!told.iter().flat_map(|told| &told.changes).any(deleted), "{told:?}");
+    let error = store.list().await.expect_err("some of it is hidden");
+    assert!(matches!(error, StoreError::Denied { .. }), "{error:?}");
+}
+
+/// What Consul takes requests without a token for.
+fn anonymous() -> Token {
+    Token { accessor: "00000000-0000-0000-0000-000000000002".into(), secret: "anonymous".into() }
 }
