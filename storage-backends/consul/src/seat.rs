@@ -67,9 +67,11 @@ async fn free(shared: &Handle, key: &str, held: Option<u64>) -> Result<(), Store
         return Ok(());
     };
     let began = Instant::now();
-    let query = Query::after(index, shared.tuning.wait);
+    // Not for long: Consul does not wake every query whose key is deleted with others.
+    let wait = shared.tuning.session_ttl;
+    let query = Query::after(index, wait);
     let answer = shared.client.kv_get(key, &query).await.map_err(|error| shared.failure(error))?;
-    if answer.meta.index <= index && began.elapsed() < shared.tuning.wait {
+    if answer.meta.index <= index && began.elapsed() < wait {
         sleep(DELAYED).await;
     }
     Ok(())

@@ -47,3 +47,24 @@ async fn a_candidate_who_loses_patience_leaves_no_session_behind() {
     biplane_testkit::eventually("its session's end", Duration::from_secs(10), sessions).await;
     seat.resign().await;
 }
+
+/// Consul does not wake each query whose key is deleted by a shorter prefix.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_seat_that_is_deleted_with_others_is_taken_within_a_sessions_time() {
+    let tuning = Tuning { session_ttl: Duration::from_secs(10), ..tuning() };
+    let harness = Marked::tuned(tuning).await;
+    let records = harness.store().records().expect("a place");
+    let seat = records.campaign("first").await.expect("nobody leads");
+    let others = harness.replica().await.records().expect("a place");
+    let waiting = tokio::spawn(async move { others.campaign("next").await });
+    let sessions = async || {
+        let list = harness.server.consul.get("/v1/session/list").await?;
+        anyhow::ensure!(list.text().contains("biplane leader next"), "it does not stand yet");
+        Ok(())
+    };
+    biplane_testkit::eventually("its session", Duration::from_secs(10), sessions).await;
+    harness.server.consul.kv_delete_prefix(&format!("{}/", harness.root)).await.expect("a deletion");
+    let next = tokio::time::timeout(Duration::from_secs(30), waiting).await.expect("the seat is free");
+    next.expect("no panic").expect("nobody leads").resign().await;
+    drop(seat);
+}
