@@ -1,12 +1,13 @@
 //! Writing batches: one step where Consul takes them in one, else several behind a manifest.
 //!
 //! ```text
-//!  batch ──▶ fits one transaction ──▶ [manifest if it spans folders] + operations + intent
+//!  batch ──▶ fits one transaction ──▶ [manifest if it spans folders] + operations + intent + looks
 //!        └─▶ does not ──▶ read all, check all ──▶ manifest open ──▶ chunk ─ chunk ─ last chunk + manifest closed
 //!                                                                   └─ one fails: put back, close, say so
 //! ```
 //!
-//! A transaction takes 64 operations and 512 KiB as it is sent. A value beyond that goes by itself, as a plain
+//! Every transaction looks at the mark, and at the manifest: nothing is written into another store than was meant, nor
+//! between another batch's steps. It takes 64 operations and 512 KiB as it is sent. A value beyond that goes by itself, as a plain
 //! write under the same condition.
 
 mod plan;
@@ -31,29 +32,34 @@ const TURNS: usize = 16;
 pub(crate) async fn commit(shared: &Shared, batch: Batch) -> Result<Revision, StoreError> {
     batch.check()?;
     refuse_large_values(&batch)?;
-    shared.sentinel().await?;
+    let mark = shared.still_marked().await?;
     if batch.operations.is_empty() {
         return shared.prefix_index().await;
     }
     let mut intents = intents(shared, &batch).into_iter();
     let first = intents.next();
-    let revision = apply(shared, &batch, first).await?;
+    let revision = apply(shared, &batch, first, mark).await?;
     note(shared, intents).await;
     Ok(revision)
 }
 
 /// Writes the batch, and the first of its intents with it.
-async fn apply(shared: &Shared, batch: &Batch, intent: Option<TxnOp>) -> Result<Revision, StoreError> {
+async fn apply(
+    shared: &Shared,
+    batch: &Batch,
+    intent: Option<TxnOp>,
+    mark: TxnOp,
+) -> Result<Revision, StoreError> {
     let steps = Steps::of(&shared.place, batch);
     if let Some(large) = steps.only_a_large_value() {
         return put_large(shared, large, batch, intent).await;
     }
     let manifest = TxnOp::Cas(shared.place.manifest(), Manifest::open(batch).encode(), 0);
-    let along = intent.iter().chain([&manifest]).map(TxnOp::weight).sum();
+    let along = intent.iter().chain([&manifest, &mark]).map(TxnOp::weight).sum();
     if let Some(operations) = steps.in_one(along) {
-        return in_one(shared, batch, operations, intent).await;
+        return in_one(shared, batch, operations, intent, mark).await;
     }
-    split::commit(shared, batch, steps, intent).await
+    split::commit(shared, batch, steps, intent, mark).await
 }
 
 /// Who meant the batch, in as many notes as it takes to name every object.
@@ -78,16 +84,20 @@ async fn in_one(
     batch: &Batch,
     operations: Vec<Step>,
     intent: Option<TxnOp>,
+    mark: TxnOp,
 ) -> Result<Revision, StoreError> {
     let manifest = Manifest::open(batch).closed();
     for _ in 0..TURNS {
         let mut ops: Vec<_> = operations.iter().flat_map(|step| step.ops.clone()).collect();
         let ours = ops.len();
         ops.extend(intent.clone());
-        if manifest.folders.len() > 1 {
-            let turn = turn::wait(shared).await?;
-            ops.push(TxnOp::Cas(shared.place.manifest(), manifest.encode(), turn));
-        }
+        let turn = turn::wait(shared).await?;
+        ops.push(match manifest.folders.len() {
+            0 | 1 => turn::check(shared, turn),
+            _ => TxnOp::Cas(shared.place.manifest(), manifest.encode(), turn),
+        });
+        let marked = ops.len();
+        ops.push(mark.clone());
         match shared.txn(&ops).await? {
             TxnOutcome::Applied(results) => {
                 return match written_at(&ops, &results) {
@@ -96,6 +106,9 @@ async fn in_one(
                 };
             }
             TxnOutcome::RolledBack(errors) => {
+                if errors.iter().any(|error| error.op_index == marked) {
+                    return Err(another_mark(shared).await);
+                }
                 let failed = errors.iter().map(|error| error.op_index).filter(|at| *at < ours).min();
                 if let Some(at) = failed {
                     return Err(plan::refusal(shared, batch, &operations, at).await);
@@ -119,6 +132,7 @@ async fn put_large(
     batch: &Batch,
     intent: Option<TxnOp>,
 ) -> Result<Revision, StoreError> {
+    turn::wait(shared).await?;
     let revision = step.put(shared).await?;
     let Some(revision) = revision else {
         return Err(plan::refusal(shared, batch, std::slice::from_ref(step), 0).await);
@@ -155,6 +169,12 @@ fn refuse_large_values(batch: &Batch) -> Result<(), StoreError> {
         _ => None,
     });
     large.map_or(Ok(()), |(key, bytes)| Err(layout::too_large_to_write(key, bytes)))
+}
+
+/// The error of a write whose store is no longer what it was when it began.
+async fn another_mark(shared: &Shared) -> StoreError {
+    let anew = || StoreError::unavailable("the store was marked anew in the middle of a write");
+    shared.still_marked().await.map_or_else(|error| error, |_| anew().with_hint("try again"))
 }
 
 fn busy() -> StoreError {

@@ -13,8 +13,11 @@ pub(crate) const OPERATIONS: usize = 64;
 /// How many bytes go in one transaction, as it is sent: a little below `limits.txn_max_req_len`'s default.
 pub(crate) const BYTES: usize = 512 * 1024 - 4096;
 
-/// Room in each transaction for what goes along: the manifest, the intent.
-const ALONG: usize = 2;
+/// Room in each transaction for what goes along: the manifest, the mark, the intent.
+const ALONG: usize = 3;
+
+/// The bytes of the former two where they are only looked at, at the least.
+const LOOKS: usize = 4096;
 
 /// One object's write, as operations that go together.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,7 +48,7 @@ impl Steps {
     /// All steps, if one transaction takes them beside `along` bytes.
     pub(crate) fn in_one(&self, along: usize) -> Option<Vec<Step>> {
         let mut chunks = self.clone().chunks(along);
-        (chunks.len() == 1 && !chunks[0][0].is_large()).then(|| chunks.remove(0))
+        (chunks.len() == 1 && fits(&chunks[0], along)).then(|| chunks.remove(0))
     }
 
     /// The steps, as many together as one transaction takes beside `along` bytes. A large value is alone.
@@ -74,12 +77,17 @@ impl Steps {
 impl Step {
     /// Whether no transaction takes it.
     pub(crate) fn is_large(&self) -> bool {
-        self.weight() > BYTES / 2
+        self.weight() > BYTES - LOOKS
     }
 
     fn weight(&self) -> usize {
         self.ops.iter().map(TxnOp::weight).sum()
     }
+}
+
+/// Whether one transaction takes these steps beside `along` bytes.
+pub(crate) fn fits(steps: &[Step], along: usize) -> bool {
+    steps.iter().map(Step::weight).sum::<usize>() + along <= BYTES
 }
 
 /// A write as operations that fail if its precondition does not hold. Consul's `delete-cas` succeeds on a key that
@@ -150,10 +158,10 @@ mod tests {
     }
 
     #[test]
-    fn as_many_operations_as_a_transaction_takes_go_together_with_room_for_two() {
-        assert_eq!(chunks(&[1; 62]), [62]);
-        assert_eq!(chunks(&[1; 63]), [62, 1]);
-        assert_eq!(chunks(&[1; 130]), [62, 62, 6]);
+    fn as_many_operations_as_a_transaction_takes_go_together_with_room_for_three() {
+        assert_eq!(chunks(&[1; 61]), [61]);
+        assert_eq!(chunks(&[1; 62]), [61, 1]);
+        assert_eq!(chunks(&[1; 130]), [61, 61, 8]);
     }
 
     #[test]
@@ -162,6 +170,8 @@ mod tests {
         assert_eq!(chunks(&[1, 500_000, 1]), [1, 1, 1]);
         assert!(steps(&[500_000]).only_a_large_value().is_some());
         assert!(steps(&[500_000]).in_one(0).is_none());
+        assert!(steps(&[350_000]).only_a_large_value().is_none());
+        assert!(steps(&[350_000]).in_one(0).is_some() && steps(&[350_000]).in_one(BYTES / 2).is_none());
         assert!(steps(&[1, 1]).in_one(0).is_some());
     }
 

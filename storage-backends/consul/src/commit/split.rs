@@ -14,7 +14,7 @@ use bytes::Bytes;
 use tracing::{info, warn};
 
 use super::plan::{OPERATIONS, Step, Steps};
-use super::{TURNS, busy, conflict, plan, turn};
+use super::{TURNS, another_mark, busy, conflict, plan, turn};
 use crate::shared::{Shared, value};
 
 /// What was there before.
@@ -26,6 +26,8 @@ struct Split<'a> {
     batch: &'a Batch,
     before: Before,
     manifest: Manifest,
+    /// That the store is still marked as it was.
+    mark: TxnOp,
     /// The manifest's index: as long as it is there the turn is ours.
     turn: u64,
     /// Which operations were sent: each of them may have been written.
@@ -37,12 +39,14 @@ pub(crate) async fn commit(
     batch: &Batch,
     steps: Steps,
     intent: Option<TxnOp>,
+    mark: TxnOp,
 ) -> Result<Revision, StoreError> {
     check(batch, &read(shared, batch).await?)?;
     let manifest = Manifest::open(batch);
     let turn = begin(shared, &manifest).await?;
     // What was there when the turn came: another batch may have been before us.
-    let mut split = Split { shared, batch, before: Before::new(), manifest, turn, sent: BTreeSet::new() };
+    let mut split =
+        Split { shared, batch, before: Before::new(), manifest, mark, turn, sent: BTreeSet::new() };
     match split.run(steps, intent).await {
         Ok(revision) => Ok(revision),
         Err(error) => split.fail(error).await,
@@ -119,12 +123,13 @@ impl Split<'_> {
         check(self.batch, &self.before)?;
         let closed = TxnOp::Cas(self.shared.place.manifest(), self.manifest.closed().encode(), self.turn);
         let last: Vec<_> = intent.into_iter().chain([closed]).collect();
-        let chunks = steps.chunks(last.iter().map(TxnOp::weight).sum());
+        let along = last.iter().chain([&self.mark]).map(TxnOp::weight).sum();
+        let chunks = steps.chunks(along);
         let count = chunks.len();
         for (n, chunk) in chunks.into_iter().enumerate() {
             if chunk[0].is_large() {
                 self.put(&chunk[0]).await?;
-            } else if n + 1 < count {
+            } else if n + 1 < count || !plan::fits(&chunk, along) {
                 self.apply(&chunk, vec![self.ours()]).await?;
             } else {
                 return self.apply(&chunk, last).await;
@@ -135,11 +140,16 @@ impl Split<'_> {
 
     /// One transaction of the batch, and what goes along with it.
     async fn apply(&mut self, chunk: &[Step], along: Vec<TxnOp>) -> Result<Revision, StoreError> {
-        let ops: Vec<_> = chunk.iter().flat_map(|step| step.ops.clone()).chain(along).collect();
+        let mut ops: Vec<_> = chunk.iter().flat_map(|step| step.ops.clone()).chain(along).collect();
+        let marked = ops.len();
+        ops.push(self.mark.clone());
         let ours = chunk.iter().map(|step| step.ops.len()).sum::<usize>();
         self.sent.extend(chunk.iter().map(|step| step.at));
         match self.shared.txn(&ops).await? {
             TxnOutcome::Applied(results) => Ok(Revision(written(&results))),
+            TxnOutcome::RolledBack(errors) if errors.iter().any(|error| error.op_index == marked) => {
+                Err(another_mark(self.shared).await)
+            }
             TxnOutcome::RolledBack(errors) => {
                 let failed = errors.iter().map(|error| error.op_index).filter(|at| *at < ours).min();
                 Err(match failed {
@@ -150,10 +160,18 @@ impl Split<'_> {
         }
     }
 
+    /// Makes sure that the turn is ours: what no transaction takes has it looked at before and after.
+    async fn hold(&self) -> Result<(), StoreError> {
+        let entry = self.shared.get(&self.shared.place.manifest()).await?;
+        let is_ours = entry.is_some_and(|entry| entry.modify_index == self.turn);
+        if is_ours { Ok(()) } else { Err(overtaken()) }
+    }
+
     async fn put(&mut self, step: &Step) -> Result<(), StoreError> {
+        self.hold().await?;
         self.sent.insert(step.at);
         match step.put(self.shared).await? {
-            Some(_) => Ok(()),
+            Some(_) => self.hold().await,
             None => Err(plan::refusal(self.shared, self.batch, std::slice::from_ref(step), 0).await),
         }
     }
@@ -227,6 +245,7 @@ impl Split<'_> {
     /// Part of the way back. What somebody has written in the meantime stays: the next look shows it.
     async fn restore(&self, chunk: &[Step]) -> Result<(), StoreError> {
         if chunk[0].is_large() {
+            self.hold().await?;
             return chunk[0].put(self.shared).await.map(drop);
         }
         let mut ops: Vec<_> = chunk.iter().flat_map(|step| step.ops.clone()).collect();

@@ -1,6 +1,7 @@
 //! Taking turns: a batch that needs the manifest begins when no other one is open, or the open one is so old that
 //! its writer is gone.
 
+use biplane_consul_client::TxnOp;
 use biplane_store::StoreError;
 use biplane_store::manifest::Manifest;
 use tokio::time::Instant;
@@ -27,4 +28,10 @@ pub(crate) async fn wait(shared: &Shared) -> Result<u64, StoreError> {
         open = Some((manifest.id, since));
         closed(shared, entry.modify_index, left).await?;
     }
+}
+
+/// That nobody has had the manifest since it was seen at this index.
+pub(crate) fn check(shared: &Shared, turn: u64) -> TxnOp {
+    let key = shared.place.manifest();
+    if turn == 0 { TxnOp::CheckAbsent(key) } else { TxnOp::CheckIndex(key, turn) }
 }

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use biplane_core::key::{Kind, ObjectKey};
 use biplane_store::conformance::{Harness as _, document};
-use biplane_store::{Author, Batch, FaultKind, Precondition, Store, StoreError};
+use biplane_store::manifest::Manifest;
+use biplane_store::{Author, Batch, FaultKind, Precondition, Store, StoreError, layout};
 use biplane_testkit::fault_proxy::{Answer, Matcher};
-use biplane_testkit::{FaultProxy, eventually};
+use biplane_testkit::{FaultProxy, eventually, throughout};
 
 use crate::harness::{Marked, connect, options};
 
@@ -171,6 +172,59 @@ async fn large_values_go_with_a_batch_all_the_same() {
     follower.until("all three", |seen| seen.objects.len() == 3).await;
     assert!(follower.revision >= revision);
     assert_eq!(follower.told.iter().filter(|told| !told.changes.is_empty()).count(), 1, "one by one");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn large_values_are_not_written_when_the_turn_is_somebody_elses() {
+    let harness = Marked::new().await;
+    let large = |n| document(&object(n), &format!("new{}", "x".repeat(300 * 1024)));
+    let batch = (0..4).fold(Batch::new(), |batch, n| batch.put(object(n), large(n), Precondition::Any));
+    let (store, _proxy) = slow(&harness);
+    let theirs = Manifest::open(&batch);
+    let writer = tokio::spawn(async move { store.commit(batch).await });
+    begun(&harness, "new").await;
+    harness.leave_batch_open(theirs).await;
+    let error = writer.await.expect("no panic").expect_err("somebody has taken over");
+    assert!(matches!(error, StoreError::Unavailable { .. }), "{error:?}");
+    let last = harness.server.consul.kv_get(&harness.raw(&object(3))).await.expect("an answer");
+    assert_eq!(last, None, "written in somebody else's turn");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_single_write_waits_for_an_open_batch() {
+    let harness = Marked::new().await;
+    harness.leave_batch_open(Manifest::open(&batch("theirs"))).await;
+    let (store, path) = (harness.store(), harness.raw(&object(0)));
+    let put = batch("ours").operations.remove(0);
+    let single = Batch { operations: vec![put], ..Batch::new() };
+    let writer = tokio::spawn(async move { store.commit(single).await });
+    throughout("nothing is written between its steps", Duration::from_secs(1), async || {
+        anyhow::ensure!(harness.server.consul.kv_get(&path).await?.is_none());
+        Ok(())
+    })
+    .await;
+    harness.delete(layout::MANIFEST).await;
+    writer.await.expect("no panic").expect("it is our turn");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_that_loses_its_mark_in_the_middle_of_a_write_is_not_written() {
+    let harness = Marked::new().await;
+    let (store, proxy) = slow(&harness);
+    let put = batch("ours").operations.remove(0);
+    let single = Batch { operations: vec![put], ..Batch::new() };
+    let writer = tokio::spawn(async move { store.commit(single).await });
+    // The mark has been read by then, and the transaction is not on its way yet.
+    eventually("a look at the manifest", Duration::from_secs(10), async || {
+        anyhow::ensure!(proxy.seen().iter().any(|seen| seen.target.contains(layout::MANIFEST)));
+        Ok(())
+    })
+    .await;
+    harness.delete(layout::SENTINEL).await;
+    let error = writer.await.expect("no panic").expect_err("nothing marks it any more");
+    assert!(matches!(error, StoreError::Unmarked { .. }), "{error:?}");
+    let path = harness.raw(&object(0));
+    assert_eq!(harness.server.consul.kv_get(&path).await.expect("an answer"), None);
 }
 
 fn contains(value: &[u8], text: &str) -> bool {
