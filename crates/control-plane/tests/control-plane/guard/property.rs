@@ -55,6 +55,8 @@ struct Judge {
     trusted: (u32, u64),
     /// Removals that were carried out and that nobody meant: when, and which.
     removals: Vec<(u64, ObjectKey)>,
+    /// How far the trusted store is at least known to have been: when something was changed there last.
+    least: u64,
     /// Where the store was after the last step.
     last: (u32, u64),
     /// The trusted store itself went back since it was trusted.
@@ -70,15 +72,16 @@ impl Judge {
         gone: &BTreeSet<ObjectKey>,
         served: &BTreeSet<ObjectKey>,
         store: &Shelf,
-        first: bool,
+        is_back: bool,
     ) -> bool {
         let recent: Vec<_> = self.recent(store);
         let had = served.len() + recent.len();
         let left = served.union(&store.objects.keys().cloned().collect()).count() - gone.len();
-        if left == 0 && had >= if first { 1 } else { 3 } {
+        if left == 0 && had >= 3 {
             return false;
         }
-        let regressed = store.identity != self.trusted.0 || store.revision < self.trusted.1;
+        let reached = if is_back { self.least } else { self.trusted.1 };
+        let regressed = store.identity != self.trusted.0 || store.revision < reached;
         !regressed
             && [Kind::Upstream, Kind::RouteTable].into_iter().all(|kind| {
                 let of =
@@ -95,12 +98,15 @@ impl Judge {
         let (now, last) = ((store.identity, store.revision), self.last);
         self.last = now;
         let is_trusted = now.0 == self.trusted.0;
-        self.went_back |= is_trusted && (now.1 < self.trusted.1 || now.0 == last.0 && now.1 < last.1);
+        self.went_back |= is_trusted && (now.1 < self.least || now.0 == last.0 && now.1 < last.1);
         is_trusted && last.0 != now.0 && !self.went_back
     }
 
     /// What the store shows is trusted.
-    fn trust(&mut self, store: &Shelf) {
+    fn trust(&mut self, store: &Shelf, acts: bool) {
+        if acts || store.identity != self.trusted.0 {
+            self.least = if acts { store.revision } else { 0 };
+        }
         self.trusted = (store.identity, store.revision);
         self.went_back = false;
         self.strangers.clear();
@@ -125,6 +131,7 @@ fn check(steps: Vec<Step>) -> Result<(), TestCaseError> {
             now: 0,
             trusted: place,
             removals: Vec::new(),
+            least: place.1,
             last: place,
             went_back: false,
             strangers: BTreeSet::new(),
@@ -135,6 +142,12 @@ fn check(steps: Vec<Step>) -> Result<(), TestCaseError> {
             let mut meant = BTreeSet::new();
             let mut accepted = false;
             let now = Instant::now();
+            let acts = match &step {
+                Step::Put(keys) => !keys.is_empty(),
+                Step::Delete(keys) => keys.iter().any(|key| shelf.objects.contains_key(key)),
+                Step::Wait(_) | Step::Intent(_) | Step::Backup => false,
+                _ => true,
+            };
             match step {
                 Step::Put(keys) => engine.on_event(shelf.put(&keys), now),
                 Step::Delete(keys) => engine.on_event(shelf.delete(&keys), now),
@@ -180,20 +193,22 @@ fn check(steps: Vec<Step>) -> Result<(), TestCaseError> {
             let unmeant = removed.difference(&meant);
             let unmeant: BTreeSet<_> =
                 unmeant.filter(|key| !is_back || !judge.strangers.contains(key)).cloned().collect();
-            if shelf.identity != judge.trusted.0 {
+            if shelf.identity == judge.trusted.0 {
+                judge.strangers.retain(|key| !shelf.objects.contains_key(key));
+            } else {
                 judge.strangers.extend(after.keys().filter(|key| !before.contains(*key)).cloned());
             }
             if !accepted && !unmeant.is_empty() {
                 let rest: BTreeSet<_> = before.difference(&meant).cloned().collect();
                 let excused = !meant.is_empty() || !was_suspect || is_back;
                 prop_assert!(excused, "removed while suspect: {unmeant:?}");
-                prop_assert!(judge.permits(&unmeant, &rest, &shelf, false), "removed: {unmeant:?}");
+                prop_assert!(judge.permits(&unmeant, &rest, &shelf, is_back), "removed: {unmeant:?}");
                 judge.removals.extend(unmeant.into_iter().map(|key| (judge.now, key)));
             }
             judge.removals.retain(|(_, key)| !shelf.objects.contains_key(key));
             invariants(&engine, &shelf, &after)?;
             if engine.guard().suspicion().is_none() {
-                judge.trust(&shelf);
+                judge.trust(&shelf, acts);
             }
         }
         engine.accept(Instant::now());
