@@ -176,6 +176,11 @@ impl Engine {
 
     fn on_listing(&mut self, mut listing: Listing, now: Instant) {
         self.doubt = None;
+        if self.gate == Gate::Waiting && self.guard.disown(&listing.identity) {
+            info!("what the last run left is of another store, and not used");
+            self.ingest = Ingest::default();
+            self.store.fresh_in_last_run = None;
+        }
         let before = self.in_use();
         let ingest = &self.ingest;
         self.guard.screen(&mut listing, |key| ingest.in_use(key), now);

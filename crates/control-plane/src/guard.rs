@@ -59,6 +59,8 @@ pub struct Memory {
     pub revision: Revision,
     /// Whose removal was held.
     pub held: BTreeSet<ObjectKey>,
+    /// It was found under another spelling of the store's address: it counts if the store is the same.
+    pub moved: bool,
 }
 
 /// What is in use, without the deletions that are under way already.
@@ -122,6 +124,8 @@ pub struct Guard {
     /// Objects that were first shown by a store which is another one than is trusted: they go with it.
     strangers: BTreeSet<ObjectKey>,
     window: Window,
+    /// What the last run knew may be of another store.
+    moved: bool,
     /// Nothing was read in this run.
     first: bool,
     suspicion: Option<Suspicion>,
@@ -142,10 +146,23 @@ impl Guard {
             carried: memory.held,
             strangers: BTreeSet::new(),
             window: Window::default(),
+            moved: memory.moved,
             first: true,
             suspicion: None,
             held: BTreeMap::new(),
         }
+    }
+
+    /// Forgets what the last run knew, if that was found elsewhere and turns out to be of another store; whether
+    /// it did.
+    pub fn disown(&mut self, store: &Identity) -> bool {
+        let is_other = self.trusted.as_ref().is_some_and(|trusted| trusted.identity != *store);
+        let disowned = std::mem::take(&mut self.moved) && is_other;
+        if disowned {
+            self.trusted = None;
+            self.carried.clear();
+        }
+        disowned
     }
 
     /// A full reading has come. Versions in it that are older than what is in use, though the store went
@@ -269,6 +286,7 @@ impl Guard {
             identity: self.trusted.as_ref().map(|trusted| trusted.identity.clone()),
             revision: self.trusted.as_ref().map_or_else(Revision::default, |trusted| trusted.revision),
             held: self.held.keys().chain(&self.carried).cloned().collect(),
+            moved: false,
         }
     }
 
@@ -345,9 +363,12 @@ impl Guard {
         known.filter(|known| item.revision <= *floor && (is_foreign(known) || is_older(item, Some(known))))
     }
 
-    /// The store shows an object. One that nobody knew is remembered while the store is not the trusted one.
+    /// The store shows an object. One that nobody knew is remembered while the store is not the trusted one, until
+    /// that shows it too.
     fn meet(&mut self, key: &ObjectKey, is_known: bool) {
-        if !is_known && self.is_elsewhere() {
+        if !self.is_elsewhere() {
+            self.strangers.remove(key);
+        } else if !is_known {
             self.strangers.insert(key.clone());
         }
     }

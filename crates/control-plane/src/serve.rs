@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::accept::Acceptance;
 use crate::engine::Engine;
 use crate::freshen::freshen;
-use crate::guard::Guard;
+use crate::guard::{Guard, Memory};
 use crate::hold::Holds;
 use crate::leader::{self, Board, Feed, Leader};
 use crate::metrics::EngineCollector;
@@ -69,7 +69,7 @@ impl Server {
         store: Arc<dyn Store>,
         resources: Arc<dyn Resources>,
     ) -> anyhow::Result<Self> {
-        let (bound, addresses) = Bound::bind(&settings, &store.describe().name).await?;
+        let (bound, addresses) = Bound::bind(&settings, &store.describe()).await?;
         let (xds, admin) = addresses;
         Ok(Self { xds, admin, settings, store, resources, bound })
     }
@@ -162,8 +162,12 @@ impl Server {
 /// The engine with what the last run left.
 fn engine(settings: &Settings, store: &dyn Store, fleets: &Fleets, last_run: snapshot::LastRun) -> Engine {
     let description = store.describe();
-    let record = last_run.sources.get(&description.name).cloned().unwrap_or_default();
-    let guard = Guard::new(&description.name, settings.rules(&description), record.memory());
+    let moved = !last_run.sources.is_empty() && !last_run.sources.contains_key(&description.name);
+    let record =
+        if moved { last_run.sources.values().next() } else { last_run.sources.get(&description.name) };
+    let record = record.cloned().unwrap_or_default();
+    let memory = Memory { moved, ..record.memory() };
+    let guard = Guard::new(&description.name, settings.rules(&description), memory);
     let holds = Holds::new(settings.hold_deletions);
     Engine::guarded(fleets.clone(), holds, guard, last_run.objects).read_last(record.read_at)
 }

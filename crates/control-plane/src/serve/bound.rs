@@ -5,6 +5,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use biplane_admin::{Access, Listener};
+use biplane_store::Description;
 use tokio::net::TcpListener;
 use tracing::{error, info, warn};
 
@@ -26,7 +27,7 @@ pub(super) struct Bound {
 
 impl Bound {
     /// Binds the addresses, takes the state directory for `store`, and writes the ready file.
-    pub(super) async fn bind(settings: &Settings, store: &str) -> anyhow::Result<(Self, Addresses)> {
+    pub(super) async fn bind(settings: &Settings, store: &Description) -> anyhow::Result<(Self, Addresses)> {
         anyhow::ensure!(settings.xds.ip().is_loopback(), biplane_xds::ServeError::NotLoopback(settings.xds));
         let access = Access::open(&settings.access).context("access to the admin API")?;
         biplane_admin::check_address(settings.admin, &access).context("admin address")?;
@@ -37,7 +38,7 @@ impl Bound {
         if let Some(path) = &settings.ready_file {
             write_ready_file(path, addresses).with_context(|| format!("writing {}", path.display()))?;
         }
-        info!(xds = %addresses.0, admin = %addresses.1, store, "listening");
+        info!(xds = %addresses.0, admin = %addresses.1, store = store.name, "listening");
         Ok((Self { xds, admin, access, snapshots, health }, addresses))
     }
 }
@@ -61,7 +62,7 @@ async fn listen_admin(settings: &Settings) -> anyhow::Result<(Vec<Listener>, Soc
 /// Only a directory that another process uses is a reason not to start, since that is a mistake of settings.
 fn open_snapshots(
     settings: &Settings,
-    store: &str,
+    store: &Description,
 ) -> anyhow::Result<(Option<SnapshotDirectory>, SnapshotHealth)> {
     let health = SnapshotHealth::default();
     let Some(path) = &settings.state_dir else {
@@ -71,7 +72,8 @@ fn open_snapshots(
         );
         return Ok((None, health));
     };
-    match SnapshotDirectory::open(path, store, settings.snapshot_key_file.as_deref()) {
+    let directory = SnapshotDirectory::open(path, &store.name, settings.snapshot_key_file.as_deref());
+    match directory.map(|directory| directory.marked(store.sentinel)) {
         Ok(directory) => match directory.claim() {
             Err(error @ SnapshotError::InUse { .. }) => Err(error.into()),
             // The first write makes the directory, or says why it cannot.

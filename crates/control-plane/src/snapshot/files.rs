@@ -5,7 +5,7 @@
 //! each writing, so that a disk which comes back late is used from then on.
 //!
 //! Invariants: a key is made only where no edition exists that another key may have sealed. Only
-//! editions of this store that this key opens count as ours and are rotated; the others stay until a
+//! editions of this store, by name or by mark, that this key opens count as ours and are rotated; the others stay until a
 //! person removes them. Only one process at a time writes here ([`Claim`]).
 
 use std::fs::{self, DirBuilder, File};
@@ -32,6 +32,8 @@ pub struct SnapshotDirectory {
     path: PathBuf,
     store: String,
     key_file: Option<PathBuf>,
+    /// Whether a mark tells the store from any other, however its address is spelled.
+    marked: bool,
     claim: Claim,
 }
 
@@ -43,9 +45,19 @@ impl SnapshotDirectory {
     pub fn open(path: &Path, store: &str, key_file: Option<&Path>) -> Result<Self, SnapshotError> {
         let key_file = key_file.map(Path::to_owned);
         let claim = Claim::default();
-        let directory = Self { path: path.to_owned(), store: store.to_owned(), key_file, claim };
+        let (path, store) = (path.to_owned(), store.to_owned());
+        let directory = Self { path, store, key_file, marked: false, claim };
         directory.key()?;
         Ok(directory)
+    }
+
+    /// The same of a store that a mark tells from any other: where there is no edition of its name, one will do
+    /// of the same kind of store with the same root, which may have been reached by other members. Whether it is
+    /// the same store is known when that has been read.
+    #[must_use]
+    pub const fn marked(mut self, marked: bool) -> Self {
+        self.marked = marked;
+        self
     }
 
     /// Takes the directory for this process, for as long as this value lives. [`SnapshotError::InUse`] says
@@ -65,19 +77,35 @@ impl SnapshotDirectory {
 
     fn newest(&self) -> Result<LastRun, SnapshotError> {
         let Some(key) = self.key()? else { return Ok(LastRun::default()) };
-        for (_, path) in self.editions()?.into_iter().rev() {
-            match self.read(&path, &key) {
+        let editions = self.editions()?;
+        for (_, path) in editions.iter().rev() {
+            match self.read(path, &key, |name, _| name == self.store) {
                 Ok(edition) => return Ok(edition),
                 Err(error) => warn!(%error, "snapshot passed over"),
             }
         }
-        Ok(LastRun::default())
+        let candidates = editions.iter().rev().filter(|_| self.marked);
+        let mut moved = candidates.filter_map(|(_, path)| {
+            self.read(path, &key, |name, sources| self.may_be_ours(name, sources)).ok()
+        });
+        Ok(moved.next().unwrap_or_default())
     }
 
-    fn read(&self, path: &Path, key: &SealingKey) -> Result<LastRun, SnapshotError> {
+    /// Whether it may be an edition of the same store under another spelling of its address.
+    fn may_be_ours(&self, name: &str, sources: &Sources) -> bool {
+        let has_identity = sources.values().any(|source| source.identity.is_some());
+        has_identity && kind_and_root(name) == kind_and_root(&self.store)
+    }
+
+    fn read(
+        &self,
+        path: &Path,
+        key: &SealingKey,
+        is_ours: impl FnOnce(&str, &Sources) -> bool,
+    ) -> Result<LastRun, SnapshotError> {
         let read = File::open(path)
             .map_err(Fault::Io)
-            .and_then(|file| format::read(BufReader::new(file), &self.store, key));
+            .and_then(|file| format::read(BufReader::new(file), is_ours, key));
         read.map_err(|fault| match fault {
             Fault::Io(source) => SnapshotError::io(format!("reading {}", path.display()))(source),
             Fault::Invalid(why) => SnapshotError::Invalid { path: path.display().to_string(), why },
@@ -97,7 +125,8 @@ impl SnapshotDirectory {
         let path = self.path.join(format!("{PREFIX}{number:010}"));
         let temporary = self.path.join("snapshot.tmp");
         durable::write(&path, &temporary, |out| format::write(out, sources, objects, &self.store, &key))?;
-        self.rotate(editions, &key);
+        let identity = sources.get(&self.store).and_then(|source| source.identity.as_deref());
+        self.rotate(editions, &key, identity.filter(|_| self.marked));
         Ok(())
     }
 
@@ -108,9 +137,9 @@ impl SnapshotDirectory {
 
     /// Makes room for the edition that was just written behind `editions`. One that cannot be removed
     /// is tried again after the next write.
-    fn rotate(&self, editions: Vec<(u64, PathBuf)>, key: &SealingKey) {
-        let mut ours: Vec<_> =
-            editions.into_iter().map(|(_, path)| path).filter(|path| self.is_ours(path, key)).collect();
+    fn rotate(&self, editions: Vec<(u64, PathBuf)>, key: &SealingKey, identity: Option<&str>) {
+        let paths = editions.into_iter().map(|(_, path)| path);
+        let mut ours: Vec<_> = paths.filter(|path| self.is_ours(path, key, identity)).collect();
         ours.truncate((ours.len() + 1).saturating_sub(KEPT));
         for old in ours {
             if let Err(error) = fs::remove_file(&old) {
@@ -119,8 +148,13 @@ impl SnapshotDirectory {
         }
     }
 
-    fn is_ours(&self, path: &Path, key: &SealingKey) -> bool {
-        File::open(path).is_ok_and(|file| format::opens(BufReader::new(file), &self.store, key))
+    /// Whether it is of this store, by its name or by the mark that was read.
+    fn is_ours(&self, path: &Path, key: &SealingKey, identity: Option<&str>) -> bool {
+        let is_marked_so =
+            |sources: &Sources| sources.values().any(|source| source.identity.as_deref() == identity);
+        let is_ours =
+            |name: &str, sources: &Sources| name == self.store || identity.is_some() && is_marked_so(sources);
+        File::open(path).is_ok_and(|file| format::opens(BufReader::new(file), is_ours, key))
     }
 
     fn own_key(&self) -> PathBuf {
@@ -159,6 +193,12 @@ impl SnapshotDirectory {
 
 const LOST: &str = "it is missing, but snapshots sealed with it are there; \
      hint: put it back, or move the snapshot-* files away to start with a new key";
+
+/// What is left of a store's name without who answers for it and whether that is encrypted.
+fn kind_and_root(name: &str) -> Option<(&str, &str)> {
+    let (scheme, place) = name.split_once("://")?;
+    Some((scheme.trim_end_matches('s'), place.find('/').map_or("", |root| &place[root..])))
+}
 
 fn number(name: &std::ffi::OsStr) -> Option<u64> {
     name.to_str()?.strip_prefix(PREFIX)?.parse().ok()

@@ -147,9 +147,13 @@ fn line<'a>(object: &'a StoredObject, own: &SealingKey) -> Option<Line<'a>> {
 }
 
 /// All of an edition.
-pub(super) fn read(input: impl BufRead, store: &str, key: &SealingKey) -> Result<LastRun, Fault> {
+pub(super) fn read(
+    input: impl BufRead,
+    is_ours: impl FnOnce(&str, &Sources) -> bool,
+    key: &SealingKey,
+) -> Result<LastRun, Fault> {
     let mut lines = Lines::new(input);
-    let (own, sources) = open(&mut lines, store, key)?;
+    let (own, sources) = open(&mut lines, is_ours, key)?;
     let mut objects = Vec::new();
     loop {
         lines.advance()?;
@@ -162,16 +166,21 @@ pub(super) fn read(input: impl BufRead, store: &str, key: &SealingKey) -> Result
     }
 }
 
-/// Whether the edition is of this store and its secrets open with this key; its objects may still be
+/// Whether the edition is of such a store and its secrets open with this key; its objects may still be
 /// damaged.
-pub(super) fn opens(input: impl BufRead, store: &str, key: &SealingKey) -> bool {
-    open(&mut Lines::new(input), store, key).is_ok()
+pub(super) fn opens(
+    input: impl BufRead,
+    is_ours: impl FnOnce(&str, &Sources) -> bool,
+    key: &SealingKey,
+) -> bool {
+    open(&mut Lines::new(input), is_ours, key).is_ok()
 }
 
-/// Reads the first two lines; gives the edition's own key and its sources.
+/// Reads the first two lines; gives the edition's own key and its sources. `is_ours` is told the name of the
+/// store that it was taken of, and its sources.
 fn open(
     lines: &mut Lines<impl BufRead>,
-    store: &str,
+    is_ours: impl FnOnce(&str, &Sources) -> bool,
     key: &SealingKey,
 ) -> Result<(SealingKey, Sources), Fault> {
     lines.advance()?;
@@ -180,11 +189,11 @@ fn open(
     }
     lines.advance()?;
     let header: Header<'_> = serde_json::from_slice(&lines.line).map_err(|_| Fault::Invalid(ALTERED))?;
-    if header.store != store {
+    if !is_ours(&header.store, &header.sources) {
         return Err(Fault::Invalid("it was taken of another store"));
     }
     let seal = unhex(&header.seal).ok_or(Fault::Invalid(ALTERED))?;
-    let own = key.unwrap_key(store, &seal).ok_or(Fault::Invalid("it is sealed with another key"))?;
+    let own = key.unwrap_key(&header.store, &seal).ok_or(Fault::Invalid("it is sealed with another key"))?;
     Ok((own, header.sources.into_owned()))
 }
 
@@ -285,6 +294,10 @@ mod tests {
         Sources::from([(STORE.to_owned(), record)])
     }
 
+    fn is_store(name: &str, _: &Sources) -> bool {
+        name == STORE
+    }
+
     fn written(objects: &[StoredObject], key: &SealingKey) -> String {
         let mut out = Vec::new();
         write(&mut out, &sources(), objects.iter(), STORE, key).unwrap();
@@ -310,8 +323,8 @@ mod tests {
         objects[1].location = Location::Key { store: "consul://a".into(), key: "k".into(), revision: 4 };
         objects[1].revision = Revision(4);
         let expected = LastRun { objects: objects.to_vec(), sources: sources() };
-        assert_eq!(read(written(&objects, &key).as_bytes(), STORE, &key).unwrap(), expected);
-        assert_eq!(read(written(&[], &key).as_bytes(), STORE, &key).unwrap().objects, []);
+        assert_eq!(read(written(&objects, &key).as_bytes(), is_store, &key).unwrap(), expected);
+        assert_eq!(read(written(&[], &key).as_bytes(), is_store, &key).unwrap().objects, []);
     }
 
     #[test]
@@ -327,7 +340,7 @@ mod tests {
             .replace("snapshot 3", "snapshot 2")
             .replace(",\"revision\":4,\"created\"", ",\"created\"");
         assert!(!old.contains("sources") && old.matches("revision").count() == 1, "{old}");
-        let read = read(signed(&old).as_bytes(), STORE, &key).unwrap();
+        let read = read(signed(&old).as_bytes(), is_store, &key).unwrap();
         assert_eq!(read, LastRun { objects: vec![object], sources: Sources::default() });
     }
 
@@ -339,7 +352,7 @@ mod tests {
         assert_eq!(signed(&text), text);
         let moved = signed(&text.replacen("\"s\"", "\"t\"", 1));
         assert_ne!(moved, text);
-        let result = read(moved.as_bytes(), STORE, &key);
+        let result = read(moved.as_bytes(), is_store, &key);
         assert!(matches!(result, Err(Fault::Invalid("a value in it does not open"))), "{result:?}");
     }
 
@@ -347,10 +360,10 @@ mod tests {
     fn edition_opens_for_its_own_store_and_key_only() {
         let (key, other) = (SealingKey::random().unwrap(), SealingKey::random().unwrap());
         let text = written(&[], &key);
-        assert!(opens(text.as_bytes(), STORE, &key));
-        assert!(!opens(text.as_bytes(), STORE, &other));
-        assert!(!opens(text.as_bytes(), "file:///b", &key));
-        assert!(read(text.as_bytes(), STORE, &other).is_err());
+        assert!(opens(text.as_bytes(), is_store, &key));
+        assert!(!opens(text.as_bytes(), is_store, &other));
+        assert!(!opens(text.as_bytes(), |name, _| name == "file:///b", &key));
+        assert!(read(text.as_bytes(), is_store, &other).is_err());
     }
 
     #[test]

@@ -51,6 +51,7 @@ impl SourceRecord {
             identity: self.identity.as_deref().map(Identity::new),
             revision: Revision(self.revision),
             held: self.held.clone(),
+            moved: false,
         }
     }
 }

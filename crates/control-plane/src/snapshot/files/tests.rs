@@ -230,3 +230,51 @@ fn directory_of_another_process_is_left_alone_and_read_all_the_same() {
     drop(first);
     second.claim().unwrap();
 }
+
+fn sources_of(store: &str, identity: &str) -> Sources {
+    let record = crate::snapshot::SourceRecord {
+        identity: Some(identity.to_owned()),
+        ..crate::snapshot::SourceRecord::default()
+    };
+    Sources::from([(store.to_owned(), record)])
+}
+
+/// The state directory of a store that was reached by another name.
+fn moved_to(snapshots: &SnapshotDirectory, store: &str) -> SnapshotDirectory {
+    snapshots.claim.give_up();
+    SnapshotDirectory::open(&snapshots.path, store, None).unwrap().marked(true)
+}
+
+#[test]
+fn edition_is_found_however_the_address_of_a_marked_store_is_spelled() {
+    let (a, b) = ("etcd://a:2379/biplane", "etcds://a:2379,b:2379/biplane");
+    let directory = tempfile::tempdir().unwrap();
+    let first = SnapshotDirectory::open(directory.path(), a, None).unwrap().marked(true);
+    first.write(&sources_of(a, "x"), new().iter()).unwrap();
+    let second = moved_to(&first, b);
+    assert_eq!((second.load().objects, second.load().sources), (new().to_vec(), sources_of(a, "x")));
+    // Known by its mark, the old one goes in turn.
+    for _ in 0..3 {
+        second.write(&sources_of(b, "x"), old().iter()).unwrap();
+    }
+    assert_eq!(numbers(&second), [2, 3, 4]);
+    for other in ["etcd://a:2379/other", "consul://a:2379/biplane", "file:///biplane"] {
+        assert_eq!(moved_to(&second, other).load().objects, [], "{other}");
+    }
+    let unmarked = moved_to(&second, "etcd://c:2379/biplane").marked(false);
+    assert_eq!(unmarked.load().objects, []);
+}
+
+#[test]
+fn edition_of_the_very_name_goes_before_a_later_one_of_another() {
+    let (a, b) = ("etcd://a:2379/biplane", "etcd://b:2379/biplane");
+    let directory = tempfile::tempdir().unwrap();
+    let first = SnapshotDirectory::open(directory.path(), a, None).unwrap().marked(true);
+    first.write(&sources_of(a, "x"), new().iter()).unwrap();
+    let second = moved_to(&first, b);
+    for _ in 0..4 {
+        second.write(&sources_of(b, "y"), old().iter()).unwrap();
+    }
+    assert_eq!(numbers(&second), [1, 3, 4, 5], "another store's edition stays");
+    assert_eq!(moved_to(&second, a).load().objects, new());
+}

@@ -67,3 +67,37 @@ async fn right_store_that_went_back_meanwhile_is_no_more_believed_than_otherwise
     engine.on_event(backup.listed(), Instant::now());
     assert_eq!((served(&engine), engine.guard().held().len()), (before, 1));
 }
+
+/// What a run left that knew its store by another address.
+fn moved() -> (Engine, Shelf) {
+    let (first, shelf) = started();
+    let memory = Memory { moved: true, ..first.guard().memory() };
+    (engine(memory, first.good().1.values().cloned().collect()), shelf)
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_left_under_another_address_counts_if_the_store_is_the_same() {
+    let (mut engine, mut shelf) = moved();
+    shelf.delete(&keys()[..6]);
+    engine.on_event(shelf.listed(), Instant::now());
+    assert_eq!((served(&engine).len(), engine.guard().held().len()), (18, 6));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_left_under_another_address_is_forgotten_if_the_store_is_another() {
+    let (mut engine, _) = moved();
+    let mut staging = staging();
+    staging.delete(&keys()[..6]);
+    engine.on_event(staging.listed(), Instant::now());
+    assert_eq!((served(&engine), reason(&engine)), (staging.values(), String::new()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_left_under_another_address_and_is_served_already_is_not_replaced_by_another_store() {
+    let (mut engine, shelf) = moved();
+    engine.on_silence(Instant::now());
+    assert_eq!(served(&engine), shelf.values());
+    engine.on_event(staging().listed(), Instant::now());
+    assert_eq!(served(&engine), shelf.values());
+    assert!(reason(&engine).contains("another store"), "{}", reason(&engine));
+}
