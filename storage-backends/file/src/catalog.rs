@@ -79,6 +79,11 @@ impl Catalog {
         self.set_faults(&Place::Path(path.to_owned()), Vec::new());
     }
 
+    /// What is at fault about a file that holds no objects.
+    pub(crate) fn set_fault(&mut self, path: &Path, fault: Option<Fault>) {
+        self.set_faults(&Place::Path(path.to_owned()), fault.into_iter().collect());
+    }
+
     /// The file, or everything below the directory, is known to be gone.
     pub(crate) fn remove(&mut self, path: &Path) {
         let gone: Vec<_> = self.below(path).cloned().collect();

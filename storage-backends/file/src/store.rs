@@ -110,9 +110,10 @@ impl FileStore {
         answer: fn(&Tree) -> T,
     ) -> Result<Step<T>, StoreError> {
         let (inbox, log, polls) = (self.inbox.clone(), self.log.clone(), self.polls().is_some());
-        let writer = self.writer.clone().filter(|_| patience.for_writer);
+        let writer = self.writer.clone();
         self.with_tree(move |tree| {
-            let Ok(_turn) = writer.map_or(Ok(None), |writer| writer.turn.to_read()) else {
+            let in_turn = writer.as_ref().filter(|_| patience.for_writer);
+            let Ok(_turn) = in_turn.map_or(Ok(None), |writer| writer.turn_to_read()) else {
                 return Ok(Step::OthersAreAtWork);
             };
             if patience.for_git && tree.is_being_checked_out() {
@@ -128,6 +129,9 @@ impl FileStore {
             let git_began = patience.for_git && tree.is_being_checked_out();
             if patience.for_more && (git_began || inbox.batch_verdict() != Verdict::Idle) {
                 return Ok(Step::MoreToRead);
+            }
+            if let Some(writer) = &writer {
+                tree.set_fault(&writer.journal(), writer.unfinished());
             }
             let has_news = publish(tree, &log);
             if has_news && scope != Scope::Pending && batch.is_empty() && !is_first {

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use biplane_store::{Changes, FaultKind, Identity, Listing, Revision, StoreError};
+use biplane_store::{Changes, Fault, FaultKind, Identity, Listing, Revision, StoreError};
 use tracing::debug;
 
 use crate::catalog::Catalog;
@@ -135,6 +135,11 @@ impl Tree {
             self.git_lock = self.root.canonicalize().ok().and_then(|real| git::lock_file(&real));
         }
         self.git_lock.as_deref().is_some_and(git::is_held)
+    }
+
+    /// What is at fault about a file that holds no objects.
+    pub(crate) fn set_fault(&mut self, path: &Path, fault: Option<Fault>) {
+        self.catalog.set_fault(path, fault);
     }
 
     /// What has changed since the last time.

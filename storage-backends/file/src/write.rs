@@ -1,37 +1,47 @@
 //! Writing: what becomes of a batch in the one directory that Biplane may write.
 //!
 //! ```text
-//!  batch ─▶ plan: conditions, and the file of each object ─▶ swap: all new files beside, then renames
+//!  batch ─▶ plan: conditions, and the file of each object ─▶ swap: all new files beside, journal, renames
+//!                                            a crash in between ─▶ whoever has the turn next does the rest
 //! ```
 //!
 //! An object is a file of its own, `<directory>/<Kind>/<namespace>/<name>.yaml`. Nothing is touched that lies
 //! elsewhere, or beside another document: that is its author's, and the answer names the file.
 
+mod journal;
 pub(crate) mod place;
 mod swap;
 pub(crate) mod turn;
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use biplane_core::document::{identify, split};
 use biplane_core::key::{Kind, ObjectKey};
-use biplane_store::{Batch, Operation, StoreError, Write, layout};
+use biplane_core::location::Location;
+use biplane_store::{Batch, Fault, FaultKind, Operation, StoreError, Write, layout};
 use bytes::Bytes;
+use tracing::warn;
 
 use crate::catalog::Catalog;
 use crate::names::{hint, is_skipped};
 use crate::options::{FileOptions, Limits};
-use swap::Swap;
-use turn::{Held, Turn};
+use journal::Journal;
+use swap::{Failure, Swap};
+use turn::{Busy, Held, Turn};
 
 /// The directory that may be written, and how.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Writer {
     root: PathBuf,
     directory: PathBuf,
     limits: Limits,
     /// Whose turn it is: writers one by one, readers when nobody writes.
-    pub(crate) turn: Turn,
+    turn: Turn,
+    /// What is left to do of a batch.
+    journal: Journal,
+    /// Whether this process has looked for what a crash may have left.
+    is_swept: AtomicBool,
 }
 
 impl Writer {
@@ -47,8 +57,14 @@ impl Writer {
         if !inside.components().all(is_read) {
             return Err(outside(&directory, root));
         }
-        let turn = Turn::of(&directory);
-        Ok(Some(Self { root: root.to_owned(), directory, limits: options.limits, turn }))
+        Ok(Some(Self {
+            root: root.to_owned(),
+            turn: Turn::of(&directory),
+            journal: Journal::of(&directory),
+            is_swept: AtomicBool::new(false),
+            directory,
+            limits: options.limits,
+        }))
     }
 
     /// Waits until nobody else writes or reads. Blocks.
@@ -58,7 +74,54 @@ impl Writer {
             return Err(StoreError::unavailable(format!("{root} is not there, or is no directory"))
                 .with_hint(format!("create {root}, or mount it")));
         }
-        self.turn.to_write().map_err(|error| self.failed(&self.directory, &error))
+        let turn = self.turn.to_write().map_err(|error| self.failed(&self.directory, &error))?;
+        self.tidy().map_err(|(path, error)| self.failed(&path, &error))?;
+        Ok(turn)
+    }
+
+    /// A turn to read, after doing what a writer that is gone has left to do. `None`: it is read without one.
+    pub(crate) fn turn_to_read(&self) -> Result<Option<Held>, Busy> {
+        if self.journal.is_open() || !self.is_swept.load(Ordering::Relaxed) {
+            match self.turn.try_to_write() {
+                Ok(Some(_turn)) => {
+                    if let Err((path, error)) = self.tidy() {
+                        warn!(path = %path.display(), %error, "a batch that was cut off cannot be finished");
+                    }
+                }
+                // Others who read let nobody tidy up, and what there is to tidy up can wait.
+                Err(Busy) if self.journal.is_open() => return Err(Busy),
+                Ok(None) | Err(Busy) => {}
+            }
+        }
+        self.turn.to_read()
+    }
+
+    /// The fault of a batch that has begun and has not come to its end.
+    pub(crate) fn unfinished(&self) -> Option<Fault> {
+        if !self.journal.is_open() {
+            return None;
+        }
+        let path = self.journal.path();
+        let shown = path.strip_prefix(&self.root).unwrap_or(&path).to_string_lossy();
+        let message = "a batch of writes was cut off, and what is left of it could not be done";
+        Some(Fault::new(FaultKind::Unfinished, Location::file(shown, 1), message).hint(
+            "make the directory writable, or compare what is there with what was meant and remove this file",
+        ))
+    }
+
+    /// Where the fault of an unfinished batch belongs.
+    pub(crate) fn journal(&self) -> PathBuf {
+        self.journal.path()
+    }
+
+    /// Does what is left to do. Needs the turn to write.
+    fn tidy(&self) -> Result<(), Failure> {
+        self.journal.roll_forward()?;
+        // Not before: what lies ready is what the journal names.
+        if !self.is_swept.swap(true, Ordering::Relaxed) {
+            self.journal.sweep();
+        }
+        Ok(())
     }
 
     /// Checks the batch against what is known now, and says what is to be done to which file.
@@ -69,7 +132,7 @@ impl Writer {
 
     /// Does it: all of it, or nothing.
     pub(crate) fn carry_out(&self, swaps: &[Swap]) -> Result<(), StoreError> {
-        swap::all(swaps).map_err(|(path, error)| self.failed(&path, &error))
+        swap::all(swaps, &self.journal).map_err(|(path, error)| self.failed(&path, &error))
     }
 
     fn swap(&self, catalog: &Catalog, operation: &Operation) -> Result<Swap, StoreError> {
@@ -141,6 +204,8 @@ impl Writer {
             std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
                 StoreError::unavailable(message).with_hint(format!("make room where {directory} lies"))
             }
+            std::io::ErrorKind::InvalidData => StoreError::unavailable(message)
+                .with_hint("compare what is there with what was meant, and remove this file"),
             _ => StoreError::unavailable(message).with_hint(format!("look at {directory} with ls")),
         }
     }

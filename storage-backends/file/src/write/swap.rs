@@ -1,20 +1,22 @@
 //! Changing files together: every new file is written and synced beside its place first, under a name that no
-//! reader reads; then all are renamed in one go. Should that fail half-way, what was there is put back.
+//! reader reads; what is to be done is [noted](Journal); then all are renamed in one go. Should that fail
+//! half-way, what was there is put back in the same manner.
 
-use std::fs::{self, File, OpenOptions, Permissions};
+use std::fs::{self, OpenOptions, Permissions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use biplane_store::sentinel::random_id;
 use tracing::{error, warn};
+
+use super::journal::{Journal, Step, ready_in, sync_folders};
 
 /// What others may do with a new file, and with one that holds a secret.
 const MODE: u32 = 0o644;
 const SECRET_MODE: u32 = 0o600;
 
 /// What failed, and where.
-type Failure = (PathBuf, io::Error);
+pub(super) type Failure = (PathBuf, io::Error);
 
 /// What becomes of one file.
 #[derive(Debug)]
@@ -27,10 +29,10 @@ pub(crate) struct Swap {
     mode: u32,
 }
 
-/// A new file beside its place; it goes when it was not put there.
-#[derive(Debug)]
-struct Beside {
-    path: PathBuf,
+/// New files that lie ready. They go, unless a journal that is to be carried out names them.
+#[derive(Debug, Default)]
+struct Ready {
+    steps: Vec<Step>,
 }
 
 impl Swap {
@@ -46,75 +48,94 @@ impl Swap {
         };
         Ok(Self { path, old, new, mode })
     }
+}
 
-    fn beside(&self, content: &[u8]) -> Result<Beside, Failure> {
-        let directory = folder(&self.path);
-        fs::create_dir_all(directory).map_err(|error| (directory.to_owned(), error))?;
-        let beside = Beside { path: directory.join(format!(".biplane-{}.tmp", random_id())) };
-        write(&beside.path, content, self.mode).map_err(|error| (self.path.clone(), error))?;
-        Ok(beside)
-    }
-
-    fn put(&self, beside: Option<&Beside>) -> io::Result<()> {
-        match beside {
-            Some(beside) => fs::rename(&beside.path, &self.path),
-            None => fs::remove_file(&self.path),
+impl Ready {
+    /// Lets the file of each of these hold its content: writes what is new, and does nothing else yet.
+    fn of<'a>(wanted: impl Iterator<Item = (&'a Swap, Option<&'a [u8]>)>) -> Result<Self, Failure> {
+        let mut ready = Self::default();
+        for (swap, content) in wanted {
+            ready.add(swap, content).map_err(|error| (swap.path.clone(), error))?;
         }
+        Ok(ready)
     }
 
-    fn undo(&self) -> Result<(), Failure> {
-        let back = match &self.old {
-            Some(old) => self.put(Some(&self.beside(old)?)),
-            None => self.put(None),
+    fn add(&mut self, swap: &Swap, content: Option<&[u8]>) -> io::Result<()> {
+        let Some(content) = content else {
+            self.steps.push(Step::new(None, &swap.path));
+            return Ok(());
         };
-        back.map_err(|error| (self.path.clone(), error))
+        let directory = folder(&swap.path);
+        fs::create_dir_all(directory)?;
+        let path = ready_in(directory);
+        self.steps.push(Step::new(Some(path.clone()), &swap.path));
+        write(&path, content, swap.mode)
+    }
+
+    /// From now on they are to be carried out, and the journal names them if there is one.
+    fn noted(mut self, journal: Option<&Journal>) -> Result<Vec<Step>, Failure> {
+        journal.map_or(Ok(()), |journal| journal.open(&self.steps))?;
+        Ok(std::mem::take(&mut self.steps))
     }
 }
 
-impl Drop for Beside {
+impl Drop for Ready {
     fn drop(&mut self) {
-        // After a rename there is nothing to remove.
-        let _ = fs::remove_file(&self.path);
+        discard(&self.steps);
     }
 }
 
 /// Carries out all of them, or none.
-pub(super) fn all(swaps: &[Swap]) -> Result<(), Failure> {
-    let beside = |swap: &Swap| swap.new.as_deref().map(|content| swap.beside(content)).transpose();
-    let besides: Vec<_> = swaps.iter().map(beside).collect::<Result<_, _>>()?;
-    for (n, (swap, beside)) in swaps.iter().zip(&besides).enumerate() {
-        if let Err(error) = swap.put(beside.as_ref()) {
-            swaps[..n].iter().rev().for_each(put_back);
-            return Err((swap.path.clone(), error));
+pub(super) fn all(swaps: &[Swap], journal: &Journal) -> Result<(), Failure> {
+    // One rename is all or nothing by itself.
+    let journal = Some(journal).filter(|_| swaps.len() > 1);
+    let steps = Ready::of(swaps.iter().map(|swap| (swap, swap.new.as_deref())))?.noted(journal)?;
+    for (n, step) in steps.iter().enumerate() {
+        if let Err(error) = step.carry_out() {
+            if let Err((path, error)) = put_back(&swaps[..n], &steps[n..], journal) {
+                error!(path = %path.display(), %error, "a batch failed and could not be put back");
+            }
+            return Err((step.target.clone(), error));
         }
     }
-    sync_folders(swaps);
+    finish(&steps, journal);
     Ok(())
 }
 
-fn put_back(swap: &Swap) {
-    if let Err((path, error)) = swap.undo() {
-        error!(path = %path.display(), %error, "a file could not be put back after a batch that failed");
+/// Puts back what was there; `rest` is what has not been done. The journal of the way back takes the place of the
+/// other one, so that a crash on that way leads back too.
+fn put_back(done: &[Swap], rest: &[Step], journal: Option<&Journal>) -> Result<(), Failure> {
+    let back = done.iter().rev().map(|swap| (swap, swap.old.as_deref()));
+    let steps = Ready::of(back)?.noted(journal)?;
+    discard(rest);
+    for step in &steps {
+        step.carry_out().map_err(|error| (step.target.clone(), error))?;
+    }
+    finish(&steps, journal);
+    Ok(())
+}
+
+/// All of it is done. It is in place whether or not this works.
+fn finish(steps: &[Step], journal: Option<&Journal>) {
+    let synced = sync_folders(steps.iter().map(|step| &*step.target));
+    if let Err(error) = synced.and_then(|()| journal.map_or(Ok(()), Journal::close)) {
+        warn!(%error, "what was written may not survive a power cut");
     }
 }
 
-fn write(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
+fn discard(steps: &[Step]) {
+    for ready in steps.iter().filter_map(|step| step.ready.as_ref()) {
+        // What was renamed is not there any more.
+        let _ = fs::remove_file(ready);
+    }
+}
+
+/// Writes a new file, on to the disk.
+pub(super) fn write(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
     file.set_permissions(Permissions::from_mode(mode))?;
     file.write_all(content)?;
     file.sync_all()
-}
-
-/// Lets the names survive a power cut. They are in place whether or not this works.
-fn sync_folders(swaps: &[Swap]) {
-    let mut folders: Vec<_> = swaps.iter().flat_map(|swap| swap.path.ancestors().skip(1).take(3)).collect();
-    folders.sort_unstable();
-    folders.dedup();
-    for folder in folders {
-        if let Err(error) = File::open(folder).and_then(|folder| folder.sync_all()) {
-            warn!(path = %folder.display(), %error, "what was written may not survive a power cut");
-        }
-    }
 }
 
 fn folder(path: &Path) -> &Path {
@@ -151,7 +172,7 @@ mod tests {
             swap(at("comes"), Some("new")),
             taken,
         ];
-        let (path, _) = all(&swaps).expect_err("a directory is no file");
+        let (path, _) = all(&swaps, &Journal::of(directory.path())).expect_err("a directory is no file");
         assert_eq!(path, at("taken"));
         assert_eq!(names(directory.path()), ["changes", "goes", "taken"]);
         assert_eq!(fs::read_to_string(at("changes")).expect("read"), "old");
@@ -166,7 +187,8 @@ mod tests {
         fs::write(at("old"), "old").expect("write");
         fs::set_permissions(at("old"), Permissions::from_mode(0o640)).expect("chmod");
         let secret = Swap::new(at("secret"), Some(b"new".into()), true).expect("nothing is there");
-        all(&[swap(at("old"), Some("new")), swap(at("new"), Some("new")), secret]).expect("they are written");
+        let swaps = [swap(at("old"), Some("new")), swap(at("new"), Some("new")), secret];
+        all(&swaps, &Journal::of(directory.path())).expect("they are written");
         assert_eq!((mode("old"), mode("new"), mode("secret")), (0o640, 0o644, 0o600));
     }
 }

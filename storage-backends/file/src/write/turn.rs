@@ -2,7 +2,7 @@
 //! hold it alone; stores that know of that directory read it together, between writers. So a batch of many
 //! files is read whole or not at all.
 //!
-//! A kernel lock goes with its process: there is nothing to clean up after a crash.
+//! A kernel lock goes with its process. What a crash leaves half done is the [journal](super::journal)'s.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
@@ -44,6 +44,17 @@ impl Turn {
     pub(crate) fn to_read(&self) -> Result<Option<Held>, Busy> {
         let Ok(lock) = File::open(self.directory.join(NAME)) else { return Ok(None) };
         match lock.try_lock_shared() {
+            Ok(()) => Ok(Some(Held { _lock: lock })),
+            Err(TryLockError::WouldBlock) => Err(Busy),
+            Err(TryLockError::Error(_)) => Ok(None),
+        }
+    }
+
+    /// A turn to write where nobody has another one. `None`: nobody has ever written here, or the lock cannot be had.
+    pub(crate) fn try_to_write(&self) -> Result<Option<Held>, Busy> {
+        let lock = OpenOptions::new().read(true).write(true).open(self.directory.join(NAME));
+        let Ok(lock) = lock else { return Ok(None) };
+        match lock.try_lock() {
             Ok(()) => Ok(Some(Held { _lock: lock })),
             Err(TryLockError::WouldBlock) => Err(Busy),
             Err(TryLockError::Error(_)) => Ok(None),

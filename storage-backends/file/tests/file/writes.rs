@@ -177,6 +177,70 @@ async fn a_condition_on_what_an_earlier_process_told_does_not_hold_by_accident()
     assert_eq!(fs::read(files.at(FILE)).expect("read"), service("a", "by hand"), "the edit is there");
 }
 
+/// Objects of a batch that takes a while to rename.
+const MANY: usize = 1500;
+
+/// Names the root of the process that is to be killed.
+const VICTIM: &str = "BIPLANE_TEST_VICTIM";
+
+/// Not a rule: the process that [`a_batch_is_whole_whenever_its_writer_is_killed`] kills.
+#[tokio::test]
+async fn the_process_that_is_killed() {
+    let Some(root) = std::env::var_os(VICTIM) else { return };
+    let options = FileOptions { writable: Some("managed".into()), ..FileOptions::new(root) };
+    let store = FileStore::new(options).expect("a path");
+    let put = |batch: Batch, n: usize| {
+        let name = format!("n{n:04}");
+        batch.put(key(&name), service(&name, "1"), Precondition::Any)
+    };
+    store.commit((0..MANY).fold(Batch::new(), put)).await.expect("written");
+}
+
+#[tokio::test]
+async fn a_batch_is_whole_whenever_its_writer_is_killed() {
+    let files = Files::managed();
+    let journal = files.at("managed/.biplane.journal");
+    let mut victim = std::process::Command::new(std::env::current_exe().expect("this test"))
+        .args(["--exact", "writes::the_process_that_is_killed"])
+        .env(VICTIM, &files.root)
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .expect("it starts");
+    // From here on it renames one file after the other.
+    while !journal.exists() && victim.try_wait().expect("a child").is_none() {
+        std::thread::yield_now();
+    }
+    victim.kill().expect("killed");
+    victim.wait().expect("a child");
+    assert_eq!(names(&files).await.len(), MANY);
+    assert!(is_empty_of_leftovers(&files.root));
+    put(&files, "n0000", "2").await.expect("it goes on");
+}
+
+#[tokio::test]
+async fn new_files_that_a_crash_left_are_removed() {
+    let files = Files::managed();
+    put(&files, "a", "1").await.expect("a write");
+    files.save("managed/VirtualService/default/.biplane-0123.tmp", "left");
+    let restarted = biplane_store::conformance::Harness::replica(&files).await;
+    assert_eq!(restarted.list().await.expect("the root is there").items.len(), 1);
+    assert!(is_empty_of_leftovers(&files.root));
+}
+
+#[tokio::test]
+async fn a_batch_that_cannot_be_finished_is_a_fault_until_it_is() {
+    let files = Files::managed();
+    put(&files, "a", "1").await.expect("a write");
+    files.save("managed/.biplane.journal", "another version's");
+    let listing = files.store.list().await.expect("the root is there");
+    assert_eq!(listing.faults.iter().map(|fault| fault.kind).collect::<Vec<_>>(), [FaultKind::Unfinished]);
+    let error = put(&files, "a", "2").await.expect_err("nobody knows what else belongs to it");
+    assert!(error.to_string().contains(".biplane.journal") && error.hint().is_some(), "{error:?}");
+    fs::remove_file(files.at("managed/.biplane.journal")).expect("remove");
+    assert_eq!(names(&files).await, [key("a")]);
+    put(&files, "a", "2").await.expect("a write");
+}
+
 #[tokio::test]
 async fn a_root_that_is_away_is_not_made_by_writing() {
     let files = Files::managed();
