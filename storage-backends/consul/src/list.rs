@@ -3,8 +3,6 @@
 use std::time::Duration;
 
 use biplane_consul_client::{Query, QueryMeta};
-use biplane_store::clock;
-use biplane_store::manifest::{Manifest, PATIENCE};
 use biplane_store::{Listing, Revision, StoreError};
 use tokio::time::{Instant, timeout};
 
@@ -14,12 +12,11 @@ use crate::view::{Stop, View};
 
 /// Everything that the store holds. While somebody writes a batch it waits for the end, for a bounded time.
 pub(crate) async fn list(shared: &Shared) -> Result<Listing, StoreError> {
-    let began = Instant::now();
     loop {
         // Before the content: what lies between this index and the content's changed nothing below the prefix.
         let global = shared.global_index().await?;
         let (mut view, meta) = read(shared).await?;
-        let wait = view.open_manifest().map(|(manifest, index)| (patience(manifest, began), index));
+        let wait = view.open_manifest().map(|(manifest, index)| (shared.patience.left(manifest), index));
         match wait {
             Some((patience, index)) if !patience.is_zero() => closed(shared, index, patience).await?,
             _ => {
@@ -56,13 +53,6 @@ fn remember(shared: &Shared, view: View, revision: Revision, prefix: u64) -> Res
         view.into_listing(revision, prefix, Instant::now()).map_err(|stop| error(shared, stop))?;
     shared.memory.keep(remembered);
     Ok(listing)
-}
-
-/// How much longer to wait for an open batch: as long as its writer may take, by whichever clock ends first.
-pub(crate) fn patience(manifest: &Manifest, began: Instant) -> Duration {
-    let age = u64::try_from(clock::now().0.saturating_sub(manifest.at.0)).unwrap_or(0);
-    let by_theirs = PATIENCE.saturating_sub(Duration::from_secs(age));
-    by_theirs.min(PATIENCE.saturating_sub(began.elapsed()))
 }
 
 /// Waits until the manifest is no longer what it was at `index`.

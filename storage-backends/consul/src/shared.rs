@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use biplane_consul_client::{Answer, Client, Error, KvEntries, KvEntry, Query, QueryMeta, TxnOp, TxnOutcome};
 use biplane_store::sentinel::{self, Sentinel};
-use biplane_store::{Revision, StoreError};
+use biplane_store::{Patience, Revision, StoreError};
 use bytes::Bytes;
 
 use crate::failure::{failure, whole};
@@ -20,6 +20,7 @@ pub(crate) struct Shared {
     pub(crate) place: Place,
     pub(crate) tuning: Tuning,
     pub(crate) memory: Memory,
+    pub(crate) patience: Patience,
 }
 
 impl Shared {

@@ -8,8 +8,8 @@ use biplane_core::decode::MAX_OBJECT;
 use biplane_core::key::ObjectKey;
 use biplane_store::sentinel::Sentinel;
 use biplane_store::{
-    Batch, Description, Identity, Listing, Records, Revision, RevisionScope, Store, StoreError, StoredObject,
-    WatchStream,
+    Batch, Description, Identity, Listing, Patience, Records, Revision, RevisionScope, Store, StoreError,
+    StoredObject, WatchStream,
 };
 
 use crate::failure::failure;
@@ -31,7 +31,13 @@ impl ConsulStore {
     pub fn connect(options: ConsulOptions) -> Result<Self, StoreError> {
         let place = Place::new(&options.name(), &options.root, options.layout);
         let client = Client::new(options.client).map_err(|error| failure(&place, error))?;
-        let shared = Shared { client, place, tuning: options.tuning, memory: Memory::default() };
+        let shared = Shared {
+            client,
+            place,
+            tuning: options.tuning,
+            memory: Memory::default(),
+            patience: Patience::default(),
+        };
         Ok(Self { shared: Arc::new(shared) })
     }
 

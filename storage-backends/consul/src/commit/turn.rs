@@ -4,28 +4,19 @@
 use biplane_consul_client::TxnOp;
 use biplane_store::StoreError;
 use biplane_store::manifest::Manifest;
-use tokio::time::Instant;
 
-use crate::list::{closed, patience};
+use crate::list::closed;
 use crate::shared::{Shared, value};
 
 /// Waits for the turn and says at which index the manifest is then; zero: there is none.
 pub(crate) async fn wait(shared: &Shared) -> Result<u64, StoreError> {
-    let mut open: Option<(String, Instant)> = None;
     loop {
         let Some(entry) = shared.get(&shared.place.manifest()).await? else { return Ok(0) };
         let manifest = Manifest::decode(&value(&entry)?).filter(|manifest| manifest.open);
-        let Some(manifest) = manifest else { return Ok(entry.modify_index) };
-        // Every batch is waited for by itself.
-        let since = match &open {
-            Some((id, since)) if *id == manifest.id => *since,
-            _ => Instant::now(),
-        };
-        let left = patience(&manifest, since);
+        let left = manifest.map(|manifest| shared.patience.left(&manifest)).unwrap_or_default();
         if left.is_zero() {
             return Ok(entry.modify_index);
         }
-        open = Some((manifest.id, since));
         closed(shared, entry.modify_index, left).await?;
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use biplane_core::key::{Kind, ObjectKey};
+use biplane_core::scalars::Timestamp;
 use biplane_store::conformance::{Harness as _, document};
 use biplane_store::manifest::Manifest;
 use biplane_store::{Author, Batch, FaultKind, Precondition, Store, StoreError, layout};
@@ -225,6 +226,18 @@ async fn a_store_that_loses_its_mark_in_the_middle_of_a_write_is_not_written() {
     assert!(matches!(error, StoreError::Unmarked { .. }), "{error:?}");
     let path = harness.raw(&object(0));
     assert_eq!(harness.server.consul.kv_get(&path).await.expect("an answer"), None);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_batch_of_a_writer_whose_clock_is_behind_is_waited_for_all_the_same() {
+    let harness = Marked::new().await;
+    let now = Manifest::open(&batch("theirs"));
+    let behind = Timestamp(now.at.0 - 60);
+    harness.leave_batch_open(Manifest { at: behind, ..now }).await;
+    let listed = tokio::time::timeout(Duration::from_secs(2), harness.store().list()).await;
+    assert!(listed.is_err(), "half a batch was listed: {listed:?}");
+    harness.delete(layout::MANIFEST).await;
+    harness.store().list().await.expect("nothing is under way");
 }
 
 fn contains(value: &[u8], text: &str) -> bool {
