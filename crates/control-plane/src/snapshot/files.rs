@@ -79,14 +79,14 @@ impl SnapshotDirectory {
         let Some(key) = self.key()? else { return Ok(LastRun::default()) };
         let editions = self.editions()?;
         for (_, path) in editions.iter().rev() {
-            match self.read(path, &key, |name, _| name == self.store) {
+            match Self::read(path, &key, |name, _| name == self.store) {
                 Ok(edition) => return Ok(edition),
                 Err(error) => warn!(%error, "snapshot passed over"),
             }
         }
         let candidates = editions.iter().rev().filter(|_| self.marked);
         let mut moved = candidates.filter_map(|(_, path)| {
-            self.read(path, &key, |name, sources| self.may_be_ours(name, sources)).ok()
+            Self::read(path, &key, |name, sources| self.may_be_ours(name, sources)).ok()
         });
         Ok(moved.next().unwrap_or_default())
     }
@@ -98,7 +98,6 @@ impl SnapshotDirectory {
     }
 
     fn read(
-        &self,
         path: &Path,
         key: &SealingKey,
         is_ours: impl FnOnce(&str, &Sources) -> bool,
