@@ -41,8 +41,10 @@ pub(crate) async fn measure(kind: Kind, size: Size, plan: Plan) -> Result<Vec<Ro
     let directory = TempDir::new("bench-large");
     let world = World::new(size, ([127, 0, 0, 1], 9).into());
     let mut server = Server::start(kind, &world, &directory).await?;
-    let mut rows = vec![starts(&server, &world, plan.starts).await.context("starts")?];
+    let mut rows = vec![starts(&mut server, &world, plan.starts).await.context("starts")?];
+    server.restart().await;
     rows.extend(changes(&mut server, &world, plan.changes).await.context("changes")?);
+    server.restart().await;
     rows.extend(idle::measure(&mut server, &world, plan.idle).await.context("idle")?);
     Ok(rows)
 }
@@ -54,9 +56,10 @@ pub(crate) fn label(kind: Kind, size: Size) -> String {
     format!("{kind}, {keys} keys in {}", size.namespaces)
 }
 
-async fn starts(server: &Server, world: &World, starts: usize) -> Result<Row> {
+async fn starts(server: &mut Server, world: &World, starts: usize) -> Result<Row> {
     let mut times = Vec::new();
     for _ in 0..starts {
+        server.restart().await;
         let directory = TempDir::new("bench-start");
         let options = Options::store(server.kind.url(server.address()));
         let started = Instant::now();

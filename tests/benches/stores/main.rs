@@ -8,7 +8,8 @@
 //! ```
 //!
 //! The clients and the reports are those of the benchmark `line`. `cargo xtask bench stores [-- --quick]
-//! [-- -o json]`; docs/benchmarks.md explains each row.
+//! [-- -o json]`; words among the arguments choose parts: `wire`, `large`, `visible`, and `etcd` or `consul`.
+//! docs/benchmarks.md explains each row.
 #![forbid(unsafe_code)]
 
 mod idle;
@@ -48,6 +49,9 @@ use report::{Report, Row};
 use server::Kind;
 use world::Size;
 
+/// The words that choose, by kind.
+const KINDS: [&[&str]; 2] = [&["wire", "large", "visible"], &["etcd", "consul"]];
+
 /// How much to measure.
 #[derive(Clone, Debug)]
 struct Plans {
@@ -78,9 +82,11 @@ impl Plans {
 async fn main() -> Result<()> {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let has = |word: &str| arguments.iter().any(|argument| argument == word);
+    // Without a word of its kind everything is wanted.
+    let wants = |word: &str| {
+        has(word) || !KINDS.iter().any(|kind| kind.contains(&word) && kind.iter().any(|word| has(word)))
+    };
     let as_json = arguments.windows(2).any(|pair| pair == ["-o", "json"]);
-    let only: Vec<_> = ["wire", "large", "visible"].into_iter().filter(|part| has(part)).collect();
-    let wants = |part: &str| only.is_empty() || only.contains(&part);
     let machine = Machine::here();
     eprintln!("{machine}");
     let plans = if has("--quick") { Plans::quick() } else { Plans::full() };
@@ -91,21 +97,22 @@ async fn main() -> Result<()> {
 
 async fn measure(plans: &Plans, wants: impl Fn(&str) -> bool) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
-    for kind in Kind::ALL.into_iter().filter(|_| wants("wire")) {
-        eprintln!("{kind}: to the wire among 100 keys ...");
-        let measured = wire::measure(kind, plans.wire, plans.large.idle).await;
-        rows.extend(measured.with_context(|| format!("{kind}: to the wire"))?);
-    }
-    for (kind, namespaces) in [(Kind::Etcd, 1), (Kind::Etcd, 100), (Kind::Consul, 1), (Kind::Consul, 100)] {
-        if wants("large") {
+    for kind in Kind::ALL.into_iter().filter(|kind| wants(kind.word())) {
+        if wants("wire") {
+            eprintln!("{kind}: to the wire among 100 keys ...");
+            let measured = wire::measure(kind, plans.wire, plans.large.idle).await;
+            rows.extend(measured.with_context(|| format!("{kind}: to the wire"))?);
+        }
+        for namespaces in [1, 100].into_iter().filter(|_| wants("large")) {
             eprintln!("{kind}: {} keys in {namespaces} namespaces ...", plans.keys);
             let measured = large::measure(kind, Size::of_keys(plans.keys, namespaces), plans.large).await;
             rows.extend(measured.with_context(|| format!("{kind}: {} keys", plans.keys))?);
         }
-    }
-    if wants("visible") {
-        eprintln!("requests that show a change ...");
-        rows.extend(visible::measure(plans.visible).await.context("requests that show a change")?);
+        if wants("visible") {
+            eprintln!("{kind}: requests that show a change ...");
+            let measured = visible::measure(kind, plans.visible).await;
+            rows.extend(measured.with_context(|| format!("{kind}: requests that show a change"))?);
+        }
     }
     Ok(rows)
 }

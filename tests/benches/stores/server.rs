@@ -23,13 +23,17 @@ impl Kind {
     /// All of them.
     pub(crate) const ALL: [Self; 2] = [Self::Etcd, Self::Consul];
 
-    /// The store at an address: the server's, or that of a proxy in front of it.
-    pub(crate) fn url(self, address: SocketAddr) -> String {
-        let scheme = match self {
+    /// Its name in URLs and on the command line.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
             Self::Etcd => "etcd",
             Self::Consul => "consul",
-        };
-        format!("{scheme}://{address}/{ROOT}")
+        }
+    }
+
+    /// The store at an address: the server's, or that of a proxy in front of it.
+    pub(crate) fn url(self, address: SocketAddr) -> String {
+        format!("{}://{address}/{ROOT}", self.word())
     }
 }
 
@@ -82,6 +86,16 @@ impl Server {
         match &self.running {
             Running::Etcd(etcd) => etcd.0.address(0),
             Running::Consul(consul) => consul.address(),
+        }
+    }
+
+    /// Ends it and starts it again with its data. Consul keeps the connection of a client that is gone for as long
+    /// as its blocking query would have waited, and takes no more than 200 of them: a few starts of Biplane in a
+    /// row are in each other's way.
+    pub(crate) async fn restart(&mut self) {
+        match &mut self.running {
+            Running::Etcd(etcd) => etcd.0.restart(0).await,
+            Running::Consul(consul) => consul.restart().await,
         }
     }
 

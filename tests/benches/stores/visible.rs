@@ -31,17 +31,8 @@ const INTERVAL: Duration = Duration::from_micros(500);
 /// Between two changes, so that each meets a machine at rest.
 const REST: Duration = Duration::from_millis(50);
 
-/// All rows.
-pub(crate) async fn measure(changes: usize) -> Result<Vec<Row>> {
-    let mut rows = Vec::new();
-    for kind in Kind::ALL {
-        let measured = through_store(kind, changes).await;
-        rows.extend(measured.with_context(|| format!("through {kind}"))?);
-    }
-    Ok(rows)
-}
-
-async fn through_store(kind: Kind, changes: usize) -> Result<Vec<Row>> {
+/// All rows of one server.
+pub(crate) async fn measure(kind: Kind, changes: usize) -> Result<Vec<Row>> {
     let directory = TempDir::new("bench-visible");
     let backend = Upstream::start("backend");
     let world = World::new(SIZE, backend.address());
