@@ -8,7 +8,17 @@ use super::{Layer, Problem};
 const PREFIX: &str = "BIPLANE_";
 
 /// Variables that are no settings: the settings file's own, and those that the project's tests set.
-const OTHERS: [&str; 4] = ["BIPLANE_CONFIG", "BIPLANE_ENVOY", "BIPLANE_BIN", "BIPLANE_KEEP"];
+const OTHERS: [&str; 9] = [
+    "BIPLANE_CONFIG",
+    "BIPLANE_ENVOY",
+    "BIPLANE_ETCD",
+    "BIPLANE_ETCDCTL",
+    "BIPLANE_ETCDUTL",
+    "BIPLANE_CONSUL",
+    "BIPLANE_CONSULRS_CLIENT",
+    "BIPLANE_BIN",
+    "BIPLANE_KEEP",
+];
 
 /// The variable that everything built on `tracing` reads; `BIPLANE_LOG` goes before it.
 const RUST_LOG: &str = "RUST_LOG";
