@@ -190,7 +190,7 @@ impl Feed {
 }
 
 /// The batch that begins with this event.
-fn begun(event: &Happened) -> Option<(Manifest, Raw)> {
+pub(crate) fn begun(event: &Happened) -> Option<(Manifest, Raw)> {
     let Happened::Put(raw) = event else { return None };
     Some((open_manifest(raw)?, raw.clone()))
 }

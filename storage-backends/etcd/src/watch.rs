@@ -7,7 +7,7 @@ use biplane_store::{Changes, Revision, StoreError, WatchEvent, WatchStream};
 use futures::StreamExt as _;
 use tokio::time::{Instant, sleep_until};
 
-use crate::feed::{End, Feed};
+use crate::feed::{End, Feed, begun};
 use crate::list;
 use crate::place::behind;
 use crate::raw::Happened;
@@ -18,6 +18,7 @@ type Told = Result<WatchEvent, StoreError>;
 
 #[derive(Debug)]
 struct Watch {
+    core: Arc<Core>,
     tail: Tail,
     feed: Feed,
     /// What is decided and not told yet.
@@ -40,7 +41,7 @@ pub(crate) async fn open(core: &Arc<Core>, from: Revision) -> Result<WatchStream
         return Ok(resync());
     }
     let feed = Feed::new(place.clone(), base, Instant::now());
-    let watch = Watch { tail, feed, ready: VecDeque::new(), ended: None };
+    let watch = Watch { core: core.clone(), tail, feed, ready: VecDeque::new(), ended: None };
     Ok(futures::stream::unfold(Some(watch), next).boxed())
 }
 
@@ -86,6 +87,11 @@ impl Watch {
     }
 
     fn events(&mut self, events: &[Happened]) -> Result<(), End> {
+        // The wait for a batch begins here for those who list as well: what a watch has told, a listing shows.
+        let marks = events.iter().filter(|event| event.key() == self.core.place.manifest.as_bytes());
+        for (manifest, _) in marks.filter_map(begun) {
+            self.core.patience.left(&manifest);
+        }
         let now = Instant::now();
         for step in events.chunk_by(|one, other| one.revision() == other.revision()) {
             self.ready.extend(self.feed.take(step, now)?);
