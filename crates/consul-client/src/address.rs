@@ -9,6 +9,10 @@ use crate::error::Error;
 const PORT: u16 = 8500;
 const PORT_TLS: u16 = 8501;
 
+/// The ports of a URL that names none.
+const HTTP: u16 = 80;
+const HTTPS: u16 = 443;
+
 /// An agent's address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Address {
@@ -33,13 +37,14 @@ impl Default for Address {
 
 impl Address {
     /// From `CONSUL_HTTP_ADDR`: `host`, `host:port`, `http://...`, `https://...`, `unix:///path`. `tls` is what
-    /// `CONSUL_HTTP_SSL` says, which counts where no scheme does.
+    /// `CONSUL_HTTP_SSL` says, which counts where no scheme does. Without a port it is HTTP's own, as for Consul's
+    /// command line.
     pub fn parse(text: &str, tls: bool) -> Result<Self, Error> {
         let (scheme, rest) = text.split_once("://").unwrap_or((if tls { "https" } else { "http" }, text));
         match scheme {
             "unix" => Ok(Self::Unix(rest.into())),
-            "http" => Self::tcp(rest, tls),
-            "https" => Self::tcp(rest, true),
+            "http" => Self::at(rest, tls, if tls { HTTPS } else { HTTP }),
+            "https" => Self::at(rest, true, HTTPS),
             other => {
                 Err(Error::invalid(format!("{other}:// is no address of Consul: use http, https or unix")))
             }
@@ -48,13 +53,16 @@ impl Address {
 
     /// From `host`, `host:port`, `[v6]:port`, with nothing behind it but a slash.
     pub fn tcp(authority: &str, tls: bool) -> Result<Self, Error> {
+        Self::at(authority, tls, if tls { PORT_TLS } else { PORT })
+    }
+
+    fn at(authority: &str, tls: bool, default: u16) -> Result<Self, Error> {
         let authority = authority.trim_end_matches('/');
         let wrong = || Error::invalid(format!("{authority:?} is not host:port"));
         let (host, port) = split(authority).ok_or_else(wrong)?;
         let port = match port {
             Some(port) => port.parse().map_err(|_| wrong())?,
-            None if tls => PORT_TLS,
-            None => PORT,
+            None => default,
         };
         let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '%');
         if host.is_empty() || !host.chars().all(fits) {
@@ -107,17 +115,23 @@ mod tests {
     #[test]
     fn addresses_are_read_as_consul_reads_them() {
         for (text, address) in [
-            ("localhost", tcp("localhost", 8500, false)),
+            ("localhost", tcp("localhost", 80, false)),
             ("10.0.0.1:18500", tcp("10.0.0.1", 18500, false)),
             ("http://consul.internal:80/", tcp("consul.internal", 80, false)),
-            ("https://consul.internal", tcp("consul.internal", 8501, true)),
+            ("https://consul.internal", tcp("consul.internal", 443, true)),
             ("[::1]:8500", tcp("::1", 8500, false)),
-            ("::1", tcp("::1", 8500, false)),
+            ("::1", tcp("::1", 80, false)),
             ("unix:///run/consul.sock", Address::Unix("/run/consul.sock".into())),
         ] {
             assert_eq!(Address::parse(text, false), Ok(address), "{text}");
         }
-        assert_eq!(Address::parse("host", true), Ok(tcp("host", 8501, true)));
+        assert_eq!(Address::parse("host", true), Ok(tcp("host", 443, true)));
+    }
+
+    #[test]
+    fn an_address_of_ours_without_a_port_is_an_agents() {
+        assert_eq!(Address::tcp("host", false), Ok(tcp("host", 8500, false)));
+        assert_eq!(Address::tcp("host", true), Ok(tcp("host", 8501, true)));
     }
 
     #[test]

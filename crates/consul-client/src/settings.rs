@@ -106,7 +106,7 @@ impl Settings {
         let tls = flag("CONSUL_HTTP_SSL")?.unwrap_or(false);
         let address = match env("CONSUL_HTTP_ADDR") {
             Some(text) => Address::parse(&text, tls).map_err(|error| about("CONSUL_HTTP_ADDR", &error))?,
-            None => Address::parse("127.0.0.1", tls)?,
+            None => Address::tcp("127.0.0.1", tls)?,
         };
         Ok(Self {
             address,
