@@ -27,7 +27,8 @@ pub struct Tuning {
     /// How long a blocking query waits.
     pub wait: Duration,
     /// In how many parts a large prefix is watched at most. Each is a connection, and an agent takes 200 from one
-    /// client (`limits.http_max_conns_per_client`).
+    /// client (`limits.http_max_conns_per_client`). It counts those of a process that has ended until their
+    /// queries have waited to their end: with 64 parts a few restarts in a row locked the next one out.
     pub max_watches: usize,
     /// Up to how many bytes the whole prefix is watched as one.
     pub whole_bytes: usize,
@@ -42,8 +43,8 @@ pub struct Tuning {
 impl Default for Tuning {
     fn default() -> Self {
         Self {
-            wait: Duration::from_mins(5),
-            max_watches: 64,
+            wait: Duration::from_mins(2),
+            max_watches: 16,
             whole_bytes: 256 * 1024,
             probe: Duration::from_secs(10),
             session_ttl: Duration::from_secs(15),
