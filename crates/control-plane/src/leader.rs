@@ -28,6 +28,7 @@ use crate::shared::SharedEngine;
 pub(crate) use board::{Board, Duty, Role};
 pub(crate) use campaign::run;
 pub(crate) use feed::Feed;
+pub(crate) use status_records::SUMMARY;
 
 /// What a replica needs to lead.
 #[derive(Clone, Debug)]

@@ -23,6 +23,7 @@ use tracing::warn;
 
 use crate::guard::Rules;
 use crate::intents;
+use crate::leader::SUMMARY;
 use crate::shared::SharedEngine;
 
 /// How long the store may take for the summary.
@@ -84,11 +85,10 @@ impl Newcomer {
     }
 
     async fn summary(&self) -> Option<StatusSummary> {
-        let path = format!("{STATUS}/_summary");
         let mut attempt = 1;
         let error = loop {
             let late = |_| Err(StoreError::unavailable(format!("no answer within {DEADLINE:?}")));
-            let error = match timeout(DEADLINE, self.records.read(&path)).await.unwrap_or_else(late) {
+            let error = match timeout(DEADLINE, self.records.read(SUMMARY)).await.unwrap_or_else(late) {
                 Ok(record) => return serde_json::from_slice(&record?.value).ok(),
                 Err(error) => error,
             };

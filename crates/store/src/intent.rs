@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::batch::{Batch, Write};
 use crate::clock;
 use crate::layout;
-use crate::object::{Identity, Revision};
+use crate::object::Revision;
 use crate::records::{META, RecordWrite};
 
 pub use known::{Known, MOST, MOST_BYTES};
@@ -153,15 +153,6 @@ impl Intent {
     /// at `changed`.
     pub fn covers(&self, revision: Revision, key: &ObjectKey, changed: Revision) -> bool {
         changed < revision && self.deletes.contains(&layout::format_key(key))
-    }
-
-    /// Whether an operator has accepted that the store with this identity does not show the version of an object
-    /// that was written at `version`, wherever the store's revisions are by now.
-    pub fn accepts(&self, identity: &Identity, key: &ObjectKey, version: Revision) -> bool {
-        self.accepts.as_ref().is_some_and(|accepts| {
-            *accepts.identity == *identity.0
-                && accepts.versions.get(&layout::format_key(key)) == Some(&version.0)
-        })
     }
 }
 
