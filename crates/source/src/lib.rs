@@ -19,7 +19,7 @@ use futures::stream::BoxStream;
 
 pub use endpoint::{Endpoint, EndpointSource, Health};
 pub use fixed::FixedEndpoints;
-pub use secret::{Secret, SecretSource};
+pub use secret::{Secret, SecretOptions, SecretRequest, SecretSource};
 pub use service::{Service, ServiceName, ServiceSource};
 pub use state::{Phase, SourceState};
 
@@ -44,12 +44,36 @@ pub struct SourceError {
     pub message: String,
     /// What to try.
     pub hint: Option<String>,
+    /// Of which kind the failure is.
+    pub cause: Cause,
+}
+
+/// Kinds of failures, as far as those who read about them do different things.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Cause {
+    /// It cannot be reached, or is not ready: time may mend it.
+    #[default]
+    Unavailable,
+    /// It answers and refuses: an access rule or a credential needs mending.
+    Denied,
+    /// It does not know how to answer, or its answer makes no sense: a setting or an object needs mending.
+    Invalid,
 }
 
 impl SourceError {
     /// An error without advice.
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), hint: None }
+        Self { message: message.into(), hint: None, cause: Cause::Unavailable }
+    }
+
+    /// It answers and refuses.
+    pub fn denied(message: impl Into<String>) -> Self {
+        Self { cause: Cause::Denied, ..Self::new(message) }
+    }
+
+    /// It cannot be asked this, or answers nonsense.
+    pub fn invalid(message: impl Into<String>) -> Self {
+        Self { cause: Cause::Invalid, ..Self::new(message) }
     }
 
     /// The same error with advice.

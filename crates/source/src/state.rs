@@ -1,7 +1,9 @@
 //! What readiness and status see of a source, whatever it reads.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::SourceError;
 use tokio::time::Instant;
 
 /// One source's state. Whoever reads the source keeps it up to date.
@@ -20,7 +22,9 @@ pub struct SourceState {
     /// Whether what it stands for is known, from itself or from disk.
     pub known: bool,
     /// The last thing that went wrong, kept after it was put right.
-    pub last_error: Option<String>,
+    pub last_error: Option<SourceError>,
+    /// Facts for people, by name: how it is logged in, until when. Nothing secret.
+    pub details: BTreeMap<String, String>,
 }
 
 /// Where a source stands.
@@ -48,6 +52,7 @@ impl SourceState {
             complete_at: None,
             known: false,
             last_error: None,
+            details: BTreeMap::new(),
         }
     }
 
@@ -65,8 +70,8 @@ impl SourceState {
     }
 
     /// It could not be read.
-    pub fn failed(&mut self, error: impl Into<String>, now: Instant) {
-        self.last_error = Some(error.into());
+    pub fn failed(&mut self, error: SourceError, now: Instant) {
+        self.last_error = Some(error);
         self.enter(Phase::Failed, now);
     }
 
@@ -101,11 +106,11 @@ mod tests {
     fn a_required_source_is_ready_once_known_and_stays_so_through_failures() {
         let now = Instant::now();
         let mut state = SourceState::waiting("file:///etc/biplane", true, now);
-        state.failed("no such directory", now);
+        state.failed(SourceError::new("no such directory"), now);
         assert!(!state.is_ready());
         state.restored(now);
         assert!(state.is_ready());
-        state.failed("no such directory", now);
+        state.failed(SourceError::new("no such directory"), now);
         assert!(state.is_ready());
         assert_eq!(state.phase, Phase::Failed);
     }
@@ -118,7 +123,7 @@ mod tests {
         assert_eq!(state.age(at(5)), None);
         state.complete(at(10));
         assert_eq!(state.age(at(100)), Some(Duration::ZERO));
-        state.failed("gone", at(100));
+        state.failed(SourceError::new("gone"), at(100));
         assert_eq!(state.age(at(107)), Some(Duration::from_secs(7)));
     }
 }

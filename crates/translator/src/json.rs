@@ -142,7 +142,10 @@ mod tests {
             private_key: Some(SecretString::new("canary")),
             ..TlsSecret::default()
         };
-        let output = secret::translate(&ResourceRef::new("ns", "cert"), &Secret { tls: Some(tls) });
+        let output = secret::translate(
+            &ResourceRef::new("ns", "cert"),
+            &Secret { tls: Some(tls), ..Secret::default() },
+        );
         output.resources.into_iter().next().expect("a certificate with its key makes a secret")
     }
 

@@ -162,7 +162,7 @@ mod tests {
             ocsp_staple: Some(staple.to_owned()),
             ..TlsSecret::default()
         };
-        translate(&ResourceRef::new("default", "s"), &Secret { tls: Some(tls) })
+        translate(&ResourceRef::new("default", "s"), &Secret { tls: Some(tls), ..Secret::default() })
     }
 
     #[test]

@@ -70,7 +70,7 @@ mod tests {
             ..TlsSecret::default()
         };
         let key = ObjectKey::new(Kind::Secret, "default", "s");
-        check(&key, &Secret { tls: Some(tls) }).iter().map(ToString::to_string).collect()
+        check(&key, &Secret { tls: Some(tls), ..Secret::default() }).iter().map(ToString::to_string).collect()
     }
 
     #[test]

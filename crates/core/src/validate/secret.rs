@@ -7,6 +7,7 @@ use crate::resources::{Secret, Settings};
 
 pub(super) fn secret(v: &mut Validator<'_, '_>, secret: &Secret, at: &Trail<'_>) {
     match &secret.tls {
+        None if secret.is_known() || secret.external().is_some() => {}
         None => v.missing(at, "the secret is empty", "write tls: {certChain: ..., privateKey: ...}"),
         Some(tls) => tls_secret(v, tls, &at.field("tls")),
     }
