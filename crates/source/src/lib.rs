@@ -11,6 +11,7 @@
 pub mod conformance;
 mod endpoint;
 mod fixed;
+mod fixed_secrets;
 mod secret;
 mod service;
 mod state;
@@ -19,6 +20,7 @@ use futures::stream::BoxStream;
 
 pub use endpoint::{Endpoint, EndpointSource, Health};
 pub use fixed::FixedEndpoints;
+pub use fixed_secrets::FixedSecrets;
 pub use secret::{Secret, SecretOptions, SecretRequest, SecretSource};
 pub use service::{Service, ServiceName, ServiceSource};
 pub use state::{Phase, SourceState};
