@@ -14,6 +14,7 @@ mod options;
 mod pem;
 mod route;
 mod secret;
+mod settings;
 mod text;
 mod tls;
 mod upstream;
@@ -51,7 +52,7 @@ pub(crate) fn validate(spec: &Spec, fields: &Node<'_>, findings: &mut Findings<'
             }
         }
         Spec::Secret(secret) => secret::secret(v, secret, root),
-        Spec::Settings(settings) => secret::settings(v, settings, root),
+        Spec::Settings(settings) => settings::settings(v, settings, root),
     }
 }
 

@@ -1,59 +1,63 @@
-//! Secrets and settings. Nothing here quotes a value.
+//! Secrets: exactly one form, or one place where the values are kept. Nothing here quotes a value.
 
-use super::{Validator, pem, text};
+mod external;
+mod forms;
+mod tls;
+mod vault;
+
+use super::Validator;
 use crate::path::Trail;
-use crate::resources::secret::TlsSecret;
-use crate::resources::{Secret, Settings};
+use crate::resources::Secret;
 
 pub(super) fn secret(v: &mut Validator<'_, '_>, secret: &Secret, at: &Trail<'_>) {
-    match &secret.tls {
-        None if secret.is_known() || secret.external().is_some() => {}
-        None => v.missing(at, "the secret is empty", "write tls: {certChain: ..., privateKey: ...}"),
-        Some(tls) => tls_secret(v, tls, &at.field("tls")),
+    v.exactly_one(at, "what the secret holds", &choices(secret));
+    if let Some(form) = &secret.tls {
+        tls::tls(v, form, &at.field("tls"));
+    }
+    if let Some(form) = &secret.header {
+        forms::header(v, form, &at.field("header"));
+    }
+    if let Some(form) = &secret.credentials {
+        forms::credentials(v, form, &at.field("credentials"));
+    }
+    if let Some(form) = &secret.api_key {
+        forms::api_key(v, form, &at.field("apiKey"));
+    }
+    if let Some(form) = &secret.aws {
+        forms::aws(v, form, &at.field("aws"));
+    }
+    if let Some(form) = &secret.azure {
+        forms::named(v, &form.api_keys, &at.field("azure").field("apiKeys"));
+    }
+    if let Some(form) = &secret.oauth {
+        forms::given(v, form.client_secret.as_ref(), "clientSecret", &at.field("oauth"));
+    }
+    if let Some(form) = &secret.encryption {
+        forms::given(v, form.key.as_ref(), "key", &at.field("encryption"));
+    }
+    if let Some(form) = &secret.generic {
+        forms::named(v, &form.values, &at.field("generic").field("values"));
+    }
+    if let Some(place) = &secret.vault {
+        vault::vault(v, place, &at.field("vault"));
+    }
+    if let Some(place) = &secret.file {
+        external::file(v, place, &at.field("file"));
     }
 }
 
-fn tls_secret(v: &mut Validator<'_, '_>, tls: &TlsSecret, at: &Trail<'_>) {
-    let filled = |text: &Option<String>| text.as_ref().is_some_and(|text| !text.is_empty());
-    let (chain, root) = (filled(&tls.cert_chain), filled(&tls.root_ca));
-    let key = tls.private_key.as_ref().is_some_and(|key| !key.is_empty());
-    match (chain, key) {
-        (true, false) => v.missing(at, "certChain has no privateKey beside it", "write both"),
-        (false, true) => v.missing(at, "privateKey has no certChain beside it", "write both"),
-        (false, false) if !root => {
-            v.missing(at, "the secret is empty", "write certChain and privateKey, or rootCa");
-        }
-        _ => {}
-    }
-    if let Some(chain) = tls.cert_chain.as_deref().filter(|text| !text.is_empty()) {
-        blocks(v, chain, pem::CERTIFICATES, &at.field("certChain"));
-    }
-    if let Some(key) = tls.private_key.as_ref().filter(|key| !key.is_empty()) {
-        blocks(v, key.expose(), pem::PRIVATE_KEYS, &at.field("privateKey"));
-    }
-    if let Some(root) = tls.root_ca.as_deref().filter(|text| !text.is_empty()) {
-        blocks(v, root, pem::CERTIFICATES, &at.field("rootCa"));
-    }
-    if tls.ocsp_staple.as_ref().is_some_and(|staple| !pem::is_base64(staple)) {
-        v.error(&at.field("ocspStaple"), "not base64");
-    }
-}
-
-fn blocks(v: &mut Validator<'_, '_>, text: &str, labels: &[&str], at: &Trail<'_>) {
-    if let Err(why) = pem::check(text, labels) {
-        v.error_hint(at, why, "write PEM as a block: `|` behind the name, the text indented below it");
-    }
-}
-
-pub(super) fn settings(v: &mut Validator<'_, '_>, settings: &Settings, at: &Trail<'_>) {
-    let Some(policy) = settings.gloo.as_ref().and_then(|gloo| gloo.invalid_config_policy.as_ref()) else {
-        return;
-    };
-    let (gloo, body) = (at.field("gloo"), policy.invalid_route_response_body.as_deref());
-    let at = gloo.field("invalidConfigPolicy");
-    v.within(&at.field("invalidRouteResponseCode"), policy.invalid_route_response_code, 200, 599);
-    if body.is_some_and(|body| body.len() > text::DIRECT_BODY) {
-        let message = format!("longer than the {} bytes that Envoy answers with", text::DIRECT_BODY);
-        v.error(&at.field("invalidRouteResponseBody"), message);
-    }
+const fn choices(secret: &Secret) -> [(&'static str, bool); 11] {
+    [
+        ("tls", secret.tls.is_some()),
+        ("header", secret.header.is_some()),
+        ("credentials", secret.credentials.is_some()),
+        ("apiKey", secret.api_key.is_some()),
+        ("aws", secret.aws.is_some()),
+        ("azure", secret.azure.is_some()),
+        ("oauth", secret.oauth.is_some()),
+        ("encryption", secret.encryption.is_some()),
+        ("generic", secret.generic.is_some()),
+        ("vault", secret.vault.is_some()),
+        ("file", secret.file.is_some()),
+    ]
 }

@@ -6,6 +6,7 @@ mod mistakes;
 mod recipe;
 mod robustness;
 mod schemas;
+mod secret_forms;
 mod secrets;
 
 use biplane_core::decode::{Decoded, decode};

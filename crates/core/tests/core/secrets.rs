@@ -25,6 +25,20 @@ fn no_finding_and_no_debug_output_shows_a_private_key() {
         format!("tls: {{privateKey: !x {CANARY}}}"),
         format!("tls: {{privateKey: *{CANARY}}}"),
         CANARY.to_owned(),
+        format!("header: {{headers: {{'a b': \"{CANARY}\\n\", X-A: {CANARY}, x-a: {CANARY}}}}}"),
+        format!("header: {{headers: {{x-a: [{CANARY}], x-b: {{a: {CANARY}}}}}}}"),
+        format!("header: {CANARY}"),
+        format!(
+            "credentials: {{username: 'a:b', password: '{{SHA}}{CANARY}', users: {{'#': '$2y$05${CANARY}'}}}}"
+        ),
+        format!("credentials: {{pasword: {CANARY}, users: [{CANARY}]}}"),
+        format!(
+            "apiKey: {{apiKey: '{CANARY}', keys: {{a: '{CANARY}', b: ' {CANARY}', c: 'Bearer {CANARY}'}}}}"
+        ),
+        format!("aws: {{secretKey: {CANARY}, sessionToken: {{a: {CANARY}}}}}"),
+        format!("azure: {{apiKeys: {{'': {CANARY}}}}}\noauth: {{clientSecret: [{CANARY}]}}"),
+        format!("encryption: {CANARY}\ngeneric: {{values: [{CANARY}]}}"),
+        format!("generic: {{value: {{a: {CANARY}}}}}"),
         format!(
             "tls: {{certChain: \"\", privateKey: \"-----BEGIN PRIVATE KEY-----\\n{CANARY}\\n-----END PRIVATE KEY-----\"}}"
         ),
