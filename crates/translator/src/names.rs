@@ -35,3 +35,13 @@ pub fn secret_certificate(secret: &ResourceRef) -> String {
 pub fn secret_validation(secret: &ResourceRef) -> String {
     format!("{secret}/validation")
 }
+
+/// A value of a `Secret` object.
+pub fn secret_value(secret: &ResourceRef, value: &str) -> String {
+    format!("{secret}/{value}")
+}
+
+/// The value that a `Secret` object has for a header.
+pub fn secret_header(secret: &ResourceRef, header: &str) -> String {
+    format!("{secret}/header/{header}")
+}

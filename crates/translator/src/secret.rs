@@ -1,8 +1,17 @@
-//! Secrets: key material as Envoy takes it, one Envoy `Secret` for the certificate and one for the roots.
+//! Secrets: key material and values as Envoy takes them.
 //!
-//! Nothing here is ever printed: Envoy's messages show their content in their `Debug` form, so they leave
-//! this file only as encoded bytes.
+//! ```text
+//! tls            one Envoy Secret for the certificate, one for the roots
+//! aws, azure     none: they are for Biplane itself
+//! all others     one generic Secret for each value
+//! not known yet  none
+//! ```
+//!
+//! They are made whether or not something names them; a fleet gets those that something in it names. Nothing here
+//! is ever printed: Envoy's messages show their content in their `Debug` form, so they leave this file only as
+//! encoded bytes.
 
+mod generic;
 mod staple;
 
 use base64::Engine as _;
@@ -23,11 +32,14 @@ use envoy_types::pb::envoy::extensions::transport_sockets::tls::v3::{
 use crate::names;
 use crate::resource::{EnvoyResource, EnvoyType, Output};
 
-/// The Envoy secrets of a `Secret` object: `<ref>/certificate` and `<ref>/validation`, as far as it
-/// has the parts for them.
+/// What to say about a secret that is kept elsewhere and has not come yet.
+pub(crate) const UNKNOWN_HINT: &str = "it comes as soon as its source answers";
+
+/// The Envoy secrets of a `Secret` object: `<ref>/certificate` and `<ref>/validation`, or `<ref>/<value>`, as far
+/// as it has the parts for them.
 pub fn translate(name: &ResourceRef, secret: &Secret) -> Output {
     let key = name.key(Kind::Secret);
-    let Some(tls) = &secret.tls else { return Output::default() };
+    let Some(tls) = &secret.tls else { return generic::translate(name, secret, &key) };
     let mut reports = incomplete(&key, tls);
     let mut resources = Vec::new();
     if has_certificate(tls) {

@@ -32,7 +32,18 @@ pub(crate) struct KeyMaterial {
     pub(crate) validation: Option<String>,
 }
 
-/// The two parts that a `Secret` object can have, and whether it is there at all.
+/// What is known of a `Secret` object with a certificate or a root.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// There is no such object.
+    Absent,
+    /// It is kept elsewhere, and its source has not answered yet.
+    Unknown,
+    /// It has these parts.
+    Parts(SecretParts),
+}
+
+/// The two parts that a `Secret` object can have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct SecretParts {
     /// A certificate with its key.
@@ -41,22 +52,28 @@ pub(crate) struct SecretParts {
     pub(crate) root: bool,
 }
 
-/// What the `Secret` object `name` holds; `None`: there is none.
-pub(crate) fn secret_parts(name: &ResourceRef, lookup: &dyn Lookup) -> Option<SecretParts> {
-    let secret = lookup.secret(name)?;
+/// What the `Secret` object `name` holds.
+pub(crate) fn find(name: &ResourceRef, lookup: &dyn Lookup) -> Found {
+    let Some(secret) = lookup.secret(name) else { return Found::Absent };
+    if !secret.is_known() {
+        return Found::Unknown;
+    }
     let tls = secret.tls.as_ref();
-    Some(SecretParts {
+    Found::Parts(SecretParts {
         certificate: tls.is_some_and(secret::has_certificate),
         root: tls.is_some_and(secret::has_root),
     })
 }
 
 /// Whether a service lets in only clients that show a certificate. Where that cannot be known, because
-/// the secret is missing, it does.
+/// the secret is missing or not known yet, it does.
 pub(crate) fn verifies_clients(ssl: &SslConfig, lookup: &dyn Lookup) -> bool {
     let files = ssl.ssl_files.as_ref().is_some_and(|files| secret::root_file_name(files).is_some());
-    let secret = ssl.secret_ref.as_ref();
-    let root = files || secret.is_some_and(|name| secret_parts(name, lookup).is_none_or(|parts| parts.root));
+    let may_have_root = |name| match find(name, lookup) {
+        Found::Absent | Found::Unknown => true,
+        Found::Parts(parts) => parts.root,
+    };
+    let root = files || ssl.secret_ref.as_ref().is_some_and(may_have_root);
     !ssl.verify_subject_alt_name.is_empty() || root && ssl.one_way_tls != Some(true)
 }
 

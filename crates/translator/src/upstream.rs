@@ -8,7 +8,7 @@
 //!
 //! One file a part of the cluster. What Envoy would refuse is left out and reported, so that one bad part
 //! does not cost the upstream; what would make a connection less safe than its author asked for leaves
-//! the upstream without endpoints instead.
+//! the upstream without endpoints instead. While its secret is not known yet, it has no cluster at all.
 
 mod circuit_breakers;
 mod connection;
@@ -38,10 +38,18 @@ pub fn translate(name: &ResourceRef, upstream: &Upstream, lookup: &dyn Lookup) -
     let key = name.key(Kind::Upstream);
     let mut report = Reporter { object: &key, reports: Vec::new() };
     let mut endpoints = endpoints::of(upstream, &mut report);
-    let tls = tls::of(upstream, &endpoints, lookup, &mut report).unwrap_or_else(|tls::Unsafe| {
-        endpoints.clear();
-        tls::Tls::default()
-    });
+    let tls = match tls::of(upstream, &endpoints, lookup, &mut report) {
+        Ok(tls) => tls,
+        Err(tls::Refused::Unsafe) => {
+            endpoints.clear();
+            tls::Tls::default()
+        }
+        // In Envoy a cluster without its secret would hold up all later ones. Routes to none answer 503.
+        Err(tls::Refused::Unknown) => {
+            report.reports.sort();
+            return Output { resources: Vec::new(), reports: report.reports };
+        }
+    };
     let assignment = endpoints.assignment(&names::cluster(name), upstream, &tls.labels);
     let mut cluster = cluster(name, upstream, &endpoints, &mut report);
     cluster.transport_socket = tls.socket;

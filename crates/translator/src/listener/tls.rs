@@ -3,6 +3,8 @@
 //! Virtual services whose TLS settings differ in nothing but the server names share a chain. A server name
 //! belongs to one chain only: Envoy refuses a listener in which two chains claim the same, and with it the
 //! good ones. So the older virtual service keeps it. A service without names takes all that nobody names.
+//!
+//! A service whose secret is not known yet has no chain: one that waits would hold up the whole listener.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -16,7 +18,7 @@ use envoy_types::pb::envoy::extensions::transport_sockets::tls::v3::downstream_t
 
 use super::{Content, TlsService};
 use crate::proto::{boolean, duration};
-use crate::tls::{KeyMaterial, alpn, secret_parts, transport_socket};
+use crate::tls::{Found, KeyMaterial, alpn, find, transport_socket};
 use crate::{Lookup, names, secret};
 
 /// What is offered by ALPN where the user does not say.
@@ -36,8 +38,9 @@ pub(super) fn chains(services: &[TlsService<'_>], filter: &Filter, lookup: &dyn 
         }
     }
     for group in &groups.all {
-        content.filter_chains.extend(group.chains(filter));
-        content.references.extend(group.material.references());
+        let Some(material) = &group.material else { continue };
+        content.filter_chains.extend(group.chains(material, filter));
+        content.references.extend(material.references());
         content.services.extend(group.services.iter().map(|service| (*service).clone()));
         let files = group.ssl.ssl_files.as_ref().filter(|_| group.ssl.secret_ref.is_none());
         // The services of a group name the same files; one of them stands for all.
@@ -67,7 +70,8 @@ struct Groups<'a> {
 struct Group<'a> {
     /// The settings of the first of the services. Server names apart, they are those of all.
     ssl: &'a SslConfig,
-    material: KeyMaterial,
+    /// `None`: the secret is not known yet. The names are taken all the same: nobody else gets them meanwhile.
+    material: Option<KeyMaterial>,
     services: Vec<&'a ObjectKey>,
     names: BTreeSet<String>,
 }
@@ -75,21 +79,21 @@ struct Group<'a> {
 impl Group<'_> {
     /// A chain for the names, and one more for the rest if that is theirs too: names on the second would lose
     /// to a wildcard of another chain.
-    fn chains(&self, filter: &Filter) -> impl Iterator<Item = FilterChain> {
+    fn chains(&self, material: &KeyMaterial, filter: &Filter) -> impl Iterator<Item = FilterChain> {
         let names: Vec<String> = self.names.iter().filter(|name| *name != ALL).cloned().collect();
-        let own = (!names.is_empty()).then(|| self.chain(names, filter));
-        let rest = self.names.contains(ALL).then(|| self.chain(Vec::new(), filter));
+        let own = (!names.is_empty()).then(|| self.chain(material, names, filter));
+        let rest = self.names.contains(ALL).then(|| self.chain(material, Vec::new(), filter));
         own.into_iter().chain(rest)
     }
 
-    fn chain(&self, server_names: Vec<String>, filter: &Filter) -> FilterChain {
-        let certificate = self.material.certificate.clone().unwrap_or_default();
+    fn chain(&self, material: &KeyMaterial, server_names: Vec<String>, filter: &Filter) -> FilterChain {
+        let certificate = material.certificate.clone().unwrap_or_default();
         FilterChain {
             name: if server_names.is_empty() { format!("{certificate}*") } else { certificate },
             filter_chain_match: (!server_names.is_empty())
                 .then(|| FilterChainMatch { server_names, ..FilterChainMatch::default() }),
             filters: vec![filter.clone()],
-            transport_socket: Some(transport_socket(&context(self.ssl, &self.material))),
+            transport_socket: Some(transport_socket(&context(self.ssl, material))),
             transport_socket_connect_timeout: self.ssl.transport_socket_connect_timeout.map(duration),
             ..FilterChain::default()
         }
@@ -113,24 +117,32 @@ fn context(ssl: &SslConfig, material: &KeyMaterial) -> DownstreamTlsContext {
     }
 }
 
-/// The key material of a service; an error is why it gets no chain.
+/// The key material of a service, `None` while it is not known; an error is why it never gets a chain.
 fn material(
     service: &TlsService<'_>,
     lookup: &dyn Lookup,
     reports: &mut Vec<Report>,
-) -> Result<KeyMaterial, Box<Report>> {
+) -> Result<Option<KeyMaterial>, Box<Report>> {
     let path = FieldPath::root().field("sslConfig");
     let error = |path: FieldPath, message: String, hint: &str| {
         Err(Box::new(Report::error(service.service, path, message).hint(hint)))
     };
     let mut material = if let Some(name) = &service.ssl.secret_ref {
-        let Some(parts) = secret_parts(name, lookup) else {
-            let message = format!("secret {name} does not exist");
-            let report = Report::warning(service.service, path.field("secretRef"), message);
-            reports.push(report.hint("TLS connections fail until it does"));
-            return Ok(missing(name, service.ssl));
-        };
-        KeyMaterial::of_secret(name, parts)
+        let warning = |message| Report::warning(service.service, path.field("secretRef"), message);
+        match find(name, lookup) {
+            Found::Parts(parts) => KeyMaterial::of_secret(name, parts),
+            Found::Absent => {
+                let report = warning(format!("secret {name} does not exist"));
+                reports.push(report.hint("TLS connections fail until it does"));
+                return Ok(Some(missing(name, service.ssl)));
+            }
+            Found::Unknown => {
+                let report =
+                    warning(format!("secret {name} is not known yet: nothing is served by TLS until it is"));
+                reports.push(report.hint(secret::UNKNOWN_HINT));
+                return Ok(None);
+            }
+        }
     } else {
         KeyMaterial::of_files(&service.ssl.ssl_files.clone().unwrap_or_default())
     };
@@ -149,7 +161,7 @@ fn material(
         let hint = "give rootCa, and leave oneWayTls out";
         return error(path.field("verifySubjectAltName"), message, hint);
     }
-    Ok(material)
+    Ok(Some(material))
 }
 
 /// A secret that does not exist is named all the same: the chain works from the moment that it does.
@@ -166,7 +178,7 @@ fn missing(name: &ResourceRef, ssl: &SslConfig) -> KeyMaterial {
 
 impl<'a> Groups<'a> {
     /// Puts `service` into the group of its settings, with the names that no older one has in another group.
-    fn add(&mut self, service: &TlsService<'a>, material: KeyMaterial, reports: &mut Vec<Report>) {
+    fn add(&mut self, service: &TlsService<'a>, material: Option<KeyMaterial>, reports: &mut Vec<Report>) {
         let settings = SslConfig { sni_domains: Vec::new(), ..service.ssl.clone() };
         let index = self.by_settings.get(&settings).copied().unwrap_or(self.all.len());
         let names = self.won(index, service, reports);

@@ -61,10 +61,20 @@ impl Objects {
     }
 
     /// Adds a secret in the namespace `default`; the text of each of its parts is a placeholder.
-    pub(crate) fn secret(mut self, name: &str, parts: &[&str]) -> Self {
+    pub(crate) fn secret(self, name: &str, parts: &[&str]) -> Self {
         let tls: serde_json::Map<_, _> = parts.iter().map(|part| ((*part).to_owned(), json!("-"))).collect();
-        self.secrets.insert(name_of(name), Arc::new(parsed(json!({ "tls": tls }))));
+        self.secret_of(name, json!({ "tls": tls }))
+    }
+
+    /// Adds a secret with these fields in the namespace `default`.
+    pub(crate) fn secret_of(mut self, name: &str, fields: Value) -> Self {
+        self.secrets.insert(name_of(name), Arc::new(parsed(fields)));
         self
+    }
+
+    /// Adds a secret that is kept elsewhere and has not come yet.
+    pub(crate) fn unknown_secret(self, name: &str) -> Self {
+        self.secret_of(name, json!({ "file": {} }))
     }
 
     /// The routes of a virtual service named `default/vs` with the given `virtualHost`.

@@ -19,14 +19,19 @@ use super::Reporter;
 use super::endpoints::{Endpoints, is_dns};
 use crate::proto::text;
 use crate::resource::EnvoyName;
-use crate::tls::{KeyMaterial, alpn, secret_parts, transport_socket};
-use crate::{Lookup, names};
+use crate::tls::{Found, KeyMaterial, alpn, find, transport_socket};
+use crate::{Lookup, names, secret};
 
 /// A port on which TLS is expected.
 const HTTPS: u32 = 443;
 
-/// The connection cannot be as safe as its author asked for.
-pub(super) struct Unsafe;
+/// Why an upstream does without a connection.
+pub(super) enum Refused {
+    /// The connection cannot be as safe as its author asked for.
+    Unsafe,
+    /// The secret has not come yet, so that nothing can be said about the connection.
+    Unknown,
+}
 
 /// What a cluster needs for TLS; nothing: plain text.
 #[derive(Default)]
@@ -58,12 +63,12 @@ pub(super) fn of(
     endpoints: &Endpoints<'_>,
     lookup: &dyn Lookup,
     report: &mut Reporter<'_>,
-) -> Result<Tls, Unsafe> {
+) -> Result<Tls, Refused> {
     if !is_wanted(upstream) {
         return Ok(Tls::default());
     }
     let user = upstream.ssl_config.clone().unwrap_or_default();
-    let material = material(&user, lookup, report);
+    let material = material(&user, lookup, report)?;
     verifiable(&user, &material, report)?;
     let socket = |server_name: Option<&str>| socket(&user, &material, server_name);
     let names: BTreeMap<(String, u32), String> = endpoints
@@ -101,17 +106,21 @@ fn server_name(upstream: &Upstream, host: &StaticHost) -> Option<String> {
     own.or(configured).or_else(|| (rewrite && is_dns(host)).then_some(&host.addr)).cloned()
 }
 
-fn material(user: &UpstreamSslConfig, lookup: &dyn Lookup, report: &mut Reporter<'_>) -> KeyMaterial {
+fn material(
+    user: &UpstreamSslConfig,
+    lookup: &dyn Lookup,
+    report: &mut Reporter<'_>,
+) -> Result<KeyMaterial, Refused> {
     let one_way = user.one_way_tls == Some(true);
     let mut material = match (&user.secret_ref, &user.ssl_files) {
-        (Some(name), _) => of_secret(name, one_way, lookup, report),
+        (Some(name), _) => of_secret(name, one_way, lookup, report)?,
         (None, Some(files)) => KeyMaterial::of_files(files),
         (None, None) => KeyMaterial::default(),
     };
     if one_way {
         material.validation = None;
     }
-    material
+    Ok(material)
 }
 
 fn of_secret(
@@ -119,21 +128,34 @@ fn of_secret(
     one_way: bool,
     lookup: &dyn Lookup,
     report: &mut Reporter<'_>,
-) -> KeyMaterial {
+) -> Result<KeyMaterial, Refused> {
     let path = FieldPath::root().field("sslConfig").field("secretRef");
-    let Some(parts) = secret_parts(name, lookup) else {
-        report.warning(path, format!("secret {name} does not exist"), "connections fail until it does");
-        // Whether it has a root is not known, so the server has to be verified unless the author says otherwise:
-        // by the root that Envoy may still hold of a secret that went missing, or else no connection comes about.
-        let certificate = one_way.then(|| names::secret_certificate(name));
-        return KeyMaterial { certificate, validation: Some(names::secret_validation(name)) };
+    let parts = match find(name, lookup) {
+        Found::Parts(parts) => parts,
+        Found::Absent => {
+            report.warning(path, format!("secret {name} does not exist"), "connections fail until it does");
+            return Ok(missing(name, one_way));
+        }
+        Found::Unknown => {
+            let message = format!("secret {name} is not known yet: there is no cluster until it is");
+            report.warning(path, message, secret::UNKNOWN_HINT);
+            return Err(Refused::Unknown);
+        }
     };
     if !parts.certificate && !parts.root {
         let message =
             format!("secret {name} has neither certificate nor root, so the server is not verified");
         report.warning(path, message, "add rootCa to the secret");
     }
-    KeyMaterial::of_secret(name, parts)
+    Ok(KeyMaterial::of_secret(name, parts))
+}
+
+/// Whether a secret that does not exist has a root is not known, so the server has to be verified unless the
+/// author says otherwise: by the root that Envoy may still hold of a secret that went missing, or else no
+/// connection comes about.
+fn missing(name: &ResourceRef, one_way: bool) -> KeyMaterial {
+    let certificate = one_way.then(|| names::secret_certificate(name));
+    KeyMaterial { certificate, validation: Some(names::secret_validation(name)) }
 }
 
 /// Envoy verifies names only together with a root. Leaving the names out would connect to anybody.
@@ -141,14 +163,14 @@ fn verifiable(
     user: &UpstreamSslConfig,
     material: &KeyMaterial,
     report: &mut Reporter<'_>,
-) -> Result<(), Unsafe> {
+) -> Result<(), Refused> {
     if user.verify_subject_alt_name.is_empty() || material.validation.is_some() {
         return Ok(());
     }
     let path = FieldPath::root().field("sslConfig").field("verifySubjectAltName");
     let message = "there is no root to verify the names with, so the upstream gets no endpoints";
     report.error(path, message, "add rootCa to the secret or to sslFiles, and leave oneWayTls out");
-    Err(Unsafe)
+    Err(Refused::Unsafe)
 }
 
 fn socket(user: &UpstreamSslConfig, material: &KeyMaterial, server_name: Option<&str>) -> TransportSocket {

@@ -63,8 +63,12 @@ fn services(all: &[Value]) -> Vec<(ObjectKey, SslConfig)> {
 
 /// The server names of each chain.
 fn server_names_of(all: &[(ObjectKey, SslConfig)]) -> Vec<Vec<String>> {
+    server_names(all, &Objects::default())
+}
+
+fn server_names(all: &[(ObjectKey, SslConfig)], objects: &Objects) -> Vec<Vec<String>> {
     let inputs: Vec<_> = all.iter().map(|(service, ssl)| TlsService { service, ssl }).collect();
-    let content = chains(&inputs, &Filter::default(), &Objects::default());
+    let content = chains(&inputs, &Filter::default(), objects);
     let names = |chain: FilterChain| chain.filter_chain_match.unwrap_or_default().server_names;
     content.filter_chains.into_iter().map(names).collect()
 }
@@ -83,4 +87,28 @@ fn every_one_of_many_settings_gets_its_chain_without_a_search() {
     let of = |name: String| json!({ "secretRef": reference(&name), "sniDomains": [name] });
     let all = services(&names().map(of).collect::<Vec<_>>());
     assert!(server_names_of(&all).into_iter().flatten().eq(names()));
+}
+
+#[test]
+fn service_whose_secret_is_not_known_yet_has_no_chain_and_says_so() {
+    for ssl in
+        [json!({ "secretRef": reference("s") }), json!({ "secretRef": reference("s"), "oneWayTls": true })]
+    {
+        let content = chains_of(&ssl, &Objects::default().unknown_secret("s"));
+        assert!(content.filter_chains.is_empty() && content.references.is_empty());
+        let [report] = content.reports.as_slice() else { panic!("{:?}", content.reports) };
+        assert_eq!(
+            report.to_string(),
+            "warning: VirtualService default/vs: sslConfig.secretRef: secret default/s is not known yet: nothing is \
+             served by TLS until it is (hint: it comes as soon as its source answers)"
+        );
+    }
+}
+
+#[test]
+fn names_of_a_service_whose_secret_is_not_known_yet_go_to_nobody_else() {
+    let of = |secret: &str, name: &str| json!({ "secretRef": reference(secret), "sniDomains": [name] });
+    let all = services(&[of("unknown", "a"), of("known", "a"), of("known", "b")]);
+    let objects = Objects::default().unknown_secret("unknown").secret("known", &["certChain", "privateKey"]);
+    assert_eq!(server_names(&all, &objects), [["b"]]);
 }

@@ -2,15 +2,20 @@
 
 use serde_json::{Value, json};
 
-use crate::resource::{EnvoyName, EnvoyType};
+use crate::resource::{EnvoyName, EnvoyType, Output};
 use crate::route::testing::{Objects, name_of, parsed, reference};
 use crate::upstream::translate;
 
-/// The Envoy secrets that the cluster of an upstream with these TLS settings works by.
-fn secrets(ssl: &Value, objects: &Objects) -> Vec<String> {
+/// An upstream with these TLS settings.
+fn translated(ssl: &Value, objects: &Objects) -> Output {
     let hosts = json!({ "hosts": [{ "addr": "127.0.0.1", "port": 8443 }] });
     let upstream = parsed(json!({ "static": hosts, "sslConfig": ssl }));
-    let resources = translate(&name_of("u"), &upstream, objects).resources;
+    translate(&name_of("u"), &upstream, objects)
+}
+
+/// The Envoy secrets that its cluster works by.
+fn secrets(ssl: &Value, objects: &Objects) -> Vec<String> {
+    let resources = translated(ssl, objects).resources;
     let cluster = resources.iter().find(|resource| resource.name.kind == EnvoyType::Cluster);
     let is_secret = |name: &&EnvoyName| name.kind == EnvoyType::Secret;
     let references = cluster.expect("an upstream has a cluster").references.iter().filter(is_secret);
@@ -37,4 +42,20 @@ fn one_way_tls_verifies_no_server_also_while_the_secret_is_missing() {
     let there = Objects::default().secret("s", &["certChain", "privateKey", "rootCa"]);
     assert_eq!(secrets(&ssl, &there), ["default/s/certificate"]);
     assert_eq!(secrets(&ssl, &Objects::default()), ["default/s/certificate"]);
+}
+
+#[test]
+fn upstream_whose_secret_is_not_known_yet_has_no_cluster_and_says_so() {
+    for ssl in
+        [json!({ "secretRef": reference("s") }), json!({ "secretRef": reference("s"), "oneWayTls": true })]
+    {
+        let output = translated(&ssl, &Objects::default().unknown_secret("s"));
+        assert!(output.resources.is_empty());
+        let [report] = output.reports.as_slice() else { panic!("{:?}", output.reports) };
+        assert_eq!(
+            report.to_string(),
+            "warning: Upstream default/u: sslConfig.secretRef: secret default/s is not known yet: there is no cluster \
+             until it is (hint: it comes as soon as its source answers)"
+        );
+    }
 }
