@@ -20,7 +20,7 @@ use bytes::Bytes;
 use hyper::{Method, StatusCode};
 
 use crate::resources::{Problem, ProblemKind};
-use crate::{Status, path, wire};
+use crate::{Status, path, status, wire};
 use exchange::{Call, first_line};
 use transport::Transport;
 
@@ -148,6 +148,18 @@ impl Client {
         let path = path::ACCEPT.replace("{name}", &exchange::encoded(source));
         let body = wire::AcceptRequest { author: author.to_owned(), held_tag: held_tag.map(str::to_owned) };
         Ok(self.json(Call::new(Method::POST, path).json(&body)).await?)
+    }
+
+    /// The secrets: where they come from, how long they last, who uses them.
+    pub async fn secrets(&self) -> Result<Vec<status::SecretStatus>, ClientError> {
+        self.json(Call::get(path::SECRETS)).await
+    }
+
+    /// Has a source of secrets read everything again at once.
+    pub async fn refresh(&self, source: &str) -> Result<(), Problem> {
+        let path = path::REFRESH.replace("{name}", &exchange::encoded(source));
+        let _: wire::Refreshed = self.json(Call::new(Method::POST, path)).await?;
+        Ok(())
     }
 
     fn unreachable(&self, reason: String) -> ClientError {

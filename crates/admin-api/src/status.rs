@@ -6,6 +6,7 @@
 mod objects;
 mod parts;
 mod record;
+mod secrets;
 
 use std::collections::BTreeMap;
 
@@ -19,6 +20,7 @@ pub use parts::{
     SourceStatus, TypeStatus,
 };
 pub use record::{ObjectState, StatusRecord, StatusSummary};
+pub use secrets::{SecretState, SecretStatus};
 
 /// The state of one control plane.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

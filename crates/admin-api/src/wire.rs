@@ -119,6 +119,14 @@ pub struct Initialized {
     pub identity: String,
 }
 
+/// A source of secrets has been told to read everything again; what it finds shows in its status.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Refreshed {
+    /// The source.
+    pub source: String,
+}
+
 /// One line of a watch.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]

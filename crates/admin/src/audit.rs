@@ -33,6 +33,15 @@ pub(crate) fn accepted(who: &str, source: &str, result: &Result<Accepted, Proble
     }
 }
 
+/// A source of secrets was told to read again, or not.
+pub(crate) fn refreshed(who: &str, source: &str, result: &Result<(), Problem>) {
+    let what = format!("refresh {source:?}");
+    match result {
+        Ok(()) => info!(target: "audit", who, what, outcome = "done"),
+        Err(problem) => failed(who, &what, problem),
+    }
+}
+
 /// A store was marked, or not.
 pub(crate) fn initialized(who: &str, result: &Result<String, Problem>) {
     match result {

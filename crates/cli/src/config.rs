@@ -33,6 +33,8 @@ use layer::Layer;
 pub(crate) struct Config {
     /// Where resources are read from.
     pub(crate) store: String,
+    /// Where secrets are kept.
+    pub(crate) secrets: Vec<String>,
     /// Where Envoys connect to.
     pub(crate) xds: SocketAddr,
     /// Where and to whom the HTTP API is served.

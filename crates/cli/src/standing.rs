@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use biplane_admin_api::client::ClientError;
-use biplane_admin_api::status::{ObjectReport, ObjectState, Severity, StatusRecord};
+use biplane_admin_api::status::{ObjectReport, ObjectState, SecretStatus, Severity, StatusRecord};
 use biplane_admin_api::{Client, Status};
 use biplane_control_plane::offline;
 use biplane_core::key::ObjectKey;
@@ -16,6 +16,11 @@ use crate::exit::Failure;
 /// The status of a control plane.
 pub(crate) async fn status(client: &Client) -> Result<Status, Failure> {
     client.status().await.map_err(|error| refusal(&error))
+}
+
+/// The secrets of a control plane.
+pub(crate) async fn secrets(client: &Client) -> Result<Vec<SecretStatus>, Failure> {
+    client.secrets().await.map_err(|error| refusal(&error))
 }
 
 fn refusal(error: &ClientError) -> Failure {

@@ -12,8 +12,9 @@ mod source;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::time::{Duration, SystemTime};
 
-use biplane_core::key::{Kind, ObjectKey};
+use biplane_core::key::{Kind, ObjectKey, ResourceRef};
 use biplane_core::report::Severity;
 use biplane_core::scalars::Timestamp;
 use biplane_store::{
@@ -28,6 +29,8 @@ use crate::guard::{Guard, Memory, Released, Rules, Stock};
 use crate::hold::Holds;
 use crate::ingest::{Edits, Ingest, locate};
 use crate::report_count::Count;
+use crate::secrets::{Secrets, Told};
+use crate::status::timestamp;
 pub use findings::Findings;
 pub use source::{Doubt, Failure, StoreState};
 
@@ -57,7 +60,14 @@ pub struct Engine {
     believes: bool,
     /// Counts changes of what the snapshot on disk keeps.
     edition: u64,
+    secrets: Secrets,
+    /// First answers wait for secrets, at most until then.
+    opening: Option<Instant>,
 }
+
+/// How long first answers wait for sources of secrets that are not required. One that answers does so within
+/// milliseconds; an Envoy that got its listeners without a secret would drop what it served with it.
+const SECRETS: Duration = Duration::from_secs(5);
 
 impl Engine {
     /// An engine that publishes into `fleets`, with the objects that the last run left on disk and a guard
@@ -79,7 +89,16 @@ impl Engine {
             doubt: None,
             believes: false,
             edition: 0,
+            secrets: Secrets::default(),
+            opening: None,
         }
+    }
+
+    /// The same with secrets that are kept elsewhere.
+    #[must_use]
+    pub fn with_secrets(mut self, secrets: Secrets) -> Self {
+        self.secrets = secrets;
+        self
     }
 
     /// The same, knowing when the last run knew what its store held.
@@ -120,9 +139,32 @@ impl Engine {
         self.doubt.as_ref()
     }
 
-    /// Carries out the deletions whose time is up.
+    /// Does what time has made due: deletions, the next steps of rotations, an opening that waited long enough.
     pub fn on_deadline(&mut self, now: Instant) {
         self.transact(Edits::default(), now);
+        self.secrets.sound_alarms(timestamp(SystemTime::now()));
+        self.on_confirmation(now);
+        self.try_open(now);
+    }
+
+    /// Envoys have confirmed secrets: certificates may follow their roots.
+    pub(crate) fn on_confirmation(&mut self, now: Instant) {
+        let fleets = self.fleets.clone();
+        let edits = self.secrets.on_time(now, |names| fleets.secrets_confirmed(names));
+        if !edits.is_empty() {
+            self.edition += 1;
+            self.publish(|engine, published| engine.change(edits, published, now));
+        }
+    }
+
+    /// Takes in what sources of secrets tell.
+    pub(crate) fn on_secrets(&mut self, told: Vec<Told>, now: Instant) {
+        let wall = SystemTime::now();
+        let edits: Vec<_> = told.into_iter().filter_map(|told| self.secrets.told(told, now, wall)).collect();
+        // Also what changes nothing for Envoys, such as when a secret is to be renewed, is worth keeping.
+        self.edition += 1;
+        self.publish(|engine, published| engine.change(edits, published, now));
+        self.try_open(now);
     }
 
     /// The store takes its time with the first answer: what the last run left is served meanwhile.
@@ -135,7 +177,11 @@ impl Engine {
 
     /// When [`Self::on_deadline`] is due.
     pub fn deadline(&self) -> Option<Instant> {
-        self.holds.deadline()
+        let now = Instant::now();
+        let alarm = self.secrets.next_alarm().map(|at| now + until(at));
+        // A source that is required is waited for as long as it takes.
+        let opening = self.opening.filter(|_| self.secrets.required().is_empty());
+        [self.holds.deadline(), opening, self.secrets.deadline(now), alarm].into_iter().flatten().min()
     }
 
     /// Carries out what these intents mean of what is held; each comes with the revision that it was written at.
@@ -197,7 +243,7 @@ impl Engine {
             return;
         }
         info!(objects, revision = self.revision().0, "store read, serving");
-        self.open(if left_by_last_run { Gate::Restored } else { Gate::Open });
+        self.open(if left_by_last_run { Gate::Restored } else { Gate::Open }, now);
     }
 
     fn on_changes(&mut self, changes: Changes, now: Instant) {
@@ -232,7 +278,7 @@ impl Engine {
         }
         info!(objects = edits.puts.len(), "serving the last good configuration from disk");
         self.transact(edits, now);
-        self.open(Gate::Restored);
+        self.open(Gate::Restored, now);
     }
 
     /// Leaves those deletions to be carried out that the guard lets pass. One that was let pass before and
@@ -288,9 +334,37 @@ impl Engine {
         }
     }
 
-    fn open(&mut self, gate: Gate) {
+    fn open(&mut self, gate: Gate, now: Instant) {
         self.gate = gate;
-        self.fleets.open();
+        if self.fleets.is_open() {
+            return;
+        }
+        self.opening.get_or_insert(now + SECRETS);
+        let sources = self.awaited_secrets();
+        if !sources.is_empty() {
+            info!(sources = sources.join(", "), "first answers wait for secrets");
+        }
+        self.try_open(now);
+    }
+
+    /// Lets first answers out, unless they wait for secrets.
+    fn try_open(&mut self, now: Instant) {
+        let Some(until) = self.opening else { return };
+        let waits = now < until && !self.secrets.awaited().is_empty();
+        if !waits && self.secrets.required().is_empty() {
+            self.opening = None;
+            self.fleets.open();
+        }
+    }
+
+    /// The sources of secrets that first answers wait for.
+    pub fn awaited_secrets(&self) -> Vec<String> {
+        if self.opening.is_none() {
+            return Vec::new();
+        }
+        let sources: BTreeSet<_> =
+            self.secrets.awaited().into_iter().chain(self.secrets.required()).collect();
+        sources.iter().map(ToString::to_string).collect()
     }
 
     /// Puts first, then the deletions of what nothing names any more; each may free others.
@@ -302,16 +376,22 @@ impl Engine {
         for key in waiting {
             self.holds.add(key, now);
         }
-        let mut published = BTreeMap::new();
-        self.apply(&puts, &mut published);
-        loop {
-            let free = self.holds.release(now, |key| self.graph.is_named(key));
-            if free.is_empty() {
-                break;
+        self.publish(|engine, published| {
+            engine.apply(puts, published, now);
+            loop {
+                let free = engine.holds.release(now, |key| engine.graph.is_named(key));
+                if free.is_empty() {
+                    break;
+                }
+                engine.apply(free.into_iter().map(Edit::Delete).collect(), published, now);
             }
-            let deletions: Vec<_> = free.into_iter().map(Edit::Delete).collect();
-            self.apply(&deletions, &mut published);
-        }
+        });
+    }
+
+    /// Makes a change and publishes what comes of it, all at once.
+    fn publish(&mut self, make: impl FnOnce(&mut Self, &mut BTreeMap<String, Change>)) {
+        let mut published = BTreeMap::new();
+        make(self, &mut published);
         self.log(&published);
         for (fleet, change) in published {
             self.fleets.publish(&fleet, change);
@@ -334,18 +414,33 @@ impl Engine {
         }
     }
 
-    fn apply(&mut self, edits: &[Edit], published: &mut BTreeMap<String, Change>) {
+    fn apply(&mut self, edits: Vec<Edit>, published: &mut BTreeMap<String, Change>, now: Instant) {
         if edits.is_empty() {
             return;
         }
         self.edition += 1;
-        for edit in edits {
+        for edit in &edits {
             if let Edit::Delete(key) = edit {
                 self.ingest.forget(key);
             }
         }
-        for (fleet, change) in self.graph.apply(edits) {
-            merge(published.entry(fleet).or_default(), change);
+        let wall = SystemTime::now();
+        let edits = edits.into_iter().map(|edit| self.secrets.resolve(edit, now, wall)).collect();
+        self.change(edits, published, now);
+    }
+
+    /// Changes the graph. Secrets that are asked for by that, and are known already, are part of the change.
+    fn change(&mut self, mut edits: Vec<Edit>, published: &mut BTreeMap<String, Change>, now: Instant) {
+        while !edits.is_empty() {
+            for (fleet, change) in self.graph.apply(&edits) {
+                merge(published.entry(fleet).or_default(), change);
+            }
+            let asked = self.graph.take_asked_secrets();
+            let named = |name: ResourceRef| {
+                let is_named = self.graph.is_named(&name.key(Kind::Secret));
+                self.secrets.named(&name, is_named, now)
+            };
+            edits = asked.into_iter().filter_map(named).collect();
         }
     }
 
@@ -393,6 +488,16 @@ impl Engine {
         &self.fleets
     }
 
+    /// The secrets that are kept elsewhere.
+    pub(crate) const fn secrets(&self) -> &Secrets {
+        &self.secrets
+    }
+
+    /// The same, to take notes out of.
+    pub(crate) const fn secrets_mut(&mut self) -> &mut Secrets {
+        &mut self.secrets
+    }
+
     /// The deletions that wait.
     pub const fn holds(&self) -> &Holds {
         &self.holds
@@ -403,12 +508,15 @@ impl Engine {
     pub fn findings(&self) -> Findings {
         let mut reports = self.ingest.reports();
         reports.extend(self.graph.reports());
+        reports.extend(self.secrets.reports(SystemTime::now()));
         Findings::new(reports, self.ingest.good().clone())
     }
 
     /// How many findings there are.
     pub fn count_reports(&self) -> Count {
-        self.ingest.count_reports().plus(self.graph.count_reports())
+        let secrets = self.secrets.reports(SystemTime::now());
+        let secrets = secrets.iter().fold(Count::default(), Count::with);
+        self.ingest.count_reports().plus(self.graph.count_reports()).plus(secrets)
     }
 
     /// The good objects and a number that changes with them, for the snapshot on disk.
@@ -430,6 +538,13 @@ impl fmt::Debug for Engine {
             .field("edition", &self.edition)
             .finish_non_exhaustive()
     }
+}
+
+/// How long it is until a time of day.
+fn until(at: Timestamp) -> Duration {
+    let seconds = at.0.saturating_sub(timestamp(SystemTime::now()).0);
+    // Beyond a day it is looked at again: clocks on the wall are set now and then.
+    Duration::from_secs(u64::try_from(seconds).unwrap_or(0)).min(Duration::from_hours(24))
 }
 
 /// What comes later counts.

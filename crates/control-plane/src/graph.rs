@@ -120,6 +120,17 @@ impl Graph {
         self.fleets.keys().cloned().collect()
     }
 
+    /// A graph of which nobody is served, and which asks no sources: secrets whose values are kept elsewhere are taken to
+    /// be there, so that what is said about a configuration is about the configuration.
+    pub fn assuming_secrets() -> Self {
+        Self { tables: Tables::assuming_secrets(), ..Self::default() }
+    }
+
+    /// The secrets that something names now and nothing did at the last call, or the other way round.
+    pub fn take_asked_secrets(&mut self) -> BTreeSet<ResourceRef> {
+        self.dependencies.take_secrets()
+    }
+
     /// The objects whose translation names `key`: deleting it would break them.
     pub fn referrers(&self, key: &ObjectKey) -> BTreeSet<ObjectKey> {
         self.dependencies.askers(&asked(key)).map(Node::object).collect()

@@ -29,6 +29,7 @@ mod news;
 pub mod offline;
 pub mod report_count;
 mod run_loop;
+pub mod secrets;
 mod serve;
 mod settings;
 mod shared;

@@ -50,7 +50,7 @@ fn put(edit: Edit) -> Option<(Object, Option<u64>)> {
 
 /// Translates everything from scratch.
 pub fn translate(loaded: &Loaded) -> Translation {
-    let mut graph = Graph::default();
+    let mut graph = Graph::assuming_secrets();
     let edit = |(object, created): &(Object, Option<u64>)| Edit::Put(Box::new(object.clone()), *created);
     let edits: Vec<_> = loaded.objects.iter().map(edit).collect();
     let changes = graph.apply(&edits);

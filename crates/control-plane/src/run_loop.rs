@@ -7,8 +7,9 @@ mod pulse;
 use std::sync::Arc;
 use std::time::Duration;
 
+use biplane_source::SecretSource;
 use biplane_store::{Intent, Revision, SourceEvent};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::block_in_place;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -16,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::guard::Released;
 use crate::leader::Feed;
 use crate::newcomer::{self, Newcomer};
+use crate::secrets::Told;
 use crate::shared::SharedEngine;
 pub(crate) use progress::{Activity, Progress};
 pub(crate) use pulse::Pulse;
@@ -46,6 +48,29 @@ pub(crate) struct Lines {
     pub(crate) feed: Option<Arc<Feed>>,
     /// Looks at the first reading.
     pub(crate) newcomer: Option<Newcomer>,
+    /// From and to the sources of secrets.
+    pub(crate) secrets: SecretLines,
+}
+
+/// What is heard of secrets.
+#[derive(Debug)]
+pub(crate) struct SecretLines {
+    /// From the keeper.
+    pub(crate) told: mpsc::Receiver<Vec<Told>>,
+    /// From Envoys: one has confirmed secrets.
+    pub(crate) confirmations: watch::Receiver<u64>,
+    /// Asked to read again when a root changes.
+    pub(crate) sources: Vec<Arc<dyn SecretSource>>,
+}
+
+impl SecretLines {
+    /// Where a root changes, certificates that it signed may lie beside it: all is read now, so that every
+    /// secret knows the root before one is served.
+    fn stir(&self, engine: &SharedEngine) {
+        let stirred = engine.lock().secrets_mut().take_stirred();
+        let sources = self.sources.iter().filter(|source| stirred.contains(source.name().as_str()));
+        sources.for_each(|source| source.refresh());
+    }
 }
 
 impl Lines {
@@ -76,9 +101,9 @@ pub(crate) async fn run(
     let mut again = interval(newcomer::AGAIN);
     again.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        let (deadline, in_doubt) = {
+        let (deadline, in_doubt, spreading) = {
             let engine = engine.lock();
-            (engine.deadline(), engine.doubt().is_some())
+            (engine.deadline(), engine.doubt().is_some(), engine.secrets().is_spreading())
         };
         let due = async {
             match deadline {
@@ -106,6 +131,15 @@ pub(crate) async fn run(
             Some(command) = lines.commands.recv() => {
                 pulse.begin();
                 block_in_place(|| obey(&engine, command));
+            }
+            Some(told) = lines.secrets.told.recv() => {
+                pulse.begin();
+                block_in_place(|| engine.lock().on_secrets(told, Instant::now()));
+                lines.secrets.stir(&engine);
+            }
+            Ok(()) = lines.secrets.confirmations.changed(), if spreading => {
+                pulse.begin();
+                block_in_place(|| engine.lock().on_confirmation(Instant::now()));
             }
             _ = again.tick(), if in_doubt => {
                 lines.ask_again();

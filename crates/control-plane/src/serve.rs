@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use biplane_admin_api::Resources;
+use biplane_source::SecretSource;
 use biplane_store::{Driver, DriverOptions, RevisionScope, Store};
 use biplane_xds::{Fleets, ServerOptions};
 use prometheus_client::registry::Registry;
@@ -21,7 +22,9 @@ use crate::hold::Holds;
 use crate::leader::{self, Board, Feed, Leader};
 use crate::metrics::EngineCollector;
 use crate::newcomer::Newcomer;
-use crate::run_loop::{self, Lines, Progress, Pulse};
+use crate::run_loop::{self, Lines, Progress, Pulse, SecretLines};
+use crate::secrets::keeper::Keeper;
+use crate::secrets::{Secrets, SourceFacts};
 use crate::settings::Settings;
 use crate::shared::SharedEngine;
 use crate::snapshot::write_editions;
@@ -38,6 +41,9 @@ const EVENTS: usize = 16;
 /// Commands that may wait: an operator's and the reader's of intents, which wait for their answers.
 const COMMANDS: usize = 4;
 
+/// Batches of listings of secrets that may wait; behind them the sources' watches wait too.
+const TOLD: usize = 4;
+
 /// A control plane with its addresses bound, not yet running.
 #[derive(Debug)]
 pub struct Server {
@@ -48,6 +54,7 @@ pub struct Server {
     settings: Settings,
     store: Arc<dyn Store>,
     resources: Arc<dyn Resources>,
+    secrets: Vec<Arc<dyn SecretSource>>,
     bound: Bound,
 }
 
@@ -71,21 +78,30 @@ impl Server {
     ) -> anyhow::Result<Self> {
         let (bound, addresses) = Bound::bind(&settings, &store.describe()).await?;
         let (xds, admin) = addresses;
-        Ok(Self { xds, admin, settings, store, resources, bound })
+        Ok(Self { xds, admin, settings, store, resources, secrets: Vec::new(), bound })
+    }
+
+    /// The same with sources of secrets, each with a name of its own.
+    #[must_use]
+    pub fn with_secrets(mut self, secrets: Vec<Arc<dyn SecretSource>>) -> Self {
+        self.secrets = secrets;
+        self
     }
 
     /// Runs until `shutdown`, or until something breaks that only a new process can mend.
     pub async fn run(self, shutdown: CancellationToken) -> anyhow::Result<()> {
-        let Self { settings, store, resources, bound, .. } = self;
+        let Self { settings, store, resources, secrets, bound, .. } = self;
         let description = store.describe();
         let name: Arc<str> = description.name.as_str().into();
         let last_run = bound.snapshots.as_ref().map(snapshot::SnapshotDirectory::load).unwrap_or_default();
         let fleets = Fleets::new();
-        let engine = SharedEngine::new(engine(&settings, &*store, &fleets, last_run));
+        let engine = SharedEngine::new(engine(&settings, &*store, &fleets, last_run, &secrets));
         let pulse = Pulse::new();
         let (events, received) = mpsc::channel(EVENTS);
         let (commands, commanded) = mpsc::channel(COMMANDS);
+        let (tell, told) = mpsc::channel(TOLD);
         let progress = Progress::new();
+        let keeper = Keeper { sources: secrets.clone(), wanted: progress.wanted.subscribe(), told: tell };
         let (edition, activity) = (progress.editions.subscribe(), progress.activity.subscribe());
         let driver = Driver::new(store.clone(), driver_options(&settings, description.revisions), events);
         if description.revisions == RevisionScope::Store {
@@ -121,6 +137,7 @@ impl Server {
             registry,
             store: name.clone(),
             resources: Arc::new(Witness { inner: resources, meant: meant.clone() }),
+            secrets: secrets.clone(),
             acceptance: Acceptance {
                 name: name.clone(),
                 store,
@@ -136,11 +153,13 @@ impl Server {
         let feed = leader.as_ref().map(|leader| leader.feed.clone());
         let rules = settings.rules(&description);
         let newcomer = records.clone().map(|records| Newcomer { records, driver: handle, rules });
-        let lines = Lines { events: received, commands: commanded, progress, feed, newcomer };
+        let secrets = SecretLines { told, confirmations: fleets.confirmations(), sources: secrets };
+        let lines = Lines { events: received, commands: commanded, progress, feed, newcomer, secrets };
         supervisor.spawn("core", run_loop::run(engine.clone(), lines, pulse, shutdown.clone()));
         supervisor.spawn("store", follow(driver, shutdown.clone()));
         let admin = biplane_admin::serve(bound.admin, Arc::new(source), bound.access, shutdown.clone());
         supervisor.spawn("admin", async { Ok(admin.await?) });
+        supervisor.spawn("secrets", keeper.run(shutdown.clone()));
         let xds = biplane_xds::serve(bound.xds, fleets, options, shutdown.clone());
         supervisor.spawn("xds", async { Ok(xds.await?) });
         let sources = intents::Sources { records, meant, board };
@@ -160,7 +179,13 @@ impl Server {
 }
 
 /// The engine with what the last run left.
-fn engine(settings: &Settings, store: &dyn Store, fleets: &Fleets, last_run: snapshot::LastRun) -> Engine {
+fn engine(
+    settings: &Settings,
+    store: &dyn Store,
+    fleets: &Fleets,
+    last_run: snapshot::LastRun,
+    secrets: &[Arc<dyn SecretSource>],
+) -> Engine {
     let description = store.describe();
     let moved = !last_run.sources.is_empty() && !last_run.sources.contains_key(&description.name);
     let record =
@@ -169,7 +194,10 @@ fn engine(settings: &Settings, store: &dyn Store, fleets: &Fleets, last_run: sna
     let memory = Memory { moved, ..record.memory() };
     let guard = Guard::new(&description.name, settings.rules(&description), memory);
     let holds = Holds::new(settings.hold_deletions);
-    Engine::guarded(fleets.clone(), holds, guard, last_run.objects).read_last(record.read_at)
+    let sources = secrets.iter().map(|source| SourceFacts::of(&**source)).collect();
+    let secrets = Secrets::new(sources, last_run.secrets);
+    let engine = Engine::guarded(fleets.clone(), holds, guard, last_run.objects);
+    engine.read_last(record.read_at).with_secrets(secrets)
 }
 
 /// A store that counts its own revisions is across a network and shared.

@@ -2,6 +2,7 @@
 //! The engine is locked for one reading; nothing is kept ready, so serving pays nothing for it.
 
 mod nodes;
+mod secrets;
 mod source;
 
 use std::collections::BTreeMap;
@@ -11,9 +12,10 @@ use std::time::SystemTime;
 use async_trait::async_trait;
 use biplane_admin::Source;
 use biplane_admin_api::resources::Accepted;
-use biplane_admin_api::status::{HeldDeletion, ObjectReport, Severity};
-use biplane_admin_api::{Problem, Resources, Status};
+use biplane_admin_api::status::{HeldDeletion, ObjectReport, SecretStatus, Severity, SourceStatus};
+use biplane_admin_api::{Problem, ProblemKind, Resources, Status};
 use biplane_core::scalars::Timestamp;
+use biplane_source::SecretSource;
 use biplane_xds::Fleets;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
@@ -21,7 +23,7 @@ use tokio::task::block_in_place;
 use tokio::time::Instant;
 
 use crate::accept::Acceptance;
-use crate::engine::{Engine, Findings, Gate};
+use crate::engine::{Engine, Findings};
 use crate::leader::Board;
 use crate::run_loop::Pulse;
 use crate::shared::SharedEngine;
@@ -37,6 +39,7 @@ pub(crate) struct StatusSource {
     pub(crate) registry: Registry,
     pub(crate) store: Arc<str>,
     pub(crate) resources: Arc<dyn Resources>,
+    pub(crate) secrets: Vec<Arc<dyn SecretSource>>,
     pub(crate) acceptance: Acceptance,
     pub(crate) started: SystemTime,
 }
@@ -57,7 +60,12 @@ impl Source for StatusSource {
 
     fn ready(&self) -> Result<(), String> {
         // Asked of the gate itself, which no transaction holds up.
-        if self.fleets.is_open() { Ok(()) } else { Err(format!("waiting for {}", self.store)) }
+        if self.fleets.is_open() {
+            return Ok(());
+        }
+        let secrets = self.engine.lock().awaited_secrets();
+        let sources = if secrets.is_empty() { self.store.to_string() } else { secrets.join(", ") };
+        Err(format!("waiting for {sources}"))
     }
 
     fn live(&self) -> Result<(), String> {
@@ -73,6 +81,25 @@ impl Source for StatusSource {
         text
     }
 
+    fn secrets(&self) -> Vec<SecretStatus> {
+        block_in_place(|| secrets::secrets(&self.engine.lock()))
+    }
+
+    fn refresh(&self, source: &str) -> Result<(), Problem> {
+        let found = self.secrets.iter().find(|known| known.name() == source);
+        let Some(found) = found else {
+            let names: Vec<_> = self.secrets.iter().map(|source| source.name()).collect();
+            let problem =
+                Problem::new(ProblemKind::NotFound, format!("there is no source of secrets {source:?}"));
+            return Err(match names.as_slice() {
+                [] => problem.hint("none is set up: see the setting `secrets`"),
+                _ => problem.hint(format!("the sources are {}", names.join(", "))),
+            });
+        };
+        found.refresh();
+        Ok(())
+    }
+
     fn resources(&self) -> Arc<dyn Resources> {
         self.resources.clone()
     }
@@ -83,15 +110,20 @@ impl Source for StatusSource {
 }
 
 impl StatusSource {
+    fn sources(&self, engine: &Engine) -> Vec<SourceStatus> {
+        let store = source::source(engine, &self.store);
+        std::iter::once(store).chain(secrets::sources(engine, &self.secrets)).collect()
+    }
+
     /// Everything that needs the engine's lock; findings are placed and turned into text without it.
     fn read(&self) -> (Status, Findings) {
         let engine = self.engine.lock();
         let status = Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             started_at: timestamp(self.started),
-            ready: engine.gate() != Gate::Waiting,
+            ready: engine.fleets().is_open(),
             gate: source::gate(&engine, &self.store),
-            sources: vec![source::source(&engine, &self.store)],
+            sources: self.sources(&engine),
             fleets: nodes::fleets(&engine),
             nodes: nodes::nodes(&engine),
             reports: Vec::new(),

@@ -19,6 +19,29 @@ use crate::name;
 /// Metadata that says who an object is, and nothing else.
 const SHOWN: [&str; 4] = ["name", "namespace", "labels", "creationTimestamp"];
 
+/// The fields of a secret that say where its values are kept.
+const REFERENCES: [&str; 2] = ["vault", "file"];
+
+/// The fields below them that are shown.
+const PLACES: [&str; 16] = [
+    "source",
+    "form",
+    "refresh",
+    "onDelete",
+    "mount",
+    "path",
+    "version",
+    "role",
+    "commonName",
+    "altNames",
+    "ipSans",
+    "uriSans",
+    "ttl",
+    "issuer",
+    "keyType",
+    "roleArn",
+];
+
 /// What a value that has changed is shown as.
 const CHANGED: &str = "[redacted] (secret value changed)";
 
@@ -111,12 +134,40 @@ fn visit(document: &mut Document, found: &mut impl FnMut(&str, &mut Value)) {
         let pointer = format!("/{}", escaped(field));
         match (field.as_str(), value) {
             ("apiVersion" | "kind", Value::String(_)) => {}
+            (field, value) if REFERENCES.contains(&field) => reference(value, &pointer, found),
+            ("spec", Value::Object(spec)) => {
+                for (field, value) in spec.iter_mut() {
+                    let pointer = format!("{pointer}/{}", escaped(field));
+                    if REFERENCES.contains(&field.as_str()) {
+                        reference(value, &pointer, found);
+                    } else {
+                        leaves(value, &pointer, found);
+                    }
+                }
+            }
             ("metadata", Value::Object(metadata)) => {
                 let secret = metadata.iter_mut().filter(|(field, _)| !SHOWN.contains(&field.as_str()));
                 for (field, value) in secret {
                     leaves(value, &format!("{pointer}/{}", escaped(field)), found);
                 }
             }
+            (_, value) => leaves(value, &pointer, found),
+        }
+    }
+}
+
+/// Where values are kept is what people look for, and no secret. What does not belong there may be one.
+fn reference(value: &mut Value, pointer: &str, found: &mut impl FnMut(&str, &mut Value)) {
+    let Value::Object(map) = value else { return leaves(value, pointer, found) };
+    for (field, value) in map.iter_mut() {
+        let pointer = format!("{pointer}/{}", escaped(field));
+        match (field.as_str(), value) {
+            ("kv" | "pki" | "aws", value) => reference(value, &pointer, found),
+            ("key", Value::String(place)) if place == "local" || place == "vault" => {}
+            ("fields", Value::Object(names)) if names.values().all(Value::is_string) => {}
+            (field, Value::Array(items)) if PLACES.contains(&field) && items.iter().all(Value::is_string) => {
+            }
+            (field, Value::String(_) | Value::Number(_)) if PLACES.contains(&field) => {}
             (_, value) => leaves(value, &pointer, found),
         }
     }
@@ -184,6 +235,19 @@ mod tests {
         assert!(!shown.contains("canary") && !shown.contains('7'), "{shown}");
         for kept in ["app: web", "privateKey", "certChain", "a/b", "annotations"] {
             assert!(shown.contains(kept), "{shown}");
+        }
+    }
+
+    #[test]
+    fn where_values_are_kept_is_shown_and_what_does_not_belong_there_is_not() {
+        let vault = "vault: {source: main, kv: {mount: secret, path: teams/web, token: canary}, token: canary, \
+                     fields: {certChain: tls.crt}, pki: {altNames: [a.example], key: local}}";
+        for text in [format!("kind: Secret\n{vault}\n"), format!("kind: Secret\nspec: {{{vault}}}\n")] {
+            let shown = show(&text);
+            for kept in ["main", "teams/web", "tls.crt", "a.example", "local"] {
+                assert!(shown.contains(kept), "{shown}");
+            }
+            assert!(!shown.contains("canary"), "{shown}");
         }
     }
 

@@ -79,10 +79,15 @@ impl Shadows {
 }
 
 /// What the store holds, as the control plane sees it.
-#[derive(Default)]
 pub(crate) struct Shadow {
     ingest: Ingest,
     graph: Graph,
+}
+
+impl Default for Shadow {
+    fn default() -> Self {
+        Self { ingest: Ingest::default(), graph: Graph::assuming_secrets() }
+    }
 }
 
 impl Shadow {

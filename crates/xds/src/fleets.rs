@@ -8,6 +8,7 @@ use std::time::Instant;
 use futures::future::BoxFuture;
 use tokio::sync::watch;
 
+use crate::resource::ResourceType;
 use crate::snapshot::{Change, Snapshot};
 use crate::status::NodeStatus;
 
@@ -114,6 +115,19 @@ impl Fleets {
         self.shared.nodes.list()
     }
 
+    /// Changes whenever the answer of [`Self::secrets_confirmed`] may have.
+    pub fn confirmations(&self) -> watch::Receiver<u64> {
+        self.shared.nodes.confirmations()
+    }
+
+    /// Whether every connected client that holds one of these secrets has confirmed it as it is published now.
+    /// Clients that hold none of them do not count.
+    pub fn secrets_confirmed(&self, names: &[Arc<str>]) -> bool {
+        let current =
+            |fleet: &str, name: &str| Some(self.snapshot(fleet)?.get(ResourceType::Secret, name)?.version);
+        self.shared.nodes.hold(names, current)
+    }
+
     /// The snapshots of a fleet as they come, whether or not it is configured yet.
     pub(crate) fn watch(&self, fleet: &str) -> watch::Receiver<Arc<Snapshot>> {
         let mut fleets = self.fleets();
@@ -156,7 +170,7 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::resource::{Resource, ResourceName, ResourceType};
+    use crate::resource::{Resource, ResourceName};
 
     fn change(body: &'static str, origin: &str) -> Change {
         let name = ResourceName::new(ResourceType::Cluster, "a");

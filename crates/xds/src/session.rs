@@ -344,6 +344,7 @@ impl Connected {
         let changed = self.refusals_listed || !refused.is_empty();
         self.refusals_listed = !refused.is_empty();
         let clocks = self.clocks;
+        self.entry.hold(self.stream.take_secret_news());
         let types: Vec<_> = self.stream.progress().collect();
         self.entry.update(|status| {
             status.types.clear();

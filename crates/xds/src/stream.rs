@@ -21,7 +21,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::resource::{ResourceName, ResourceType};
+use crate::resource::{ResourceName, ResourceType, Version};
 use crate::snapshot::Snapshot;
 use crate::status::Protocol;
 
@@ -102,7 +102,12 @@ pub struct Stream {
     grace: VecDeque<Grace>,
     /// When listeners leave without the additions that they would rather travel with.
     listeners_leave_by: Option<Instant>,
+    /// Secrets of which the client's version has changed since somebody asked.
+    secret_news: Vec<HeldSecret>,
 }
+
+/// A secret and the version of it that a client has confirmed; none: it has let go of it.
+pub(crate) type HeldSecret = (Arc<str>, Option<Version>);
 
 impl Stream {
     /// A stream of a client that has asked for nothing yet, and gets nothing until [`Stream::open`].
@@ -118,7 +123,23 @@ impl Stream {
             warming: HashMap::new(),
             grace: VecDeque::new(),
             listeners_leave_by: None,
+            secret_news: Vec::new(),
         }
+    }
+
+    /// Takes out the secrets of which the client's version has changed since the last call.
+    pub(crate) fn take_secret_news(&mut self) -> Vec<HeldSecret> {
+        std::mem::take(&mut self.secret_news)
+    }
+
+    /// Notes which version of a resource the client has now, for those that somebody waits for.
+    fn note_held(&mut self, kind: ResourceType, name: &Arc<str>) {
+        if kind != ResourceType::Secret {
+            return;
+        }
+        let held = self.table(kind).held.get(name);
+        let version = held.and_then(|held| held.accepted.as_ref()?.version);
+        self.secret_news.push((name.clone(), version));
     }
 
     /// Lets answers out.

@@ -55,6 +55,11 @@ enum Condition {
 pub struct SelectorError(String);
 
 impl Selector {
+    /// Whether it asks for nothing, so that everything is selected.
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Whether all conditions hold.
     pub fn matches(&self, labels: &BTreeMap<String, String>) -> bool {
         self.0.iter().all(|condition| match condition {

@@ -1,5 +1,7 @@
 //! The parts of the process: the gate, the sources, the fleets, and the Envoys that are connected.
 
+use std::collections::BTreeMap;
+
 use biplane_core::scalars::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -60,6 +62,8 @@ pub struct SourceStatus {
     pub held: Vec<HeldRemoval>,
     /// Another one for anything else that an acceptance would carry out; none: there is nothing to accept.
     pub held_tag: Option<String>,
+    /// Facts for people, by name: how it is logged in, until when. Nothing secret.
+    pub details: BTreeMap<String, String>,
 }
 
 /// An object that stays in use although its source does not show it, or not like that, any more.

@@ -6,8 +6,8 @@ use biplane_admin_api::resources::{
     Accepted, Action, ApplyRequest, ApplyResult, Change, ChangeResult, Expect, Name, Operation, Resource,
     ResourceEvent, ResourceList, ValidationFinding, Version,
 };
-use biplane_admin_api::status::{Gate, GateState, ObjectReport, Severity, Status};
-use biplane_admin_api::wire::{AcceptRequest, Initialized, RollbackRequest, WatchLine};
+use biplane_admin_api::status::{Gate, GateState, ObjectReport, SecretState, SecretStatus, Severity, Status};
+use biplane_admin_api::wire::{AcceptRequest, Initialized, Refreshed, RollbackRequest, WatchLine};
 use biplane_admin_api::{Problem, ProblemKind};
 use biplane_core::key::Kind;
 use biplane_core::scalars::Timestamp;
@@ -108,6 +108,31 @@ pub(crate) fn accepted() -> Accepted {
 
 pub(crate) fn initialized() -> Initialized {
     Initialized { identity: "5f0c54a1d0c14f4b".to_owned() }
+}
+
+pub(crate) fn refreshed() -> Refreshed {
+    Refreshed { source: "vault".to_owned() }
+}
+
+pub(crate) fn secrets() -> Vec<SecretStatus> {
+    let secret = SecretStatus {
+        namespace: "default".to_owned(),
+        name: "web".to_owned(),
+        form: "tls".to_owned(),
+        state: SecretState::Known,
+        source: Some("vault".to_owned()),
+        place: Some("vault: kv secret/teams/web".to_owned()),
+        version: Some(7),
+        subject: Some("CN=web.example.com".to_owned()),
+        names: vec!["web.example.com".to_owned()],
+        issuer: Some("CN=Example CA".to_owned()),
+        not_before: Some(MOMENT),
+        expires: Some(Timestamp(MOMENT.0 + 86_400 * 90)),
+        obtained: Some(MOMENT),
+        users: vec!["Gateway default/edge".to_owned()],
+        ..SecretStatus::default()
+    };
+    vec![secret]
 }
 
 pub(crate) fn watch_line() -> WatchLine {

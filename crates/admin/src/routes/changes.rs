@@ -1,4 +1,4 @@
-//! Changes of more than one resource: apply, init, accept.
+//! Changes of more than one resource, and of sources: apply, init, accept, refresh.
 
 use std::sync::Arc;
 
@@ -9,10 +9,11 @@ use axum::http::Method;
 use axum::routing::post;
 use biplane_admin_api::path;
 use biplane_admin_api::resources::{Accepted, ApplyRequest, ApplyResult};
-use biplane_admin_api::wire::{AcceptRequest, Initialized, LARGEST_REQUEST};
+use biplane_admin_api::wire::{AcceptRequest, Initialized, LARGEST_REQUEST, Refreshed};
 
 use super::ask::{Asked, DryRunQuery, NamedSource, NoQuery};
 use super::{Route, Shared, carry_out};
+use crate::audit;
 use crate::body;
 use crate::failure::Failure;
 use crate::guard::Pass;
@@ -40,7 +41,14 @@ pub(super) fn routes() -> Vec<Route> {
             "Its identity; that of a store that was marked before stays.",
             &examples::initialized(),
         );
+    let refresh = Operation::new(
+        Tag::Sources,
+        "refreshSource",
+        "Has a source of secrets read everything again at once.",
+    )
+    .json::<Refreshed>(200, "It was told; what it finds shows in its status.", &examples::refreshed());
     vec![
+        Route::change(Method::POST, path::REFRESH, refresh, post(self::refresh)),
         Route::change(Method::POST, path::APPLY, apply, post(self::apply)).with_dry_runs(),
         Route::change(Method::POST, path::ACCEPT, accept, post(self::accept)),
         Route::change(Method::POST, path::INIT, init, post(self::init)),
@@ -70,6 +78,18 @@ async fn accept(
     let seat = shared.seat().await?;
     let request: AcceptRequest = body::optional_json(body, LARGEST_REMARK).await?;
     Ok(Json(carry_out::accept(&shared, seat, &pass, source, request).await?))
+}
+
+async fn refresh(
+    State(shared): State<Arc<Shared>>,
+    Extension(pass): Extension<Pass>,
+    NamedSource(source): NamedSource,
+    Asked(NoQuery {}): Asked<NoQuery>,
+) -> Result<Json<Refreshed>, Failure> {
+    let result = shared.source.refresh(&source);
+    audit::refreshed(&pass.caller.name, &source, &result);
+    result?;
+    Ok(Json(Refreshed { source }))
 }
 
 async fn init(

@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use biplane_admin_api::status::SecretStatus;
 use biplane_admin_api::{Status, path};
 
 use super::{Route, Shared};
@@ -27,6 +28,11 @@ pub(super) fn routes() -> Vec<Route> {
     let metrics = Operation::new(Tag::State, "metrics", "All metrics.");
     let status =
         Operation::new(Tag::State, "status", "Sources, fleets, nodes, and what is wrong with which object.");
+    let secrets = Operation::new(
+        Tag::State,
+        "secrets",
+        "Secrets: where they come from, how long they last, and who uses them.",
+    );
     let document = Operation::new(Tag::State, "openapi", "This document.");
     vec![
         Route::get(
@@ -53,6 +59,12 @@ pub(super) fn routes() -> Vec<Route> {
             status.json::<Status>(200, "The state of the control plane.", &examples::status()),
             get(self::status),
         ),
+        Route::get(
+            path::SECRETS,
+            Need::Read,
+            secrets.json::<Vec<SecretStatus>>(200, "All secrets, never their values.", &examples::secrets()),
+            get(self::secrets),
+        ),
         Route::get(path::OPENAPI, Need::Status, document.any_json(200, "OpenAPI 3.1."), get(openapi)),
     ]
 }
@@ -71,6 +83,10 @@ async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
 
 async fn status(State(shared): State<Arc<Shared>>) -> Json<Status> {
     Json(shared.source.status())
+}
+
+async fn secrets(State(shared): State<Arc<Shared>>) -> Json<Vec<SecretStatus>> {
+    Json(shared.source.secrets())
 }
 
 async fn openapi(State(shared): State<Arc<Shared>>) -> Response {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use biplane_admin::Source;
 use biplane_admin_api::resources::{Accepted, Name};
+use biplane_admin_api::status::SecretStatus;
 use biplane_admin_api::{Problem, ProblemKind, Resources, Status};
 use biplane_core::key::Kind;
 
@@ -44,6 +45,18 @@ impl Source for Plane {
 
     fn metrics(&self) -> String {
         "# TYPE biplane_up gauge\nbiplane_up 1\n# EOF\n".to_owned()
+    }
+
+    fn secrets(&self) -> Vec<SecretStatus> {
+        vec![SecretStatus { name: "web".to_owned(), ..SecretStatus::default() }]
+    }
+
+    fn refresh(&self, source: &str) -> Result<(), Problem> {
+        if source == SOURCE {
+            Ok(())
+        } else {
+            Err(Problem::new(ProblemKind::NotFound, "there is no such source"))
+        }
     }
 
     fn resources(&self) -> Arc<dyn Resources> {

@@ -81,10 +81,25 @@ fn set(layer: &mut Layer, path: &Path, name: &str, value: &Spanned<Value>, probl
         Value::String(text) => layer.set(key.name, text, place),
         Value::Number(number) => layer.set(key.name, number.to_string(), place),
         Value::Bool(truth) => layer.set(key.name, truth.to_string(), place),
+        Value::Array(values) if key.many => match words(values) {
+            Some(words) => layer.set(key.name, words, place),
+            None => {
+                problems.push(Problem::new(place, format!("{name} is a list of texts without white space")))
+            }
+        },
         Value::Array(_) | Value::Object(_) => {
             problems.push(Problem::new(place, format!("{name} is one value, not a list or a map")));
         }
     }
+}
+
+/// The values of a list as words apart, which is how variables and flags have them.
+fn words(values: &[Value]) -> Option<String> {
+    let word = |value: &Value| {
+        let word = value.as_str()?;
+        (!word.is_empty() && !word.contains(char::is_whitespace)).then(|| word.to_owned())
+    };
+    values.iter().map(word).collect::<Option<Vec<_>>>().map(|words| words.join(" "))
 }
 
 fn unknown(place: String, name: &str) -> Problem {

@@ -27,6 +27,10 @@ pub(crate) struct Flags {
     /// file:///etc/biplane/resources]
     #[arg(long, value_name = "URL")]
     pub(crate) store: Option<String>,
+    /// Where secrets are kept, one or more, words apart: vault://HOST:8200?auth=.., vaults://.. by TLS, vault: as VAULT_ADDR says,
+    /// file://DIR, credentials:
+    #[arg(long, value_name = "URLS")]
+    pub(crate) secrets: Option<String>,
     /// Where Envoys connect to; loopback only for now [default: 127.0.0.1:9977]
     #[arg(long, value_name = "IP:PORT")]
     pub(crate) xds: Option<String>,
@@ -121,6 +125,7 @@ impl Flags {
     pub(crate) fn given(&self) -> Vec<Given<'_>> {
         vec![
             ("store", "--store", &self.store),
+            ("secrets", "--secrets", &self.secrets),
             ("xds", "--xds", &self.xds),
             ("admin", "--admin", &self.admin),
             ("stateDir", "--state-dir", &self.state_dir),

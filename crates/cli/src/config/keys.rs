@@ -11,11 +11,14 @@ pub(super) struct Key {
     pub(super) variable: &'static str,
     /// Its value when nobody sets it.
     pub(super) default: Option<&'static str>,
+    /// Whether it may have several values: a list in the file, words apart elsewhere.
+    pub(super) many: bool,
 }
 
 /// All settings.
 pub(super) const KEYS: &[Key] = &[
     key("store", "BIPLANE_STORE", Some("file:///etc/biplane/resources")),
+    Key { many: true, ..key("secrets", "BIPLANE_SECRETS", None) },
     key("xds", "BIPLANE_XDS", Some("127.0.0.1:9977")),
     key("admin", "BIPLANE_ADMIN", Some("127.0.0.1:9978")),
     key("stateDir", "BIPLANE_STATE_DIR", None),
@@ -45,7 +48,7 @@ pub(super) const KEYS: &[Key] = &[
 ];
 
 const fn key(name: &'static str, variable: &'static str, default: Option<&'static str>) -> Key {
-    Key { name, variable, default }
+    Key { name, variable, default, many: false }
 }
 
 /// The layer below all others.

@@ -31,6 +31,11 @@ pub(super) fn parse(figment: &Figment, problems: &mut Vec<Problem>) -> Option<Co
     let identity = |(cert_file, key_file)| Identity { cert_file, key_file };
     Some(Config {
         store: store.ok()?,
+        secrets: text(figment, "secrets")
+            .iter()
+            .flat_map(|text| text.split_whitespace())
+            .map(str::to_owned)
+            .collect(),
         xds: xds.ok()?,
         serving: serving.ok()?,
         state_dir: reader.path("stateDir"),

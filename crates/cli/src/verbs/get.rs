@@ -1,6 +1,7 @@
 //! `biplane get [KIND [NAME...]]`: what a store holds.
 
 mod columns;
+mod secrets;
 mod text;
 
 use biplane_admin_api::resources::{Filter, Resource, ResourceList, Selector};
@@ -8,7 +9,7 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use crate::config::GlobalFlags;
-use crate::connect::{Connection, Target};
+use crate::connect::{Connection, End, Target};
 use crate::exit::{Code, Failure, Outcome};
 use crate::objects::{self, KindWord, Named};
 use crate::output;
@@ -78,6 +79,17 @@ pub(crate) async fn run(global: &GlobalFlags, arguments: &Arguments) -> Outcome 
         return watch::follow(&connection, &selection.filter, form).await;
     }
     let list = selection.read(&connection).await?;
+    if let (End::ControlPlane(client), true) = (&connection.end, secrets::are_asked_for(&selection))
+        && matches!(arguments.output, Format::Table | Format::Wide)
+    {
+        let found = secrets::of(client, &selection, &list.items).await?;
+        if found.is_empty() {
+            output::say("no such resources");
+        } else {
+            output::print(&secrets::table(&found, arguments.output == Format::Wide))?;
+        }
+        return Ok(Code::Success);
+    }
     match arguments.output {
         Format::Table => print_table(&list, &selection, None)?,
         Format::Wide => print_table(&list, &selection, Some(&standing::states(&connection).await?))?,

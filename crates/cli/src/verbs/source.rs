@@ -1,6 +1,7 @@
-//! `biplane source`: what configuration is read from, and the word that it may shrink.
+//! `biplane source`: what configuration and secrets are read from, and the word that a store may shrink.
 
 mod accept;
+mod refresh;
 
 use biplane_admin_api::status::SourceStatus;
 use clap::{Args, Subcommand, ValueEnum};
@@ -18,6 +19,8 @@ pub(crate) enum Verb {
     List(List),
     /// Carry out the removals that are held back because a source suddenly shows much less
     Accept(accept::Arguments),
+    /// Have a source of secrets read everything again at once
+    Refresh(refresh::Arguments),
 }
 
 /// The command line of `source list`.
@@ -43,6 +46,7 @@ pub(crate) async fn run(global: &GlobalFlags, verb: &Verb) -> Outcome {
     match verb {
         Verb::List(arguments) => list(global, arguments).await,
         Verb::Accept(arguments) => accept::run(global, arguments).await,
+        Verb::Refresh(arguments) => refresh::run(global, arguments).await,
     }
 }
 

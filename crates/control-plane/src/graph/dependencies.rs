@@ -87,6 +87,8 @@ pub(crate) struct Dependencies {
     askers: HashMap<Dependency, BTreeSet<Node>>,
     /// Selectors by a namespace that they search; the key "" holds those that search all.
     selectors: HashMap<String, BTreeSet<Selector>>,
+    /// Secrets that the first node began to ask for, or the last one ceased to, since somebody looked.
+    secrets: BTreeSet<ResourceRef>,
 }
 
 impl Dependencies {
@@ -122,8 +124,26 @@ impl Dependencies {
         asked.filter_map(|asked| self.askers.get(&asked)).flatten().cloned().collect()
     }
 
+    /// Takes out the secrets that may be asked for now and were not before, or the other way round.
+    pub(crate) fn take_secrets(&mut self) -> BTreeSet<ResourceRef> {
+        std::mem::take(&mut self.secrets)
+    }
+
+    fn note_secret(&mut self, dependency: &Dependency) {
+        if let Dependency::Object(key) = dependency
+            && key.kind == Kind::Secret
+        {
+            self.secrets.insert(key.reference());
+        }
+    }
+
     fn link(&mut self, dependency: &Dependency, node: &Node) {
-        self.askers.entry(dependency.clone()).or_default().insert(node.clone());
+        let askers = self.askers.entry(dependency.clone()).or_default();
+        let first = askers.is_empty();
+        askers.insert(node.clone());
+        if first {
+            self.note_secret(dependency);
+        }
         if let Dependency::Selector(selector) = dependency {
             for bucket in buckets(selector) {
                 self.selectors.entry(bucket).or_default().insert(selector.clone());
@@ -138,6 +158,7 @@ impl Dependencies {
             return;
         }
         self.askers.remove(dependency);
+        self.note_secret(dependency);
         if let Dependency::Selector(selector) = dependency {
             for bucket in buckets(selector) {
                 let emptied = self.selectors.get_mut(&bucket).is_some_and(|set| {

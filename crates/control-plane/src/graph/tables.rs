@@ -7,10 +7,15 @@ use std::sync::Arc;
 
 use biplane_core::age::Age;
 use biplane_core::key::{Kind, ObjectKey, ResourceRef};
+use biplane_core::resources::secret::{
+    ApiKeySecret, AwsSecret, AzureSecret, CredentialsSecret, EncryptionSecret, External, GenericSecret,
+    HeaderSecret, OauthSecret, SecretForm, TlsSecret,
+};
 use biplane_core::resources::{
     Gateway, Metadata, Object, RouteOption, RouteTable, Secret, Settings, Spec, Upstream, UpstreamGroup,
     VirtualHostOption, VirtualService,
 };
+use biplane_core::scalars::SecretString;
 
 /// One change of an input.
 #[derive(Clone, Debug)]
@@ -52,6 +57,8 @@ pub(crate) struct Tables {
     pub(crate) host_options: HashMap<ResourceRef, Entry<VirtualHostOption>>,
     pub(crate) secrets: HashMap<ResourceRef, Entry<Secret>>,
     pub(crate) settings: BTreeMap<ResourceRef, Entry<Settings>>,
+    /// Secrets whose values are kept elsewhere are given some.
+    assume: bool,
 }
 
 /// What an edit did to a table, as far as dependents care.
@@ -68,6 +75,11 @@ pub(crate) struct Effect {
 }
 
 impl Tables {
+    /// Tables in which secrets whose values are kept elsewhere have assumed ones.
+    pub(crate) fn assuming_secrets() -> Self {
+        Self { assume: true, ..Self::default() }
+    }
+
     /// Carries out one edit.
     pub(crate) fn apply(&mut self, edit: &Edit) -> Effect {
         let name = edit.key().reference();
@@ -93,6 +105,8 @@ impl Tables {
                 put(|entry| self.host_options.insert(name, entry), spec, metadata, age)
             }
             Spec::Secret(spec) => {
+                let assumed = self.assume.then(|| assumed(spec)).flatten();
+                let spec = assumed.as_ref().unwrap_or(spec);
                 let parts = self.secrets.get(&name).is_none_or(|before| parts(&before.spec) != parts(spec));
                 Effect { parts, ..put(|entry| self.secrets.insert(name, entry), spec, metadata, age) }
             }
@@ -151,12 +165,67 @@ fn changed<T: PartialEq>(before: Option<Entry<T>>, after: &Entry<T>) -> Effect {
     }
 }
 
-/// Which parts of a secret have any text. What they say is nobody's business but the secret's own.
-fn parts(secret: &Secret) -> [bool; 4] {
-    let Some(tls) = &secret.tls else { return [false; 4] };
+/// Which parts of a secret there are. What they say is nobody's business but the secret's own.
+#[derive(PartialEq)]
+struct Parts<'a> {
+    is_known: bool,
+    /// Of a certificate: its chain, key, roots and staple.
+    tls: [bool; 4],
+    names: Vec<&'a str>,
+}
+
+fn parts(secret: &Secret) -> Parts<'_> {
     let some = |text: &Option<String>| text.as_ref().is_some_and(|text| !text.is_empty());
-    let private = tls.private_key.as_ref().is_some_and(|key| !key.is_empty());
-    [some(&tls.cert_chain), private, some(&tls.root_ca), some(&tls.ocsp_staple)]
+    let tls = secret.tls.as_ref().map_or([false; 4], |tls| {
+        let private = tls.private_key.as_ref().is_some_and(|key| !key.is_empty());
+        [some(&tls.cert_chain), private, some(&tls.root_ca), some(&tls.ocsp_staple)]
+    });
+    let header = secret.header.iter().flat_map(|header| header.headers.keys());
+    let users = secret.credentials.iter().flat_map(|credentials| credentials.users.keys());
+    let keys = secret.api_key.iter().flat_map(|api_key| api_key.keys.keys());
+    let values = secret.generic.iter().flat_map(|generic| generic.values.keys());
+    let names = header.chain(users).chain(keys).chain(values).map(String::as_str).collect();
+    Parts { is_known: secret.is_known(), tls, names }
+}
+
+/// The secret with values, if they are kept elsewhere: of a certificate there are a chain and a key.
+fn assumed(secret: &Secret) -> Option<Arc<Secret>> {
+    let form = match secret.external()? {
+        External::Vault(vault) if vault.aws.is_some() => SecretForm::Aws,
+        External::Vault(vault) => vault.form.unwrap_or_default(),
+        External::File(file) => file.form.unwrap_or_default(),
+    };
+    let text = || "kept elsewhere".to_owned();
+    let value = || Some(SecretString::new(text()));
+    let mut assumed = secret.clone();
+    match form {
+        SecretForm::Tls | SecretForm::Gloo => {
+            let (cert_chain, private_key) = (Some(text()), value());
+            let root_ca = secret.vault.as_ref().is_some_and(|vault| vault.pki.is_some()).then(text);
+            assumed.tls = Some(TlsSecret { cert_chain, private_key, root_ca, ocsp_staple: None });
+        }
+        SecretForm::Header => {
+            let headers = [("x-kept-elsewhere".to_owned(), SecretString::new(text()))].into();
+            assumed.header = Some(HeaderSecret { headers });
+        }
+        SecretForm::Credentials => {
+            let credentials = CredentialsSecret {
+                username: Some("user".to_owned()),
+                password: value(),
+                ..Default::default()
+            };
+            assumed.credentials = Some(credentials);
+        }
+        SecretForm::ApiKey => {
+            assumed.api_key = Some(ApiKeySecret { api_key: value(), ..ApiKeySecret::default() });
+        }
+        SecretForm::Aws => assumed.aws = Some(AwsSecret::default()),
+        SecretForm::Azure => assumed.azure = Some(AzureSecret::default()),
+        SecretForm::Oauth => assumed.oauth = Some(OauthSecret { client_secret: value() }),
+        SecretForm::Encryption => assumed.encryption = Some(EncryptionSecret { key: value() }),
+        SecretForm::Generic => assumed.generic = Some(GenericSecret::default()),
+    }
+    Some(Arc::new(assumed))
 }
 
 fn gone<T>(before: Option<Entry<T>>) -> Effect {

@@ -3,6 +3,7 @@
 use biplane_store::Revision;
 use tokio::sync::watch;
 
+use crate::secrets::WantedSecrets;
 use crate::shared::SharedEngine;
 
 /// Told after each transaction.
@@ -12,6 +13,8 @@ pub(crate) struct Progress {
     pub(crate) editions: watch::Sender<u64>,
     /// The revision of the store that is published, for nodes that come from elsewhere.
     pub(crate) revisions: watch::Sender<Revision>,
+    /// The secrets that are to be asked for.
+    pub(crate) wanted: watch::Sender<WantedSecrets>,
     /// For those who look at everything again.
     pub(crate) activity: watch::Sender<Activity>,
 }
@@ -33,15 +36,22 @@ impl Progress {
         Self {
             editions: watch::Sender::new(0),
             revisions: watch::Sender::new(Revision::default()),
+            wanted: watch::Sender::default(),
             activity: watch::Sender::default(),
         }
     }
 
     pub(super) fn tell(&self, engine: &SharedEngine) {
-        let (edition, revision, readings, held) = {
+        let (edition, revision, readings, held, wanted) = {
             let engine = engine.lock();
-            (engine.edition(), engine.revision(), engine.store().readings, engine.guard().held().len())
+            let (readings, held) = (engine.store().readings, engine.guard().held().len());
+            (engine.edition(), engine.revision(), readings, held, engine.secrets().wanted().clone())
         };
+        self.wanted.send_if_modified(|last| {
+            let same = last.ptr_eq(&wanted);
+            *last = wanted;
+            !same
+        });
         self.editions.send_if_modified(|last| std::mem::replace(last, edition) != edition);
         self.revisions.send_if_modified(|last| std::mem::replace(last, revision) != revision);
         self.activity.send_modify(|activity| {

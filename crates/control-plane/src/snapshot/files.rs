@@ -21,6 +21,7 @@ use super::format::Fault;
 use super::last_run::{LastRun, Sources};
 use super::seal::SealingKey;
 use super::{SnapshotError, durable, format};
+use crate::secrets::KeptSecret;
 
 /// Editions that stay on disk: the newest, and two to fall back on.
 const KEPT: usize = 3;
@@ -116,6 +117,7 @@ impl SnapshotDirectory {
         &self,
         sources: &Sources,
         objects: impl Iterator<Item = &'a StoredObject>,
+        secrets: &[KeptSecret],
     ) -> Result<(), SnapshotError> {
         self.claim()?;
         let key = self.key().and_then(|key| key.map_or_else(|| SealingKey::create(&self.own_key()), Ok))?;
@@ -123,7 +125,9 @@ impl SnapshotDirectory {
         let number = editions.last().map_or(1, |(number, _)| number + 1);
         let path = self.path.join(format!("{PREFIX}{number:010}"));
         let temporary = self.path.join("snapshot.tmp");
-        durable::write(&path, &temporary, |out| format::write(out, sources, objects, &self.store, &key))?;
+        durable::write(&path, &temporary, |out| {
+            format::write(out, sources, objects, secrets, &self.store, &key)
+        })?;
         let identity = sources.get(&self.store).and_then(|source| source.identity.as_deref());
         self.rotate(editions, &key, identity.filter(|_| self.marked));
         Ok(())

@@ -1,10 +1,11 @@
 //! The text of one edition, written and verified line by line, so that memory holds one line of it.
 //!
 //! ```text
-//! biplane-snapshot 3                    the format; all else may change with it
+//! biplane-snapshot 4                    the format; all else may change with it
 //! {"store":..,"seal":..,"sources":..}   whose objects these are, the edition's own key, sealed, and
 //!                                       what was known of the sources
 //! {"key":..,"place":..,"value":..}      one line an object
+//! {"secret":..,"sealed":..}             one line a secret that is kept elsewhere, with what its source gave
 //! end <count> <sha-256>                 of all lines above
 //! ```
 //!
@@ -12,7 +13,8 @@
 //! its secrets, and it opens with the sealing key of the state directory only: this is how editions
 //! under another key are told from damaged ones, and it keeps random nonces far from their limit.
 //!
-//! Format 2, which knew nothing of sources and of objects' revisions, is read as well.
+//! Formats 2, which knew nothing of sources and of objects' revisions, and 3, which knew nothing of secrets, are
+//! read as well.
 //!
 //! Invariant: an edition is read as a whole or not at all.
 
@@ -20,19 +22,23 @@ use std::borrow::Cow;
 use std::io::{self, BufRead, Write};
 
 use aws_lc_rs::digest::{Context, SHA256};
-use biplane_core::key::{Kind, ObjectKey};
+use biplane_core::key::{Kind, ObjectKey, ResourceRef};
 use biplane_core::location::Location;
 use biplane_store::{Revision, StoredObject};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
 use super::last_run::{LastRun, Sources};
 use super::seal::SealingKey;
+use crate::secrets::KeptSecret;
 
 /// The first line. The number is raised when an older reader could not read the file.
-const MAGIC: &[u8] = b"biplane-snapshot 3\n";
-/// The first line of the format before, which lacks what has a default here.
-const MAGIC_2: &[u8] = b"biplane-snapshot 2\n";
+const MAGIC: &[u8] = b"biplane-snapshot 4\n";
+/// The first lines of the formats before, which lack what has a default here.
+const OLDER: [&[u8]; 2] = [b"biplane-snapshot 2\n", b"biplane-snapshot 3\n"];
+/// How the line of a secret begins.
+const SECRET: &[u8] = b"{\"secret\":";
 /// No object's line begins with it: those are JSON.
 const END: &str = "end ";
 
@@ -57,6 +63,15 @@ struct Line<'a> {
     /// Nonce, ciphertext and tag in hexadecimal digits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     sealed: Option<String>,
+}
+
+/// A secret that is kept elsewhere.
+#[derive(Serialize, Deserialize)]
+struct SecretLine {
+    /// First, so that the line is known by its beginning.
+    secret: ResourceRef,
+    /// Nonce, ciphertext and tag in hexadecimal digits.
+    sealed: String,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
@@ -90,6 +105,7 @@ pub(super) fn write<'a>(
     out: &mut dyn Write,
     sources: &Sources,
     objects: impl Iterator<Item = &'a StoredObject>,
+    secrets: &[KeptSecret],
     store: &str,
     key: &SealingKey,
 ) -> io::Result<()> {
@@ -101,6 +117,10 @@ pub(super) fn write<'a>(
     let mut count = 0;
     for object in objects {
         body.write_json(&line(object, &own).ok_or_else(unsealed)?)?;
+        count += 1;
+    }
+    for secret in secrets {
+        body.write_json(&secret_line(secret, &own).ok_or_else(unsealed)?)?;
         count += 1;
     }
     let end = end(count, body.digest);
@@ -146,6 +166,21 @@ fn line<'a>(object: &'a StoredObject, own: &SealingKey) -> Option<Line<'a>> {
     })
 }
 
+fn secret_line(kept: &KeptSecret, own: &SealingKey) -> Option<SecretLine> {
+    let sealed = hex(&own.seal(&bound(&kept.name), &kept.to_text())?);
+    Some(SecretLine { secret: kept.name.clone(), sealed })
+}
+
+fn secret(line: &SecretLine, own: &SealingKey) -> Option<KeptSecret> {
+    let text = Zeroizing::new(own.open(&bound(&line.secret), &unhex(&line.sealed)?)?);
+    KeptSecret::from_text(line.secret.clone(), &text)
+}
+
+/// What the sealed values of a secret are bound to; no object's name.
+fn bound(name: &ResourceRef) -> String {
+    format!("values of {name}")
+}
+
 /// All of an edition.
 pub(super) fn read(
     input: impl BufRead,
@@ -154,12 +189,21 @@ pub(super) fn read(
 ) -> Result<LastRun, Fault> {
     let mut lines = Lines::new(input);
     let (own, sources) = open(&mut lines, is_ours, key)?;
-    let mut objects = Vec::new();
+    let (mut objects, mut secrets) = (Vec::new(), Vec::new());
     loop {
         lines.advance()?;
         if lines.line.starts_with(END.as_bytes()) {
-            let whole = lines.end_here(objects.len())?;
-            return if whole { Ok(LastRun { objects, sources }) } else { Err(Fault::Invalid(ALTERED)) };
+            let whole = lines.end_here(objects.len() + secrets.len())?;
+            return if whole {
+                Ok(LastRun { objects, secrets, sources })
+            } else {
+                Err(Fault::Invalid(ALTERED))
+            };
+        }
+        if lines.line.starts_with(SECRET) {
+            let line = serde_json::from_slice(&lines.line).map_err(|_| Fault::Invalid(ALTERED))?;
+            secrets.push(secret(&line, &own).ok_or(Fault::Invalid("a value in it does not open"))?);
+            continue;
         }
         let line = serde_json::from_slice(&lines.line).map_err(|_| Fault::Invalid(ALTERED))?;
         objects.push(stored(line, &own).ok_or(Fault::Invalid("a value in it does not open"))?);
@@ -184,7 +228,7 @@ fn open(
     key: &SealingKey,
 ) -> Result<(SealingKey, Sources), Fault> {
     lines.advance()?;
-    if ![MAGIC, MAGIC_2].contains(&lines.line.as_slice()) {
+    if lines.line != MAGIC && !OLDER.contains(&lines.line.as_slice()) {
         return Err(Fault::Invalid("it is not a snapshot, or one of another version of Biplane"));
     }
     lines.advance()?;
@@ -294,13 +338,21 @@ mod tests {
         Sources::from([(STORE.to_owned(), record)])
     }
 
+    fn kept() -> KeptSecret {
+        let fields = [("key".to_owned(), Zeroizing::new(b"canary".to_vec()))].into();
+        let mut secret = biplane_source::Secret::new(fields);
+        secret.obtained = std::time::SystemTime::UNIX_EPOCH;
+        let name = ResourceRef::new("default", "kept");
+        KeptSecret { name, question: "q".into(), secret, old_roots: String::new() }
+    }
+
     fn is_store(name: &str, _: &Sources) -> bool {
         name == STORE
     }
 
     fn written(objects: &[StoredObject], key: &SealingKey) -> String {
         let mut out = Vec::new();
-        write(&mut out, &sources(), objects.iter(), STORE, key).unwrap();
+        write(&mut out, &sources(), objects.iter(), &[kept()], STORE, key).unwrap();
         String::from_utf8(out).unwrap()
     }
 
@@ -322,7 +374,8 @@ mod tests {
         ];
         objects[1].location = Location::Key { store: "consul://a".into(), key: "k".into(), revision: 4 };
         objects[1].revision = Revision(4);
-        let expected = LastRun { objects: objects.to_vec(), sources: sources() };
+        let expected = LastRun { objects: objects.to_vec(), secrets: vec![kept()], sources: sources() };
+        assert!(!written(&objects, &key).contains("canary"), "nothing secret is in the clear");
         assert_eq!(read(written(&objects, &key).as_bytes(), is_store, &key).unwrap(), expected);
         assert_eq!(read(written(&[], &key).as_bytes(), is_store, &key).unwrap().objects, []);
     }
@@ -337,11 +390,11 @@ mod tests {
         let (start, rest) = text.split_once(",\"sources\":").unwrap();
         let (_, lines) = rest.split_once('\n').unwrap();
         let old = format!("{start}}}\n{lines}")
-            .replace("snapshot 3", "snapshot 2")
+            .replace("snapshot 4", "snapshot 2")
             .replace(",\"revision\":4,\"created\"", ",\"created\"");
         assert!(!old.contains("sources") && old.matches("revision").count() == 1, "{old}");
         let read = read(signed(&old).as_bytes(), is_store, &key).unwrap();
-        assert_eq!(read, LastRun { objects: vec![object], sources: Sources::default() });
+        assert_eq!((read.objects, read.sources), (vec![object], Sources::default()));
     }
 
     #[test]
@@ -381,8 +434,14 @@ mod tests {
         let object = object(Kind::Upstream, "u", &[b'x'; 1000]);
         let mut taken = 0;
         let objects = std::iter::repeat_n(&object, 1000).inspect(|_| taken += 1);
-        let result =
-            write(&mut Full(10_000), &Sources::default(), objects, STORE, &SealingKey::random().unwrap());
+        let result = write(
+            &mut Full(10_000),
+            &Sources::default(),
+            objects,
+            &[],
+            STORE,
+            &SealingKey::random().unwrap(),
+        );
         assert_eq!(result.unwrap_err().kind(), io::ErrorKind::StorageFull);
         assert!(taken <= 10, "{taken} objects were read ahead of the disk");
     }

@@ -8,13 +8,16 @@ use biplane_store::{Identity, Revision, StoredObject};
 use serde::{Deserialize, Serialize};
 
 use crate::guard::Memory;
+use crate::secrets::KeptSecret;
 
 /// What the last run left.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LastRun {
     /// The last good version of every object, in order of keys.
     pub objects: Vec<StoredObject>,
-    /// The sources that they came from.
+    /// What the sources of secrets gave.
+    pub secrets: Vec<KeptSecret>,
+    /// The sources that the objects came from.
     pub sources: Sources,
 }
 

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
 use super::{SnapshotDirectory, SnapshotHealth, SourceRecord, Sources};
+use crate::secrets::KeptSecret;
 use crate::shared::SharedEngine;
 
 /// The least time between two editions (design.md section 6, I2), and between two attempts at one.
@@ -37,7 +38,8 @@ pub async fn write_editions(
         let record =
             SourceRecord::new(engine.guard().memory(), engine.store().read_at(Instant::now(), now()));
         let (number, objects) = engine.good();
-        Edition { number, sources: Sources::from([(source.to_string(), record)]), objects }
+        let secrets = engine.secrets().kept();
+        Edition { number, sources: Sources::from([(source.to_string(), record)]), objects, secrets }
     };
     let writer = Writer { directory, good, written: 0, health };
     writer.follow(editions, shutdown).await;
@@ -61,6 +63,8 @@ pub(crate) struct Edition {
     pub(crate) sources: Sources,
     /// The good objects.
     pub(crate) objects: OrdMap<ObjectKey, StoredObject>,
+    /// What the sources of secrets gave.
+    pub(crate) secrets: Vec<KeptSecret>,
 }
 
 impl<G: Fn() -> Edition> Writer<G> {
@@ -86,12 +90,12 @@ impl<G: Fn() -> Edition> Writer<G> {
 
     /// The last edition is written although only the time of its reading has changed.
     async fn write(&mut self, last: bool) {
-        let Edition { number, sources, objects } = (self.good)();
+        let Edition { number, sources, objects, secrets } = (self.good)();
         if number == 0 || number == self.written && !last {
             return;
         }
         let directory = self.directory.clone();
-        match spawn_blocking(move || directory.write(&sources, objects.values())).await {
+        match spawn_blocking(move || directory.write(&sources, objects.values(), &secrets)).await {
             Ok(Ok(())) => self.succeeded(number),
             Ok(Err(error)) => self.failed(error.to_string()),
             Err(error) => self.failed(format!("the writer stopped: {error}")),
@@ -146,7 +150,12 @@ mod tests {
             let (current, counter) = (edition.clone(), attempts.clone());
             let good = move || {
                 counter.fetch_add(1, Ordering::Relaxed);
-                Edition { number: *current.borrow(), sources: Sources::default(), objects: objects() }
+                Edition {
+                    number: *current.borrow(),
+                    sources: Sources::default(),
+                    objects: objects(),
+                    secrets: Vec::new(),
+                }
             };
             let writer =
                 Writer { directory: directory.clone(), good, written: 0, health: SnapshotHealth::default() };

@@ -1,5 +1,7 @@
 //! The store: how its last reading ended, how old is what is served, and what of it is not believed.
 
+use std::collections::BTreeMap;
+
 use biplane_admin_api::status::{Gate as GateStatus, GateState, HeldRemoval, SourceState, SourceStatus};
 use biplane_core::key::ObjectKey;
 use biplane_store::{StoreError, clock};
@@ -11,7 +13,9 @@ use crate::guard::{Held, Reason, Suspicion, Withheld};
 
 /// Whether first answers go out.
 pub(super) fn gate(engine: &Engine, store: &str) -> GateStatus {
+    let awaited = engine.awaited_secrets();
     let (state, waiting_for) = match engine.gate() {
+        Gate::Restored | Gate::Open if !awaited.is_empty() => (GateState::Waiting, awaited),
         Gate::Waiting => (GateState::Waiting, vec![store.to_owned()]),
         Gate::Restored => (GateState::Restored, vec![store.to_owned()]),
         Gate::Open => (GateState::Open, Vec::new()),
@@ -43,6 +47,7 @@ pub(super) fn source(engine: &Engine, name: &str) -> SourceStatus {
         hint: error.map_or_else(|| is_suspect(engine).then(|| guard.hint()), hint),
         held: guard.held().iter().map(|(key, held)| removal(key, held, suspicion)).collect(),
         held_tag: engine.held_tag(),
+        details: BTreeMap::new(),
     }
 }
 

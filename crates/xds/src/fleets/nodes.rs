@@ -1,11 +1,23 @@
-//! The registry of connected nodes. Invariant: an entry is listed exactly as long as its stream lives.
+//! The registry of connected nodes, and of the secrets that they hold. Invariant: an entry is listed exactly
+//! as long as its stream lives.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::status::{NodeStatus, Protocol};
+use tokio::sync::watch;
 
-type Registered = Arc<Mutex<NodeStatus>>;
+use crate::resource::Version;
+use crate::status::{NodeStatus, Protocol};
+use crate::stream::HeldSecret;
+
+type Registered = Arc<Mutex<Node>>;
+
+/// What one stream tells of its node.
+struct Node {
+    status: NodeStatus,
+    /// The secrets that it has confirmed, each in its version.
+    secrets: HashMap<Arc<str>, Version>,
+}
 
 #[derive(Default)]
 struct Registry {
@@ -16,16 +28,35 @@ struct Registry {
 #[derive(Clone, Default)]
 pub(super) struct Nodes {
     registry: Arc<Mutex<Registry>>,
+    /// Counts what changes the answer of [`Nodes::hold`].
+    confirmations: Arc<watch::Sender<u64>>,
 }
 
 impl Nodes {
     pub(super) fn enter(&self, status: NodeStatus) -> NodeEntry {
-        let status = Arc::new(Mutex::new(status));
+        let node = Arc::new(Mutex::new(Node { status, secrets: HashMap::new() }));
         let mut registry = lock(&self.registry);
         let number = registry.next;
         registry.next += 1;
-        registry.streams.insert(number, status.clone());
-        NodeEntry { number, status, nodes: self.clone() }
+        registry.streams.insert(number, node.clone());
+        NodeEntry { number, node, nodes: self.clone() }
+    }
+
+    /// Changes whenever a node confirms a secret, lets go of one, or goes.
+    pub(super) fn confirmations(&self) -> watch::Receiver<u64> {
+        self.confirmations.subscribe()
+    }
+
+    /// Whether every node that holds one of these secrets holds a version that `current` says is the fleet's.
+    pub(super) fn hold(&self, names: &[Arc<str>], current: impl Fn(&str, &str) -> Option<Version>) -> bool {
+        let streams: Vec<_> = lock(&self.registry).streams.values().cloned().collect();
+        streams.iter().all(|stream| {
+            let node = lock(stream);
+            names.iter().all(|name| {
+                let Some(held) = node.secrets.get(name) else { return true };
+                current(&node.status.fleet, name).is_none_or(|current| current == *held)
+            })
+        })
     }
 
     /// Newer streams come later and overrule older ones of the same node, type by type.
@@ -33,7 +64,7 @@ impl Nodes {
         let streams: Vec<_> = lock(&self.registry).streams.values().cloned().collect();
         let mut nodes: BTreeMap<(String, String, Protocol), NodeStatus> = BTreeMap::new();
         for stream in streams {
-            let status = lock(&stream).clone();
+            let status = lock(&stream).status.clone();
             let key = (status.fleet.clone(), status.id.clone(), status.protocol);
             match nodes.get_mut(&key) {
                 Some(node) => merge(node, status),
@@ -57,20 +88,37 @@ fn merge(node: &mut NodeStatus, newer: NodeStatus) {
 /// A node's place in the registry; dropping it takes the node off.
 pub(crate) struct NodeEntry {
     number: u64,
-    status: Registered,
+    node: Registered,
     nodes: Nodes,
 }
 
 impl NodeEntry {
     /// Changes what is listed.
     pub(crate) fn update(&self, change: impl FnOnce(&mut NodeStatus)) {
-        change(&mut lock(&self.status));
+        change(&mut lock(&self.node).status);
+    }
+
+    /// Notes the secrets of which the node's version has changed.
+    pub(crate) fn hold(&self, secrets: Vec<HeldSecret>) {
+        if secrets.is_empty() {
+            return;
+        }
+        let mut node = lock(&self.node);
+        for (name, version) in secrets {
+            match version {
+                Some(version) => drop(node.secrets.insert(name, version)),
+                None => drop(node.secrets.remove(&name)),
+            }
+        }
+        drop(node);
+        self.nodes.confirmations.send_modify(|count| *count += 1);
     }
 }
 
 impl Drop for NodeEntry {
     fn drop(&mut self) {
         lock(&self.nodes.registry).streams.remove(&self.number);
+        self.nodes.confirmations.send_modify(|count| *count += 1);
     }
 }
 
@@ -120,5 +168,27 @@ mod tests {
         assert_eq!(nodes.list()[0].build_version, "1.40");
         drop(entry);
         assert!(nodes.list().is_empty());
+    }
+
+    #[test]
+    fn secret_is_confirmed_once_every_node_that_holds_it_has_the_current_version() {
+        let nodes = Nodes::default();
+        let version = |body: &'static str| Version::of(body.as_bytes());
+        let names = ["s".into()];
+        let confirmed = |nodes: &Nodes| nodes.hold(&names, |_, _| Some(version("new")));
+        let (one, two) =
+            (nodes.enter(status(ResourceType::Secret, 1)), nodes.enter(status(ResourceType::Secret, 1)));
+        assert!(confirmed(&nodes), "nobody holds it");
+        one.hold(vec![("s".into(), Some(version("old")))]);
+        two.hold(vec![("s".into(), Some(version("new")))]);
+        assert!(!confirmed(&nodes));
+        let mut told = nodes.confirmations();
+        one.hold(vec![("s".into(), Some(version("new")))]);
+        assert!(confirmed(&nodes) && told.has_changed().unwrap());
+        told.mark_unchanged();
+        two.hold(vec![("s".into(), Some(version("other")))]);
+        assert!(!confirmed(&nodes));
+        drop(two);
+        assert!(confirmed(&nodes) && told.has_changed().unwrap(), "who has gone is not waited for");
     }
 }

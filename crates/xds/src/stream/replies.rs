@@ -89,6 +89,7 @@ impl Stream {
             }
             None => {}
         }
+        self.note_held(kind, &item.name);
     }
 
     fn endpoints_confirmed(&mut self, name: &Arc<str>, nonce: u64) {

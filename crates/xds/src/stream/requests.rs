@@ -111,6 +111,7 @@ impl Stream {
                 continue;
             }
             table.held.insert(name.clone(), Held { sent: stamp, accepted, ready: true, taken: false });
+            self.note_held(kind, &name);
             if cut_off {
                 self.force(kind, &name);
             }
@@ -160,6 +161,7 @@ impl Stream {
         };
         for name in gone {
             self.table_mut(kind).forget(&name);
+            self.note_held(kind, &name);
             let name = ResourceName { kind, name };
             self.waiting.clear(&name);
             self.release(&name);

@@ -1,0 +1,170 @@
+//! Where the values of a secret are kept: which source is asked for what, and what the values are.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use biplane_core::key::ResourceRef;
+use biplane_core::resources::Secret;
+use biplane_core::resources::secret::{External, OnDelete, SecretForm, VaultSecret};
+use biplane_source::{SecretRequest, SecretSource};
+
+/// What is known of a source without asking it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceFacts {
+    /// Its name, by which objects refer to it.
+    pub name: Arc<str>,
+    /// `vault` or `files`.
+    pub kind: &'static str,
+    /// Whether nothing may be served before it has answered.
+    pub required: bool,
+    /// Whether it holds objects of its own.
+    pub has_objects: bool,
+}
+
+impl SourceFacts {
+    /// The facts of a source.
+    pub fn of(source: &dyn SecretSource) -> Self {
+        Self {
+            name: source.name().into(),
+            kind: source.kind(),
+            required: source.required(),
+            has_objects: source.has_objects(),
+        }
+    }
+}
+
+/// A place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The source's name.
+    pub source: Arc<str>,
+    /// What it is asked for.
+    pub request: SecretRequest,
+    /// What the values are.
+    pub(super) form: SecretForm,
+    /// The names that values have there, by those that they have here.
+    pub(super) fields: BTreeMap<String, String>,
+    /// What happens when they are gone.
+    pub(super) on_delete: OnDelete,
+    /// How often they are read.
+    pub refresh: Option<Duration>,
+}
+
+/// Why an object's values cannot be asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Misplaced {
+    pub(crate) field: &'static str,
+    pub(crate) message: String,
+    pub(crate) hint: String,
+}
+
+impl Place {
+    /// The place that an object names; none: it holds its values itself.
+    pub(super) fn of(secret: &Secret, sources: &[SourceFacts]) -> Option<Result<Self, Misplaced>> {
+        Some(match secret.external()? {
+            External::Vault(vault) => Self::in_vault(vault, sources),
+            External::File(file) => {
+                source("file", "files", file.source.as_deref(), sources).map(|source| Self {
+                    source,
+                    request: SecretRequest::Path(file.path.clone()),
+                    form: file.form.unwrap_or_default(),
+                    fields: file.fields.clone(),
+                    on_delete: file.on_delete.unwrap_or_default(),
+                    refresh: None,
+                })
+            }
+        })
+    }
+
+    fn in_vault(vault: &VaultSecret, sources: &[SourceFacts]) -> Result<Self, Misplaced> {
+        let source = source("vault", "vault", vault.source.as_deref(), sources)?;
+        let (request, form) = match (&vault.kv, &vault.pki, &vault.aws) {
+            (Some(kv), ..) => (SecretRequest::Kv(kv.clone()), vault.form.unwrap_or_default()),
+            (None, Some(pki), _) => (SecretRequest::Pki(pki.clone()), SecretForm::Tls),
+            (None, None, Some(aws)) => (SecretRequest::Aws(aws.clone()), SecretForm::Aws),
+            (None, None, None) => {
+                return Err(Misplaced {
+                    field: "vault",
+                    message: "it does not say what to read".to_owned(),
+                    hint: "write kv: {path: ...} or pki: {role: ..., commonName: ...}".to_owned(),
+                });
+            }
+        };
+        Ok(Self {
+            source,
+            request,
+            form,
+            fields: vault.fields.clone(),
+            on_delete: vault.on_delete.unwrap_or_default(),
+            refresh: vault.refresh.map(|refresh| refresh.0),
+        })
+    }
+
+    /// The place of a secret that no object describes: the first source that holds objects of its own.
+    pub(super) fn implied(name: &ResourceRef, sources: &[SourceFacts]) -> Option<Self> {
+        let source = sources.iter().find(|source| source.has_objects)?;
+        Some(Self {
+            source: source.name.clone(),
+            request: SecretRequest::Object(name.clone()),
+            form: SecretForm::Gloo,
+            fields: BTreeMap::new(),
+            on_delete: OnDelete::Keep,
+            refresh: None,
+        })
+    }
+
+    /// The same for the same question to the same source, in every run.
+    pub(super) fn question(&self) -> String {
+        format!("{} {:?}", self.source, self.request)
+    }
+}
+
+/// As people know it: `vault: kv secret/teams/web`.
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let or = |mount: &Option<String>, default: &str| mount.clone().unwrap_or_else(|| default.to_owned());
+        write!(f, "{}: ", self.source)?;
+        match &self.request {
+            SecretRequest::Kv(kv) => match &kv.mount {
+                Some(mount) => write!(f, "kv {mount}/{}", kv.path),
+                None => write!(f, "kv {}", kv.path),
+            },
+            SecretRequest::Pki(pki) => {
+                write!(f, "pki {} role {} for {}", or(&pki.mount, "pki"), pki.role, pki.common_name)
+            }
+            SecretRequest::Aws(aws) => write!(f, "aws {} role {}", or(&aws.mount, "aws"), aws.role),
+            SecretRequest::Path(path) if path.is_empty() => f.write_str("its directory"),
+            SecretRequest::Path(path) => f.write_str(path),
+            SecretRequest::Object(name) => write!(f, "object {name}"),
+        }
+    }
+}
+
+/// The source that an object names, or the first of its kind.
+fn source(
+    field: &'static str,
+    kind: &str,
+    named: Option<&str>,
+    sources: &[SourceFacts],
+) -> Result<Arc<str>, Misplaced> {
+    let mut of_kind = sources.iter().filter(|source| source.kind == kind);
+    let found = match named {
+        Some(name) => of_kind.find(|source| *source.name == *name),
+        None => of_kind.next(),
+    };
+    found.map(|source| source.name.clone()).ok_or_else(|| {
+        let names: Vec<_> = sources.iter().filter(|s| s.kind == kind).map(|s| &*s.name).collect();
+        let message = match named {
+            Some(name) => format!("there is no source of secrets named {name:?} that is a {kind}"),
+            None => format!("there is no source of secrets that is a {kind}"),
+        };
+        let hint = if names.is_empty() {
+            "the setting `secrets` lists them; see docs/secrets.md".to_owned()
+        } else {
+            format!("the sources are {}", names.join(", "))
+        };
+        Misplaced { field, message, hint }
+    })
+}

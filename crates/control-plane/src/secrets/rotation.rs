@@ -1,0 +1,167 @@
+//! New roots before the certificates that they signed, and old roots until nothing chains to them any more.
+//!
+//! ```text
+//!            new roots                    all have confirmed              nothing chains to the old ones
+//! settled ─────────────▶ spreading ────────────────────────▶ overlapping ──────────────────────────────▶ settled
+//!            roots: old + new             certificate: new               roots: new
+//!            certificate: old             roots: old + new
+//! ```
+//!
+//! Both ends of a connection may take their certificates from here. If one showed a new certificate before the
+//! other knew the root that signed it, handshakes would fail until it did.
+//!
+//! Invariant: a certificate is served only with roots beside it that were served before it, in all secrets
+//! that change at that time; what waits does so for a bounded time, so that an Envoy that hangs holds nobody up.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use biplane_core::resources::secret::TlsSecret;
+use tokio::time::Instant;
+
+use super::certificate::{Issuer, certificates};
+
+/// The least time for other secrets of the same source to be read as well, whose roots change with these.
+pub(super) const SETTLE: Duration = Duration::from_secs(2);
+/// The most that a certificate waits for Envoys to confirm its roots.
+const SPREADING: Duration = Duration::from_secs(30);
+/// The least time that old roots stay, for peers that take their certificates from elsewhere.
+const OVERLAP: Duration = Duration::from_mins(10);
+
+/// A rotation under way.
+#[derive(Clone, Debug)]
+pub(super) struct Rotation {
+    phase: Phase,
+    /// The roots that go, in PEM, each once.
+    old_roots: String,
+    /// The certificate, key and staple that stay until the roots are known.
+    old: TlsSecret,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Spreading { from: Instant, until: Instant },
+    Overlapping { until: Instant },
+}
+
+impl Rotation {
+    /// What `served` (roots of a rotation `under_way` included) has to go through to become `new`; nothing where
+    /// no root changes.
+    pub(super) fn between(
+        served: &TlsSecret,
+        new: &TlsSecret,
+        under_way: Option<&Self>,
+        now: Instant,
+    ) -> Option<Self> {
+        let (before, after) = (roots(served), roots(new));
+        // Who verified nobody, or will not, waits for nothing.
+        if before.is_empty() || after.is_empty() || before.is_subset(&after) && after.is_subset(&before) {
+            return None;
+        }
+        let waits = !after.is_subset(&before) && served.cert_chain.is_some() && new.cert_chain.is_some();
+        let phase = match under_way.map(|rotation| rotation.phase) {
+            _ if waits => Phase::Spreading { from: now + SETTLE, until: now + SPREADING },
+            // Roots that were sent are not confirmed yet, and a newer certificate changes nothing about that.
+            Some(phase @ Phase::Spreading { .. }) => phase,
+            _ => Phase::Overlapping { until: now + OVERLAP },
+        };
+        Some(Self { phase, old_roots: served.root_ca.clone().unwrap_or_default(), old: served.clone() })
+    }
+
+    /// One that an earlier run has left: its certificate is out, and these roots stay beside the new ones.
+    pub(super) fn resumed(old_roots: String, now: Instant) -> Self {
+        Self { phase: Phase::Overlapping { until: now + OVERLAP }, old_roots, old: TlsSecret::default() }
+    }
+
+    /// What is served meanwhile, instead of `new`.
+    pub(super) fn serve(&self, new: &TlsSecret) -> TlsSecret {
+        let root_ca = Some(union(new.root_ca.as_deref().unwrap_or_default(), &self.old_roots));
+        match self.phase {
+            Phase::Spreading { .. } => TlsSecret { root_ca, ..self.old.clone() },
+            Phase::Overlapping { .. } => TlsSecret { root_ca, ..new.clone() },
+        }
+    }
+
+    /// The roots that stay beside the new ones.
+    pub(super) fn old_roots(&self) -> &str {
+        &self.old_roots
+    }
+
+    /// Whether a certificate waits for its roots.
+    pub(super) const fn is_spreading(&self) -> bool {
+        matches!(self.phase, Phase::Spreading { .. })
+    }
+
+    /// When there is something to do although nothing has happened.
+    pub(super) fn deadline(&self, now: Instant) -> Instant {
+        match self.phase {
+            Phase::Spreading { from, .. } if now < from => from,
+            Phase::Spreading { until, .. } | Phase::Overlapping { until } => until,
+        }
+    }
+
+    /// Lets the certificate follow its roots, if those are confirmed or it has waited long enough.
+    pub(super) fn follow(&mut self, confirmed: bool, now: Instant) -> bool {
+        let Phase::Spreading { from, until } = self.phase else { return false };
+        let due = confirmed && now >= from || now >= until;
+        if due {
+            self.phase = Phase::Overlapping { until: now + OVERLAP };
+            self.old = TlsSecret::default();
+        }
+        due
+    }
+
+    /// Whether it is over: the old roots have stayed long enough, and none of those that the new ones lack has
+    /// issued a certificate that is served.
+    pub(super) fn is_over(&mut self, new: &TlsSecret, issuers: &BTreeSet<Issuer>, now: Instant) -> bool {
+        let Phase::Overlapping { until } = self.phase else { return false };
+        if now < until {
+            return false;
+        }
+        let kept = roots(new);
+        let old = certificates(&self.old_roots).unwrap_or_default();
+        let going: Vec<_> = old.iter().filter(|root| !kept.contains(root.as_ref())).collect();
+        let used = issuers.iter().any(|issuer| going.iter().any(|root| issuer.is(root)));
+        if used {
+            self.phase = Phase::Overlapping { until: now + OVERLAP };
+        }
+        !used
+    }
+}
+
+/// The roots of a secret, in DER.
+fn roots(tls: &TlsSecret) -> BTreeSet<Vec<u8>> {
+    let roots = tls.root_ca.as_deref().and_then(|pem| certificates(pem).ok()).unwrap_or_default();
+    roots.iter().map(|root| root.to_vec()).collect()
+}
+
+/// The certificates of both texts, each once.
+fn union(first: &str, second: &str) -> String {
+    let mut known = BTreeSet::new();
+    let mut all = String::new();
+    for text in [first, second] {
+        for block in blocks(text) {
+            let Ok(certificates) = certificates(block) else { continue };
+            if certificates.iter().any(|der| known.insert(der.to_vec())) {
+                all.push_str(block);
+                all.push('\n');
+            }
+        }
+    }
+    all
+}
+
+/// The PEM blocks of certificates in a text, without what stands between them.
+fn blocks(text: &str) -> impl Iterator<Item = &str> {
+    const BEGIN: &str = "-----BEGIN ";
+    const END: &str = "-----END ";
+    let starts: Vec<_> = text.match_indices(BEGIN).map(|(start, _)| start).collect();
+    starts.into_iter().filter_map(move |start| {
+        let end = start + text[start..].find(END)?;
+        let length = text[end + END.len()..].find("-----")? + "-----".len();
+        Some(&text[start..end + END.len() + length])
+    })
+}
+
+#[cfg(test)]
+mod tests;
