@@ -186,3 +186,14 @@ impl Response {
         self.header(crate::upstream::NAME_HEADER)
     }
 }
+
+/// A name as part of a path. Slashes stay.
+pub(crate) fn escaped(name: &str) -> String {
+    let escape = |byte: u8| match byte {
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'-' | b'.' | b'~' | b'/' => {
+            char::from(byte).to_string()
+        }
+        other => format!("%{other:02X}"),
+    };
+    name.bytes().map(escape).collect()
+}

@@ -6,7 +6,7 @@
 //!                                                          |
 //!                                                          +--> Upstream (thread)
 //!
-//!  Etcd, Consul (processes) <-- FaultProxy (thread) <-- Biplane, or a store under test
+//!  Etcd, Consul, Bao (processes) <-- FaultProxy (thread) <-- Biplane, or a backend under test
 //! ```
 //!
 //! Starting and waiting panic with the end of the server's log, because a test has nothing better to do than
@@ -16,6 +16,7 @@
 #![forbid(unsafe_code)]
 
 mod background;
+pub mod bao;
 pub mod biplane;
 pub mod certificates;
 mod command;
@@ -35,6 +36,7 @@ mod tools;
 pub mod upstream;
 pub mod xds;
 
+pub use bao::Bao;
 pub use biplane::Biplane;
 pub use certificates::{Authority, Identity};
 pub use command::Output;

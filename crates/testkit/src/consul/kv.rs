@@ -8,6 +8,7 @@ use hyper::Method;
 use serde_json::{Value, json};
 
 use super::Consul;
+use crate::http::escaped;
 
 /// Operations of a transaction; Consul takes 64.
 const TRANSACTION: usize = 64;
@@ -73,13 +74,6 @@ impl Consul {
     }
 }
 
-/// A key's path. Slashes stay: they are part of the path in Consul's API.
 fn path(key: &str) -> String {
-    let encode = |byte: u8| match byte {
-        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'-' | b'.' | b'~' | b'/' => {
-            char::from(byte).to_string()
-        }
-        other => format!("%{other:02X}"),
-    };
-    format!("/v1/kv/{}", key.bytes().map(encode).collect::<String>())
+    format!("/v1/kv/{}", escaped(key))
 }
