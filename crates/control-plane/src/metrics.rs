@@ -1,6 +1,8 @@
 //! Metrics of the control plane itself, read from the engine when Prometheus asks. Names carry their
 //! unit, labels have few values.
 
+mod secrets;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -17,6 +19,7 @@ use crate::leader::{Board, Role};
 use crate::report_count::Count;
 use crate::shared::SharedEngine;
 use crate::snapshot::SnapshotHealth;
+pub(crate) use secrets::SecretCollector;
 
 /// Reads engine and store when asked.
 #[derive(Debug)]
@@ -37,9 +40,9 @@ impl Collector for EngineCollector {
 
 impl EngineCollector {
     fn encode_engine(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
-        let Reading { gate, failing, stale, held, suspect, withheld, objects, count } =
+        let Reading { open, gate, failing, stale, held, suspect, withheld, objects, count } =
             Reading::of(&self.engine.lock());
-        gauge(encoder, "biplane_gate_open", "1 while Envoys get answers", i64::from(gate != Gate::Waiting))?;
+        gauge(encoder, "biplane_gate_open", "1 while Envoys get answers", i64::from(open))?;
         gauge(
             encoder,
             "biplane_gate_restored",
@@ -125,6 +128,7 @@ impl EngineCollector {
 
 /// What is read under the engine's lock.
 struct Reading {
+    open: bool,
     gate: Gate,
     failing: bool,
     stale: u64,
@@ -140,6 +144,7 @@ impl Reading {
         let (store, guard) = (engine.store(), engine.guard());
         let failing = store.is_failing();
         Self {
+            open: engine.fleets().is_open(),
             gate: engine.gate(),
             failing,
             stale: store.fresh.filter(|_| failing).map_or(0, |fresh| fresh.elapsed().as_secs()),

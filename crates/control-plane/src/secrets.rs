@@ -227,9 +227,9 @@ impl Secrets {
         let first = entry.state == State::Waiting;
         let change = match listing {
             Listing::Complete(Some(secret)) => entry.know(&name, secret, now, wall),
-            Listing::Complete(None) => entry.miss(),
+            Listing::Complete(None) => entry.miss(now),
             Listing::Failed(error) => {
-                entry.fail(error);
+                entry.fail(error, now);
                 first
             }
         };

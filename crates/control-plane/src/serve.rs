@@ -20,7 +20,7 @@ use crate::freshen::freshen;
 use crate::guard::{Guard, Memory};
 use crate::hold::Holds;
 use crate::leader::{self, Board, Feed, Leader};
-use crate::metrics::EngineCollector;
+use crate::metrics::{EngineCollector, SecretCollector};
 use crate::newcomer::Newcomer;
 use crate::run_loop::{self, Lines, Progress, Pulse, SecretLines};
 use crate::secrets::keeper::Keeper;
@@ -127,6 +127,10 @@ impl Server {
             store: driver.metrics(),
             snapshots: bound.health.clone(),
             board: board.clone(),
+        }));
+        registry.register_collector(Box::new(SecretCollector {
+            engine: engine.clone(),
+            sources: secrets.clone(),
         }));
         let source = StatusSource {
             engine: engine.clone(),

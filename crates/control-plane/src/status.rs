@@ -28,6 +28,7 @@ use crate::leader::Board;
 use crate::run_loop::Pulse;
 use crate::shared::SharedEngine;
 use crate::snapshot::SnapshotHealth;
+pub(crate) use secrets::state as secret_state;
 
 /// Answers the admin server.
 pub(crate) struct StatusSource {

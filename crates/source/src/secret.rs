@@ -107,6 +107,12 @@ pub trait SecretSource: fmt::Debug + Send + Sync + 'static {
 
     /// Everything that is watched is read again at once: somebody knows that something has changed.
     fn refresh(&self);
+
+    /// What has happened so far, counted, by a word for metrics (`logins`, `renewals_failed`); none where nothing
+    /// is counted.
+    fn counters(&self) -> BTreeMap<&'static str, u64> {
+        BTreeMap::new()
+    }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use biplane_core::key::{Kind, ResourceRef};
 use biplane_core::path::FieldPath;
@@ -56,6 +56,8 @@ pub(crate) struct Entry {
     pub(super) rotation: Option<Rotation>,
     /// Why what the source gives is not used.
     unfit: Option<String>,
+    /// Since when its source does not say what is known of it.
+    stale_since: Option<Instant>,
     /// What was said last, so that nothing is said twice.
     said: Option<String>,
 }
@@ -184,6 +186,7 @@ impl Entry {
         wall: SystemTime,
     ) -> bool {
         self.state = State::Known;
+        self.stale_since = None;
         if self.raw.as_ref().is_some_and(|raw| raw.same_values(&secret)) {
             self.raw = Some(secret);
             self.unfit = None;
@@ -231,7 +234,8 @@ impl Entry {
     }
 
     /// The source has no such secret. Says whether what is served changes.
-    pub(super) fn miss(&mut self) -> bool {
+    pub(super) fn miss(&mut self, now: Instant) -> bool {
+        self.stale_since.get_or_insert(now);
         let first = std::mem::replace(&mut self.state, State::Absent) != State::Absent;
         let keeps = self.place().is_some_and(|place| place.on_delete == OnDelete::Keep);
         if keeps && self.served.is_some() {
@@ -242,8 +246,19 @@ impl Entry {
     }
 
     /// The source could not tell.
-    pub(super) fn fail(&mut self, error: SourceError) {
+    pub(super) fn fail(&mut self, error: SourceError, now: Instant) {
         self.state = State::Failed(error);
+        self.stale_since.get_or_insert(now);
+    }
+
+    /// For how long its source has not said that it is what is served.
+    pub(crate) fn age(&self, now: Instant, wall: SystemTime) -> Option<Duration> {
+        let restored = || wall.duration_since(self.raw.as_ref()?.obtained).ok();
+        match (&self.state, self.stale_since) {
+            (State::Known, _) => Some(Duration::ZERO),
+            (State::Failed(_) | State::Absent, Some(since)) => Some(now.saturating_duration_since(since)),
+            _ => restored(),
+        }
     }
 
     /// Makes what is served follow from what is known. Says whether it changes.

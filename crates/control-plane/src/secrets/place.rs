@@ -149,15 +149,15 @@ fn source(
     named: Option<&str>,
     sources: &[SourceFacts],
 ) -> Result<Arc<str>, Misplaced> {
-    let mut of_kind = sources.iter().filter(|source| source.kind == kind);
     let found = match named {
-        Some(name) => of_kind.find(|source| *source.name == *name),
-        None => of_kind.next(),
+        // What a source cannot answer it says itself.
+        Some(name) => sources.iter().find(|source| *source.name == *name),
+        None => sources.iter().find(|source| source.kind == kind),
     };
     found.map(|source| source.name.clone()).ok_or_else(|| {
-        let names: Vec<_> = sources.iter().filter(|s| s.kind == kind).map(|s| &*s.name).collect();
+        let names: Vec<_> = sources.iter().map(|source| &*source.name).collect();
         let message = match named {
-            Some(name) => format!("there is no source of secrets named {name:?} that is a {kind}"),
+            Some(name) => format!("there is no source of secrets named {name:?}"),
             None => format!("there is no source of secrets that is a {kind}"),
         };
         let hint = if names.is_empty() {

@@ -86,7 +86,8 @@ fn secret(engine: &Engine, name: &ResourceRef, entry: &Entry) -> SecretStatus {
     }
 }
 
-fn state(entry: &Entry) -> SecretState {
+/// What the last answer about a secret was.
+pub(crate) fn state(entry: &Entry) -> SecretState {
     match &entry.state {
         _ if entry.unfit().is_some() => SecretState::Unfit,
         State::Known => SecretState::Known,

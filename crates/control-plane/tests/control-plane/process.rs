@@ -2,6 +2,7 @@
 
 mod newcomers;
 mod nothing;
+mod secrets;
 
 use std::path::Path;
 use std::sync::Arc;
