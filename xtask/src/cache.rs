@@ -84,6 +84,26 @@ impl Drop for Staging {
     }
 }
 
+/// What a tool is made of, as part of its key: the names and contents of these files, and a word. FNV-1a: no secret,
+/// and the same on every machine and with every Rust.
+pub(crate) fn fingerprint(files: &[PathBuf], word: &str) -> Result<u64> {
+    let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
+    let mut add = |bytes: &[u8]| {
+        for byte in bytes {
+            hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    };
+    for file in files {
+        let content = fs::read(file).attempt(|| format!("cannot read {}", file.display()))?;
+        add(file.file_name().unwrap_or_default().as_encoded_bytes());
+        add(&[0]);
+        add(&content);
+        add(&[0]);
+    }
+    add(word.as_bytes());
+    Ok(hash)
+}
+
 fn variable(name: &str) -> Option<PathBuf> {
     std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
 }
@@ -111,6 +131,16 @@ mod tests {
         let _ = fs::remove_dir_all(&root);
         assert_eq!(installed.expect("the tool is in place"), "whole");
         assert_eq!(entries, 1, "only the folder of envoy is left");
+    }
+
+    #[test]
+    fn a_fingerprint_changes_with_every_file_and_with_the_word() {
+        let here = crate::workspace::root();
+        let files = [here.join("Cargo.toml"), here.join("Cargo.lock")];
+        let all = fingerprint(&files, "word").expect("readable");
+        assert_eq!(fingerprint(&files, "word").expect("readable"), all);
+        assert_ne!(fingerprint(&files, "words").expect("readable"), all);
+        assert_ne!(fingerprint(&files[1..], "word").expect("readable"), all);
     }
 
     #[test]

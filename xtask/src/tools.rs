@@ -5,6 +5,7 @@ pub(crate) mod debian;
 mod go_binary;
 mod local_crate;
 mod own;
+mod python_program;
 mod wheel;
 
 use std::path::{Path, PathBuf};
@@ -15,6 +16,7 @@ use crate::progress::{Step, Steps};
 use crate_binary::CrateBinary;
 use go_binary::{GoBinary, Program};
 use local_crate::LocalCrate;
+use python_program::PythonProgram;
 use wheel::Wheel;
 
 /// Envoy: the judge of everything that we send.
@@ -100,6 +102,19 @@ const CONSULRS_CLIENT: LocalCrate = LocalCrate {
     variable: "BIPLANE_CONSULRS_CLIENT",
 };
 
+/// What speaks for AWS: STS, EC2, Lambda.
+const MOTO: PythonProgram = PythonProgram {
+    name: "moto",
+    version: "5.2.5",
+    folder: "tools/moto",
+    module: "moto.server",
+    program: "moto_server",
+    check: &["--help"],
+    python: (3, 11),
+    megabytes: 50,
+    variable: "BIPLANE_MOTO_SERVER",
+};
+
 /// Checks what comes into the dependency tree.
 const CARGO_DENY: CrateBinary = CrateBinary { name: "cargo-deny", version: "0.20.2" };
 
@@ -107,7 +122,7 @@ const CARGO_DENY: CrateBinary = CrateBinary { name: "cargo-deny", version: "0.20
 pub(crate) const STEPS_FOR_QUICKSTART: usize = 2;
 
 /// How many steps [`install`] takes.
-pub(crate) const STEPS: usize = STEPS_FOR_QUICKSTART + 4;
+pub(crate) const STEPS: usize = STEPS_FOR_QUICKSTART + 5;
 
 /// Where the installed tools are, by the variables that tell tests.
 pub(crate) struct Tools {
@@ -136,6 +151,9 @@ pub(crate) fn install(steps: &mut Steps) -> Result<Tools> {
     let mut others = Vec::new();
     let step = steps.next(format!("{} {}", BAO.name, BAO.version));
     others.push((BAO.variable, BAO.install(&cache, &step)?));
+    step.done("ready");
+    let step = steps.next(format!("{} {}", MOTO.name, MOTO.version));
+    others.push((MOTO.variable, MOTO.install(&cache, &step)?));
     step.done("ready");
     for server in [&ETCD, &CONSUL] {
         let step = steps.next(format!("{} {}", server.name, server.version));

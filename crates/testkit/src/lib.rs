@@ -6,7 +6,7 @@
 //!                                                          |
 //!                                                          +--> Upstream (thread)
 //!
-//!  Etcd, Consul, Bao (processes) <-- FaultProxy (thread) <-- Biplane, or a backend under test
+//!  Etcd, Consul, Bao, Moto (processes) <-- FaultProxy (thread) <-- Biplane, or a backend under test
 //! ```
 //!
 //! Starting and waiting panic with the end of the server's log, because a test has nothing better to do than
@@ -29,6 +29,7 @@ pub mod fault_proxy;
 pub mod files;
 pub mod http;
 pub mod load;
+pub mod moto;
 pub mod ports;
 pub mod process;
 mod tls;
@@ -49,6 +50,7 @@ pub use fault_proxy::FaultProxy;
 pub use files::Files;
 pub use http::{ClientTls, Protocol, Request, Response};
 pub use load::Load;
+pub use moto::Moto;
 pub use ports::free_port;
 pub use process::Process;
 pub use upstream::Upstream;
