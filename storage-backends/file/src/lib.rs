@@ -1,5 +1,4 @@
-//! The file store: a directory tree (or one file) of YAML and JSON documents as a Biplane store. And files as a
-//! source of secrets, which is told of in `secrets`.
+//! The file store: a directory tree (or one file) of YAML and JSON documents as a Biplane store.
 //!
 //! ```text
 //!  kernel ─ notify ─▶ inbox: what is pending, and when it is ripe ─┐
@@ -43,7 +42,6 @@
 mod catalog;
 mod git;
 mod inbox;
-mod interest;
 mod names;
 mod options;
 mod parse;
@@ -51,7 +49,6 @@ mod pending;
 mod reach;
 mod read;
 mod resolve;
-mod secrets;
 mod store;
 mod tree;
 mod url;
@@ -59,5 +56,4 @@ mod watcher;
 mod write;
 
 pub use options::{FileOptions, Limits};
-pub use secrets::{FileSecretOptions, FileSecrets};
 pub use store::FileStore;

@@ -7,7 +7,6 @@ use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::fs::OFlags;
-use zeroize::Zeroizing;
 
 /// A file that is written to while it is read is read again, this often.
 const ATTEMPTS: usize = 3;
@@ -15,9 +14,6 @@ const ATTEMPTS: usize = 3;
 /// Time stamps are as coarse as a kernel tick. What changed this shortly before it was read may have
 /// changed again without another stamp.
 const TICK: Duration = Duration::from_millis(100);
-
-/// So much more than a file is said to hold is looked for.
-const SPARE: usize = 64;
 
 /// What tells a file that has changed from one that has not, without reading it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,20 +31,20 @@ pub(crate) enum Read {
     /// The file still has the stamp that was given.
     Unchanged,
     /// The content, and the stamp to know it by where that can be trusted.
-    Content(Zeroizing<Vec<u8>>, Option<Stamp>),
+    Content(Vec<u8>, Option<Stamp>),
     /// There is no such file.
     Missing,
     /// It is larger than the limit.
     TooLarge(u64),
     /// It is there and cannot be read.
-    Failed(io::Error),
+    Failed(String),
 }
 
 /// Reads the file at `path` unless it still has the stamp `known`.
 pub(crate) fn read(path: &Path, known: Option<&Stamp>, limit: u64) -> Read {
     try_read(path, known, limit).unwrap_or_else(|error| match error.kind() {
         io::ErrorKind::NotFound => Read::Missing,
-        _ => Read::Failed(error),
+        _ => Read::Failed(error.to_string()),
     })
 }
 
@@ -63,7 +59,7 @@ fn try_read(path: &Path, known: Option<&Stamp>, limit: u64) -> io::Result<Read> 
     let mut file = open(path)?;
     let mut before = file.metadata()?;
     if !before.is_file() {
-        return Ok(Read::Failed(io::Error::other("it is not a regular file")));
+        return Ok(Read::Failed("it is not a regular file".to_owned()));
     }
     if known == Some(&Stamp::of(&before)) {
         return Ok(Read::Unchanged);
@@ -71,9 +67,7 @@ fn try_read(path: &Path, known: Option<&Stamp>, limit: u64) -> io::Result<Read> 
     if before.len() > limit {
         return Ok(Read::TooLarge(before.len()));
     }
-    // Large enough from the start: what a buffer leaves behind when it grows is not wiped.
-    let mut content =
-        Zeroizing::new(Vec::with_capacity(usize::try_from(before.len()).unwrap_or_default() + SPARE));
+    let mut content = Vec::new();
     for _ in 0..ATTEMPTS {
         content.clear();
         let size = (&mut file).take(limit + 1).read_to_end(&mut content)? as u64;
@@ -97,7 +91,7 @@ fn open(path: &Path) -> io::Result<File> {
 }
 
 impl Stamp {
-    pub(crate) fn of(metadata: &Metadata) -> Self {
+    fn of(metadata: &Metadata) -> Self {
         Self {
             device: metadata.dev(),
             inode: metadata.ino(),
@@ -113,7 +107,7 @@ impl Stamp {
     }
 
     /// How long before `now` the file changed; `None` if that is not in the past.
-    pub(crate) fn age(&self, now: SystemTime) -> Option<Duration> {
+    fn age(&self, now: SystemTime) -> Option<Duration> {
         let seconds = u64::try_from(self.changed.0).ok()?;
         let nanos = u32::try_from(self.changed.1).ok()?;
         now.duration_since(UNIX_EPOCH + Duration::new(seconds, nanos)).ok()

@@ -3,7 +3,6 @@
 use super::events::RETRIES;
 use super::poll::GRACE;
 use super::*;
-use crate::interest::Interest;
 use crate::pending::Batch;
 
 fn document(name: &str) -> String {
@@ -11,8 +10,7 @@ fn document(name: &str) -> String {
 }
 
 fn tree(root: &Path) -> Tree {
-    let inbox = Arc::new(Inbox::new(Interest::Documents));
-    Tree::new(root.to_owned(), &FileOptions::new(root), inbox, Revision::default())
+    Tree::new(root.to_owned(), &FileOptions::new(root), Arc::default(), Revision::default())
 }
 
 #[test]

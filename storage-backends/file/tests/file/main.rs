@@ -8,5 +8,4 @@ mod harness;
 mod links;
 mod random;
 mod saves;
-mod secrets;
 mod writes;

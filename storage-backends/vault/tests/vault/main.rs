@@ -1,0 +1,11 @@
+//! The source against a real OpenBao. What OpenBao has not (the engine and the login of AWS) runs against a fake that
+//! speaks the documented wire.
+
+mod absence;
+mod auth;
+mod conformance;
+mod faults;
+mod harness;
+mod kv;
+mod rights;
+mod tokens;
