@@ -252,7 +252,8 @@ impl SecretSource for FixedSecrets {
         // A change of another secret is no news for this one.
         let listing = move |world: World| {
             let listing = watching.shared.answer(&world, &watching.request);
-            let news = listing.filter(|listing| !told.as_ref().is_some_and(|told| is_same(told, listing)));
+            let news = listing
+                .filter(|listing| !told.as_ref().is_some_and(|told: &Listing<_>| told.is_no_news(listing)));
             if news.is_some() {
                 told.clone_from(&news);
             }
@@ -263,15 +264,5 @@ impl SecretSource for FixedSecrets {
 
     fn refresh(&self) {
         self.change(|world| world.refreshes += 1);
-    }
-}
-
-/// Whether there is nothing new in `now`, other than when it was obtained.
-fn is_same(told: &Listing<Option<Secret>>, now: &Listing<Option<Secret>>) -> bool {
-    match (told, now) {
-        (Listing::Complete(Some(told)), Listing::Complete(Some(now))) => {
-            *told == Secret { obtained: told.obtained, ..now.clone() }
-        }
-        _ => told == now,
     }
 }

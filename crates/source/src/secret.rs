@@ -13,7 +13,7 @@ use biplane_core::resources::secret::{VaultAws, VaultKv, VaultPki};
 use tokio::sync::watch;
 use zeroize::Zeroizing;
 
-use crate::{SourceError, SourceState, Watch};
+use crate::{Listing, SourceError, SourceState, Watch};
 
 /// What is asked of a source. A source that cannot tell what is asked answers with a failure.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -26,7 +26,8 @@ pub enum SecretRequest {
     Pki(VaultPki),
     /// Credentials of AWS, as `accessKey`, `secretKey` and `sessionToken`.
     Aws(VaultAws),
-    /// The files of a directory below that of the source, by their names; or one file, as the value `pem`.
+    /// The files of a directory below that of the source, by their names. Or one file: a certificate chain with its
+    /// key in PEM as `certChain` and `privateKey`, certificates alone as `rootCa`, anything else by the file's name.
     Path(String),
     /// A whole object of this name, in the layout that Gloo has for secrets: its fields, each as JSON.
     Object(ResourceRef),
@@ -66,6 +67,18 @@ impl Secret {
     /// Whether the values are those of `other`, whenever and wherever they were read.
     pub fn same_values(&self, other: &Self) -> bool {
         self.fields == other.fields
+    }
+}
+
+impl Listing<Option<Secret>> {
+    /// Whether `other` has no news, other than when it was read or issued.
+    pub fn is_no_news(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Complete(Some(one)), Self::Complete(Some(other))) => {
+                *one == Secret { obtained: one.obtained, ..other.clone() }
+            }
+            _ => self == other,
+        }
     }
 }
 
@@ -118,6 +131,17 @@ pub trait SecretSource: fmt::Debug + Send + Sync + 'static {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn reading_the_same_again_is_no_news_and_a_new_end_is() {
+        let secret = Secret::new(BTreeMap::from([("a".to_owned(), Zeroizing::new(b"1".to_vec()))]));
+        let told = Listing::Complete(Some(secret.clone()));
+        let later = secret.obtained + Duration::from_secs(1);
+        assert!(told.is_no_news(&Listing::Complete(Some(Secret { obtained: later, ..secret.clone() }))));
+        assert!(!told.is_no_news(&Listing::Complete(Some(Secret { expires: Some(later), ..secret }))));
+        assert!(!told.is_no_news(&Listing::Complete(None)));
+        assert!(!told.is_no_news(&Listing::Failed(SourceError::new("gone"))));
+    }
 
     #[test]
     fn a_secret_prints_its_field_names_and_never_a_value() {

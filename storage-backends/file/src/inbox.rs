@@ -4,24 +4,29 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use notify::event::{AccessKind, AccessMode, CreateKind, ModifyKind, RenameMode};
 use notify::{Event, EventKind};
 use tokio::sync::watch;
+use tokio::time::{sleep, sleep_until};
 use tracing::warn;
 
-use crate::names::{is_resource, is_skipped};
+use crate::interest::Interest;
 use crate::pending::{Batch, Pending, Sign, Verdict};
 
+/// Events come in bursts: after the first one the others are left this long to arrive.
+pub(crate) const LULL: Duration = Duration::from_millis(1);
+
 /// Events on their way from the kernel to the tree.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Inbox {
+    interest: Interest,
     state: Mutex<State>,
     arrived: watch::Sender<u64>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
     pending: Pending,
     /// Directories that are read, links that are followed, and files behind links: their names may be
@@ -32,6 +37,12 @@ struct State {
 }
 
 impl Inbox {
+    /// Of a reader of these.
+    pub(crate) fn new(interest: Interest) -> Self {
+        let state = State { pending: Pending::new(interest.pace()), known: HashSet::new(), deaf: false };
+        Self { interest, state: Mutex::new(state), arrived: watch::Sender::default() }
+    }
+
     /// Takes in what notify tells.
     pub(crate) fn handle(&self, event: notify::Result<Event>) {
         let now = Instant::now();
@@ -40,8 +51,8 @@ impl Inbox {
             Ok(_) => return self.lose("the kernel's queue overflowed", now),
             Err(error) => return self.lose(&error.to_string(), now),
         };
-        let Some((path, sign)) = event.paths.first().zip(sign(&event)) else { return };
-        if self.lock().note(path, sign, now) {
+        let Some((path, sign)) = event.paths.first().zip(self.sign(&event)) else { return };
+        if self.lock().note(self.interest, path, sign, now) {
             self.wake();
         }
     }
@@ -59,6 +70,14 @@ impl Inbox {
     /// The same of the present batch, without writers that have held up another one already.
     pub(crate) fn batch_verdict(&self) -> Verdict {
         self.lock().pending.batch_verdict(Instant::now())
+    }
+
+    /// Waits until the present batch is ripe; returns at once if there is none.
+    pub(crate) async fn lull(&self) {
+        let mut arrived = self.subscribe();
+        while let Verdict::Wait(until) = self.batch_verdict() {
+            wait(until, &mut arrived).await;
+        }
     }
 
     /// Takes what may be read now.
@@ -104,6 +123,25 @@ impl Inbox {
         self.wake();
     }
 
+    /// What an event says about its first path.
+    fn sign(&self, event: &Event) -> Option<Sign> {
+        match event.kind {
+            EventKind::Create(CreateKind::Folder) | EventKind::Modify(ModifyKind::Name(RenameMode::To)) => {
+                Some(Sign::Ready)
+            }
+            EventKind::Access(AccessKind::Close(AccessMode::Write)) => Some(Sign::Closed),
+            EventKind::Create(_) => Some(Sign::Created),
+            EventKind::Modify(ModifyKind::Data(_)) => Some(Sign::Written),
+            EventKind::Modify(ModifyKind::Metadata(_)) => Some(Sign::Touched),
+            EventKind::Modify(ModifyKind::Name(RenameMode::From)) | EventKind::Remove(_) => Some(Sign::Gone),
+            // A rename between two names that count is one step: its first half need not be waited out.
+            EventKind::Modify(ModifyKind::Name(RenameMode::Both)) => {
+                event.paths.get(1).filter(|path| self.interest.names(path)).map(|_| Sign::Closed)
+            }
+            _ => None,
+        }
+    }
+
     fn wake(&self) {
         self.arrived.send_modify(|count| *count = count.wrapping_add(1));
     }
@@ -116,15 +154,15 @@ impl Inbox {
 
 impl State {
     /// Marks the path if it may matter, and says whether it does.
-    fn note(&mut self, path: &Path, sign: Sign, now: Instant) -> bool {
+    fn note(&mut self, interest: Interest, path: &Path, sign: Sign, now: Instant) -> bool {
         let name = path.file_name().unwrap_or_default();
-        if is_resource(name) || self.known.contains(path) {
+        if interest.counts(path, &self.known) {
             self.pending.note(path, sign, now);
             return true;
         }
         match sign {
             // A directory or a link to one may have come.
-            Sign::Created | Sign::Ready if !is_skipped(name) => self.pending.note(path, sign, now),
+            Sign::Created | Sign::Ready if interest.leads(name) => self.pending.note(path, sign, now),
             // It was a file, and one of this name is not read.
             Sign::Written | Sign::Closed | Sign::Gone => self.pending.unmark(path),
             _ => return false,
@@ -133,29 +171,16 @@ impl State {
     }
 }
 
-/// What an event says about its first path.
-fn sign(event: &Event) -> Option<Sign> {
-    match event.kind {
-        EventKind::Create(CreateKind::Folder) | EventKind::Modify(ModifyKind::Name(RenameMode::To)) => {
-            Some(Sign::Ready)
-        }
-        EventKind::Access(AccessKind::Close(AccessMode::Write)) => Some(Sign::Closed),
-        EventKind::Create(_) => Some(Sign::Created),
-        EventKind::Modify(ModifyKind::Data(_)) => Some(Sign::Written),
-        EventKind::Modify(ModifyKind::Metadata(_)) => Some(Sign::Touched),
-        EventKind::Modify(ModifyKind::Name(RenameMode::From)) | EventKind::Remove(_) => Some(Sign::Gone),
-        // A rename between two names that count is one step: its first half need not be waited out.
-        EventKind::Modify(ModifyKind::Name(RenameMode::Both)) => {
-            event.paths.get(1)?.file_name().filter(|name| is_resource(name)).map(|_| Sign::Closed)
-        }
-        _ => None,
+/// Waits until then, or until more has arrived and had the time to be complete.
+pub(crate) async fn wait(until: Instant, arrived: &mut watch::Receiver<u64>) {
+    tokio::select! {
+        () = sleep_until(until.into()) => {}
+        _ = arrived.changed() => sleep(LULL).await,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     fn event(kind: EventKind, paths: &[&str]) -> Event {
@@ -168,7 +193,7 @@ mod tests {
     }
 
     fn verdict_after(events: Vec<Event>) -> Verdict {
-        let inbox = Inbox::default();
+        let inbox = Inbox::new(Interest::Documents);
         for event in events {
             inbox.handle(Ok(event));
         }
@@ -195,7 +220,7 @@ mod tests {
     #[test]
     fn a_rename_between_names_that_count_is_not_waited_out() {
         let mode = |mode| EventKind::Modify(ModifyKind::Name(mode));
-        let inbox = Inbox::default();
+        let inbox = Inbox::new(Interest::Documents);
         inbox.handle(Ok(event(mode(RenameMode::From), &["/r/a.yaml"])));
         inbox.handle(Ok(event(mode(RenameMode::To), &["/r/b.yaml"])));
         inbox.handle(Ok(event(mode(RenameMode::Both), &["/r/a.yaml", "/r/b.yaml"])));
@@ -204,7 +229,7 @@ mod tests {
 
     #[test]
     fn an_overflow_asks_for_a_rescan() {
-        let inbox = Inbox::default();
+        let inbox = Inbox::new(Interest::Documents);
         inbox.handle(Ok(Event::new(EventKind::Other).set_flag(notify::event::Flag::Rescan)));
         assert!(soon(&inbox).rescan);
     }
@@ -212,7 +237,7 @@ mod tests {
     #[test]
     fn names_that_are_known_count_whatever_they_are() {
         let to = EventKind::Modify(ModifyKind::Name(RenameMode::To));
-        let inbox = Inbox::default();
+        let inbox = Inbox::new(Interest::Documents);
         inbox.handle(Ok(event(to, &["/r/..data"])));
         assert_eq!(inbox.verdict(), Verdict::Idle);
         inbox.know(Path::new("/r/..data"));

@@ -1,4 +1,5 @@
-//! The file store: a directory tree (or one file) of YAML and JSON documents as a Biplane store.
+//! The file store: a directory tree (or one file) of YAML and JSON documents as a Biplane store. And files as a
+//! source of secrets, which is told of in `secrets`.
 //!
 //! ```text
 //!  kernel ─ notify ─▶ inbox: what is pending, and when it is ripe ─┐
@@ -42,6 +43,7 @@
 mod catalog;
 mod git;
 mod inbox;
+mod interest;
 mod names;
 mod options;
 mod parse;
@@ -49,6 +51,7 @@ mod pending;
 mod reach;
 mod read;
 mod resolve;
+mod secrets;
 mod store;
 mod tree;
 mod url;
@@ -56,4 +59,5 @@ mod watcher;
 mod write;
 
 pub use options::{FileOptions, Limits};
+pub use secrets::{FileSecretOptions, FileSecrets};
 pub use store::FileStore;

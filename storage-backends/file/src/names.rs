@@ -16,6 +16,11 @@ pub(crate) fn is_resource(name: &OsStr) -> bool {
     counts && !stem.is_empty() && !is_skipped(name)
 }
 
+/// Whether a file of this name in a directory of values is one of them: all are, but what is hidden and backups.
+pub(crate) fn is_value(name: &OsStr) -> bool {
+    !is_skipped(name) && !name.as_encoded_bytes().ends_with(b"~")
+}
+
 /// Whether nothing at or below this name counts, whatever it is. `lost+found` is the file system's own.
 pub(crate) fn is_skipped(name: &OsStr) -> bool {
     let first = name.as_encoded_bytes().first();
@@ -75,6 +80,21 @@ mod tests {
         ];
         for name in names {
             assert!(!is_resource(OsStr::new(name)), "{name}");
+        }
+    }
+
+    #[test]
+    fn values_may_have_any_name_that_is_not_hidden_nor_a_backup() {
+        for (name, counts) in [
+            ("tls.key", true),
+            ("X-Api-Key", true),
+            ("a.tmp", true),
+            ("..data", false),
+            (".tls.key.swp", false),
+            ("tls.key~", false),
+            ("#tls.key#", false),
+        ] {
+            assert_eq!(is_value(OsStr::new(name)), counts, "{name}");
         }
     }
 

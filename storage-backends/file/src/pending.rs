@@ -11,15 +11,13 @@
 //! | gone | deleted, or renamed to a name that does not count (an editor's backup) | after 50 ms |
 //!
 //! A batch is ripe when all its marks are and events have paused for a while: 1 ms, or half as
-//! long as the burst has lasted, up to 20 ms. A batch that is not ripe after 1 s goes without those that hold it up, and they
-//! hold up no other batch.
+//! long as the burst has lasted, up to 20 ms, or as the reader's [`Pace`] says. A batch that is not ripe after 1 s goes
+//! without those that hold it up, and they hold up no other batch.
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-const QUIET_MIN: Duration = Duration::from_millis(1);
-const QUIET_MAX: Duration = Duration::from_millis(20);
 const CREATED: Duration = Duration::from_millis(20);
 const GONE: Duration = Duration::from_millis(50);
 const WRITING_PAUSE: Duration = Duration::from_secs(1);
@@ -85,9 +83,19 @@ impl Verdict {
     }
 }
 
+/// How long events have to pause until a burst of them is over.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pace {
+    /// At least.
+    pub(crate) min: Duration,
+    /// At most, however long the burst has lasted.
+    pub(crate) max: Duration,
+}
+
 /// Marks by path.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Pending {
+    pace: Pace,
     marks: HashMap<PathBuf, Mark>,
     rescan: bool,
     burst: Option<Burst>,
@@ -109,6 +117,11 @@ struct Mark {
 }
 
 impl Pending {
+    /// Nothing yet.
+    pub(crate) fn new(pace: Pace) -> Self {
+        Self { pace, marks: HashMap::new(), rescan: false, burst: None }
+    }
+
     /// Takes in one event.
     pub(crate) fn note(&mut self, path: &Path, sign: Sign, now: Instant) {
         let full = self.marks.len() >= PATHS_MAX;
@@ -196,15 +209,15 @@ impl Pending {
         if due().next().is_none() && !self.rescan {
             return None;
         }
-        let all = due().chain([burst.quiet_at()]).max()?;
+        let all = due().chain([burst.quiet_at(self.pace)]).max()?;
         let some = due().chain(self.rescan.then_some(burst.first)).min()?;
         Some(all.min(some.max(burst.first + BATCH_MAX)))
     }
 }
 
 impl Burst {
-    fn quiet_at(self) -> Instant {
-        self.last + ((self.last - self.first) / 2).clamp(QUIET_MIN, QUIET_MAX)
+    fn quiet_at(self, pace: Pace) -> Instant {
+        self.last + ((self.last - self.first) / 2).clamp(pace.min, pace.max)
     }
 }
 
@@ -235,11 +248,18 @@ impl Mark {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::interest::Interest;
+
+    const QUIET_MIN: Duration = Interest::Documents.pace().min;
+
+    fn empty() -> Pending {
+        Pending::new(Interest::Documents.pace())
+    }
 
     /// Plays events at milliseconds and says when the batch is ripe, in milliseconds.
     fn ripe_at(events: &[(u64, &str, Sign)]) -> Option<u128> {
         let start = Instant::now();
-        let mut pending = Pending::default();
+        let mut pending = empty();
         for (at, path, sign) in events {
             pending.note(Path::new(path), *sign, start + Duration::from_millis(*at));
         }
@@ -279,10 +299,18 @@ mod tests {
     }
 
     #[test]
+    fn a_reader_of_values_leaves_more_time_between_two_files() {
+        let start = Instant::now();
+        let mut pending = Pending::new(Interest::Values.pace());
+        pending.note(Path::new("/tls.crt"), Sign::Closed, start);
+        assert_eq!(pending.verdict(start), Verdict::Wait(start + Duration::from_millis(100)));
+    }
+
+    #[test]
     fn what_turned_out_not_to_matter_begins_no_burst() {
         let start = Instant::now();
         let at = |ms| start + Duration::from_millis(ms);
-        let mut pending = Pending::default();
+        let mut pending = empty();
         pending.note(Path::new("/4913"), Sign::Created, at(0));
         pending.unmark(Path::new("/4913"));
         pending.note(Path::new("/a.yaml"), Sign::Ready, at(60_000));
@@ -300,7 +328,7 @@ mod tests {
     fn one_writer_holds_up_one_batch_for_a_second_and_no_other() {
         let start = Instant::now();
         let at = |ms| start + Duration::from_millis(ms);
-        let mut pending = Pending::default();
+        let mut pending = empty();
         pending.note(Path::new("/fast.yaml"), Sign::Ready, at(0));
         (0..=11).for_each(|n| pending.note(Path::new("/slow.yaml"), Sign::Written, at(n * 100)));
         assert_eq!(pending.verdict(at(1100)), Verdict::Ripe);
@@ -314,7 +342,7 @@ mod tests {
     #[test]
     fn a_writer_that_never_closes_is_read_after_ten_seconds() {
         let writes: Vec<_> = (0..300).map(|n| (n * 100, "/log.yaml", Sign::Written)).collect();
-        let mut pending = Pending::default();
+        let mut pending = empty();
         let start = Instant::now();
         for (at, path, sign) in writes {
             pending.note(Path::new(path), sign, start + Duration::from_millis(at));
@@ -325,7 +353,7 @@ mod tests {
     #[test]
     fn lost_events_are_read_like_any_other() {
         let now = Instant::now();
-        let mut pending = Pending::default();
+        let mut pending = empty();
         assert_eq!(pending.verdict(now), Verdict::Idle);
         pending.lose(now);
         assert_eq!(pending.verdict(now + QUIET_MIN), Verdict::Ripe);
@@ -336,7 +364,7 @@ mod tests {
     #[test]
     fn a_batch_tells_a_mode_change_from_everything_else() {
         let now = Instant::now();
-        let mut pending = Pending::default();
+        let mut pending = empty();
         pending.note(Path::new("/moved-here"), Sign::Ready, now);
         pending.note(Path::new("/moved-here"), Sign::Touched, now);
         pending.note(Path::new("/team"), Sign::Touched, now);

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::fs::OFlags;
+use zeroize::Zeroizing;
 
 /// A file that is written to while it is read is read again, this often.
 const ATTEMPTS: usize = 3;
@@ -14,6 +15,9 @@ const ATTEMPTS: usize = 3;
 /// Time stamps are as coarse as a kernel tick. What changed this shortly before it was read may have
 /// changed again without another stamp.
 const TICK: Duration = Duration::from_millis(100);
+
+/// So much more than a file is said to hold is looked for.
+const SPARE: usize = 64;
 
 /// What tells a file that has changed from one that has not, without reading it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,20 +35,20 @@ pub(crate) enum Read {
     /// The file still has the stamp that was given.
     Unchanged,
     /// The content, and the stamp to know it by where that can be trusted.
-    Content(Vec<u8>, Option<Stamp>),
+    Content(Zeroizing<Vec<u8>>, Option<Stamp>),
     /// There is no such file.
     Missing,
     /// It is larger than the limit.
     TooLarge(u64),
     /// It is there and cannot be read.
-    Failed(String),
+    Failed(io::Error),
 }
 
 /// Reads the file at `path` unless it still has the stamp `known`.
 pub(crate) fn read(path: &Path, known: Option<&Stamp>, limit: u64) -> Read {
     try_read(path, known, limit).unwrap_or_else(|error| match error.kind() {
         io::ErrorKind::NotFound => Read::Missing,
-        _ => Read::Failed(error.to_string()),
+        _ => Read::Failed(error),
     })
 }
 
@@ -59,7 +63,7 @@ fn try_read(path: &Path, known: Option<&Stamp>, limit: u64) -> io::Result<Read> 
     let mut file = open(path)?;
     let mut before = file.metadata()?;
     if !before.is_file() {
-        return Ok(Read::Failed("it is not a regular file".to_owned()));
+        return Ok(Read::Failed(io::Error::other("it is not a regular file")));
     }
     if known == Some(&Stamp::of(&before)) {
         return Ok(Read::Unchanged);
@@ -67,7 +71,9 @@ fn try_read(path: &Path, known: Option<&Stamp>, limit: u64) -> io::Result<Read> 
     if before.len() > limit {
         return Ok(Read::TooLarge(before.len()));
     }
-    let mut content = Vec::new();
+    // Large enough from the start: what a buffer leaves behind when it grows is not wiped.
+    let mut content =
+        Zeroizing::new(Vec::with_capacity(usize::try_from(before.len()).unwrap_or_default() + SPARE));
     for _ in 0..ATTEMPTS {
         content.clear();
         let size = (&mut file).take(limit + 1).read_to_end(&mut content)? as u64;
@@ -91,7 +97,7 @@ fn open(path: &Path) -> io::Result<File> {
 }
 
 impl Stamp {
-    fn of(metadata: &Metadata) -> Self {
+    pub(crate) fn of(metadata: &Metadata) -> Self {
         Self {
             device: metadata.dev(),
             inode: metadata.ino(),
@@ -107,7 +113,7 @@ impl Stamp {
     }
 
     /// How long before `now` the file changed; `None` if that is not in the past.
-    fn age(&self, now: SystemTime) -> Option<Duration> {
+    pub(crate) fn age(&self, now: SystemTime) -> Option<Duration> {
         let seconds = u64::try_from(self.changed.0).ok()?;
         let nanos = u32::try_from(self.changed.1).ok()?;
         now.duration_since(UNIX_EPOCH + Duration::new(seconds, nanos)).ok()

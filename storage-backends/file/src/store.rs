@@ -19,14 +19,12 @@ use tokio::sync::{Mutex, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::info;
 
-use crate::inbox::Inbox;
+use crate::inbox::{Inbox, LULL, wait};
+use crate::interest::Interest;
 use crate::options::FileOptions;
 use crate::pending::Verdict;
 use crate::tree::{Mode, Tree};
 use crate::write::Writer;
-
-/// Events come in bursts: after the first one the others are left this long to arrive.
-const LULL: Duration = Duration::from_millis(1);
 
 /// How long a running git is waited for, and another process that writes for its users.
 const OTHERS_MAX: Duration = Duration::from_secs(2);
@@ -53,7 +51,7 @@ impl FileStore {
     /// the first call.
     pub fn new(options: FileOptions) -> Result<Self, StoreError> {
         let root = absolute(&options)?;
-        let (inbox, first) = (Arc::new(Inbox::default()), first_revision());
+        let (inbox, first) = (Arc::new(Inbox::new(Interest::Documents)), first_revision());
         Ok(Self {
             name: format!("file://{}", root.display()).into(),
             writer: Writer::new(&root, &options)?.map(Arc::new),
@@ -66,7 +64,7 @@ impl FileStore {
 
     /// Reads the whole tree and tells what is new.
     async fn sweep<T: Send + 'static>(&self, mode: Mode, answer: fn(&Tree) -> T) -> Result<T, StoreError> {
-        self.lull().await;
+        self.inbox.lull().await;
         self.read(Scope::Whole(mode), Turns::Taken, answer).await
     }
 
@@ -99,7 +97,7 @@ impl FileStore {
                     scope = Scope::Pending;
                 }
             }
-            self.lull().await;
+            self.inbox.lull().await;
         }
     }
 
@@ -146,7 +144,7 @@ impl FileStore {
     async fn write(&self, writer: Arc<Writer>, batch: Batch) -> Result<Revision, StoreError> {
         let waiting = writer.clone();
         let turn = off_the_runtime(move || waiting.take_turn()).await?;
-        self.lull().await;
+        self.inbox.lull().await;
         self.read(Scope::Whole(Mode::Changed), Turns::Held, |_| ()).await?;
         let log = self.log.clone();
         // If the caller goes away meanwhile the work still ends, and so does the turn.
@@ -161,14 +159,6 @@ impl FileStore {
             Ok(tree.revision())
         })
         .await
-    }
-
-    /// Waits until the present batch is ripe; returns at once if there is none.
-    async fn lull(&self) {
-        let mut arrived = self.inbox.subscribe();
-        while let Verdict::Wait(until) = self.inbox.batch_verdict() {
-            wait(until, &mut arrived).await;
-        }
     }
 
     /// Waits until there may be something to read.
@@ -216,14 +206,6 @@ async fn off_the_runtime<T: Send + 'static>(
         Ok(panic) => std::panic::resume_unwind(panic),
         Err(_) => Err(StoreError::unavailable("the process is shutting down")),
     })
-}
-
-/// Waits until then, or until more has arrived and had the time to be complete.
-async fn wait(until: std::time::Instant, arrived: &mut watch::Receiver<u64>) {
-    tokio::select! {
-        () = sleep_until(until.into()) => {}
-        _ = arrived.changed() => sleep(LULL).await,
-    }
 }
 
 /// What is to be read.

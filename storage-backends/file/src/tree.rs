@@ -124,7 +124,7 @@ impl Tree {
             self.forget_file(&root);
             self.walk(&root, &now.real, now.id, mode)
         } else {
-            self.expect_at(&now.real);
+            self.watcher.expect_at(&now.real);
             self.load_root(&now.real, mode)
         }
     }
@@ -235,12 +235,12 @@ impl Tree {
         let (parent, name) = at.parent().zip(at.file_name()).ok_or(io::ErrorKind::InvalidInput)?;
         let mut links = BTreeSet::new();
         let real = resolve(parent, Path::new(name), &mut |link| {
-            watch_place(&mut self.watcher, &self.inbox, link);
+            self.watcher.expect_at(link);
             links.insert(link.to_owned());
         });
         links.extend(real.as_ref().ok().cloned());
         self.reach.set_links(logical, &links);
-        self.expect_at(real.as_ref().map_or(at, PathBuf::as_path));
+        self.watcher.expect_at(real.as_ref().map_or(at, PathBuf::as_path));
         real
     }
 
@@ -250,8 +250,7 @@ impl Tree {
             self.forget(logical);
             return Ok(());
         }
-        self.inbox.know(real);
-        self.watcher.ensure(real);
+        self.watcher.read_in(real);
         self.reach.set_directory(logical, real);
         self.enter_one()?;
         let names = match names(real) {
@@ -344,23 +343,11 @@ impl Tree {
             .with_hint("point the store at the directory that holds the resources and nothing else"))
     }
 
-    fn expect_at(&mut self, place: &Path) {
-        watch_place(&mut self.watcher, &self.inbox, place);
-    }
-
     /// The path as people know it: relative to the root.
     fn shown(&self, logical: &Path) -> Arc<str> {
         let relative = logical.strip_prefix(&self.root).unwrap_or(logical);
         let single_file = relative.as_os_str().is_empty().then(|| logical.file_name()).flatten();
         single_file.map_or_else(|| relative.to_string_lossy(), |name| name.to_string_lossy()).into()
-    }
-}
-
-/// From now on a change of the name at `place` is told.
-fn watch_place(watcher: &mut Watcher, inbox: &Inbox, place: &Path) {
-    inbox.know(place);
-    if let Some(directory) = place.parent() {
-        watcher.ensure(directory);
     }
 }
 

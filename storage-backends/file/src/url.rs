@@ -66,7 +66,7 @@ fn seconds(text: &str) -> Result<Duration, StoreError> {
 }
 
 /// `%XX` is a byte; whatever else stands after a `%` stands for itself.
-fn decode(text: &str) -> PathBuf {
+pub(crate) fn decode(text: &str) -> PathBuf {
     let bytes = text.as_bytes();
     let mut decoded = Vec::with_capacity(bytes.len());
     let mut at = 0;

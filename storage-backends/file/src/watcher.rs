@@ -50,6 +50,20 @@ impl Watcher {
         }
     }
 
+    /// From now on a change of the name at `place` is told.
+    pub(crate) fn expect_at(&mut self, place: &Path) {
+        self.inbox.know(place);
+        if let Some(directory) = place.parent() {
+            self.ensure(directory);
+        }
+    }
+
+    /// From now on whatever changes in the directory is told.
+    pub(crate) fn read_in(&mut self, directory: &Path) {
+        self.inbox.know(directory);
+        self.ensure(directory);
+    }
+
     /// An event named this path: whatever was watched there or below may not be any more.
     pub(crate) fn distrust(&mut self, path: &Path) {
         let from_here = self.certain.range(path.to_owned()..);

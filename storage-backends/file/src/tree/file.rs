@@ -76,7 +76,7 @@ impl Tree {
             Read::Unchanged => return None,
             Read::Missing => return Some(io::ErrorKind::NotFound.into()),
             Read::TooLarge(size) => format!("it {}", self.too_large(*size)),
-            Read::Failed(why) => why.clone(),
+            Read::Failed(why) => why.to_string(),
             Read::Content(content, _) if content.is_empty() => "it is empty".to_owned(),
             Read::Content(content, _) => str::from_utf8(content).err()?.to_string(),
         };

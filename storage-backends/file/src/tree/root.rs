@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use biplane_store::StoreError;
 
-use super::{Tree, holds_something, names, watch_place};
+use super::{Tree, holds_something, names};
 use crate::reach::FileId;
 use crate::resolve::resolve;
 
@@ -27,10 +27,10 @@ impl Tree {
     }
 
     fn resolve_root(&mut self) -> io::Result<PathBuf> {
-        let (watcher, inbox) = (&mut self.watcher, &self.inbox);
+        let watcher = &mut self.watcher;
         let mut links = BTreeSet::new();
         let real = resolve(Path::new("/"), &self.root, &mut |link| {
-            watch_place(watcher, inbox, link);
+            watcher.expect_at(link);
             links.insert(link.to_owned());
         });
         // A file is watched by its own place, as a link is.

@@ -3,6 +3,7 @@
 use super::events::RETRIES;
 use super::poll::GRACE;
 use super::*;
+use crate::interest::Interest;
 use crate::pending::Batch;
 
 fn document(name: &str) -> String {
@@ -10,7 +11,8 @@ fn document(name: &str) -> String {
 }
 
 fn tree(root: &Path) -> Tree {
-    Tree::new(root.to_owned(), &FileOptions::new(root), Arc::default(), Revision::default())
+    let inbox = Arc::new(Inbox::new(Interest::Documents));
+    Tree::new(root.to_owned(), &FileOptions::new(root), inbox, Revision::default())
 }
 
 #[test]

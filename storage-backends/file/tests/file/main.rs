@@ -8,4 +8,5 @@ mod harness;
 mod links;
 mod random;
 mod saves;
+mod secrets;
 mod writes;
