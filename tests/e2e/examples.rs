@@ -1,5 +1,6 @@
 //! Every example is what its README says. They run as they are but for their ports.
 
+mod secrets;
 mod stores;
 mod terminal;
 
@@ -11,8 +12,19 @@ use biplane_testkit::{ClientTls, Request, Response, Upstream, biplane, free_port
 use crate::harness::{HOST, Site, Tree};
 
 /// The examples that have a test below or, where they need a server, in that server's module.
-const TESTED: [&str; 9] =
-    ["canary", "consul-kv", "delegation", "etcd", "gloo-consul", "gloo-files", "grpc", "quickstart", "tls"];
+const TESTED: [&str; 11] = [
+    "canary",
+    "consul-kv",
+    "delegation",
+    "etcd",
+    "gloo-consul",
+    "gloo-files",
+    "grpc",
+    "quickstart",
+    "tls",
+    "vault-kv",
+    "vault-pki",
+];
 
 fn examples() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("examples")

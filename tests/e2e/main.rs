@@ -46,3 +46,4 @@ mod timeouts;
 mod traffic;
 mod upstream_protocols;
 mod upstream_tls;
+mod vault;

@@ -1,16 +1,21 @@
-//! The stores that `--store` can name. This is the only place that knows backends: another one is a
-//! folder below `storage-backends/` and a line here.
+//! The stores that `--store` can name, and the sources that `secrets` can. This is the only place that knows
+//! backends: another one is a folder below `storage-backends/` and a line here.
 
 use std::path::Path;
 use std::sync::Arc;
 
+use biplane_source::{SecretSource, SourceError};
 use biplane_store::{Store, StoreError};
 use biplane_store_consul::{ConsulOptions, ConsulStore};
 use biplane_store_etcd::{EtcdOptions, EtcdStore};
-use biplane_store_file::{FileOptions, FileStore};
+use biplane_store_file::{FileOptions, FileSecretOptions, FileSecrets, FileStore};
+use biplane_store_vault::{VaultOptions, VaultSecrets};
 
 use crate::credentials;
 use crate::exit::{Code, Failure};
+
+const SECRET_FORMS: &str = "vault://HOST:8200, vaults://HOST:8200 (by TLS), vault: (as VAULT_ADDR says), \
+                            file:///etc/biplane/secrets, credentials:";
 
 const FORMS: &str =
     "etcd://HOST:2379/ROOT, consul://HOST:8500/ROOT, file:///etc/biplane/resources or ./resources";
@@ -53,6 +58,43 @@ pub(crate) fn open_files(path: &Path) -> Result<FileStore, Failure> {
     files(FileOptions::new(path))
 }
 
+/// Opens the sources of secrets that these URLs name. Nothing is asked of them yet.
+pub(crate) fn secrets(urls: &[String]) -> Result<Vec<Arc<dyn SecretSource>>, Failure> {
+    let mut sources: Vec<Arc<dyn SecretSource>> = Vec::new();
+    for url in urls {
+        let source = secret_source(url)?;
+        let name = source.name();
+        if sources.iter().any(|other| other.name() == name) {
+            return Err(Failure::usage(format!("secrets: two sources are named {name:?}"))
+                .hint("give each a name of its own: ?name=..."));
+        }
+        sources.push(source);
+    }
+    Ok(sources)
+}
+
+fn secret_source(url: &str) -> Result<Arc<dyn SecretSource>, Failure> {
+    let environment = |name: &str| std::env::var(name).ok();
+    Ok(match url.split_once(':').map(|(scheme, _)| scheme) {
+        Some("vault" | "vaults") => {
+            let options = VaultOptions::from_url(url, &environment).map_err(wrong_source)?;
+            Arc::new(VaultSecrets::connect(options).map_err(wrong_source)?)
+        }
+        Some("file" | "credentials") => {
+            let options = FileSecretOptions::from_url(url, &environment).map_err(wrong_source)?;
+            Arc::new(FileSecrets::open(options))
+        }
+        // A URL without a scheme may be anything, a token too.
+        _ => return Err(Failure::usage("secrets: one of them is no source of secrets").hint(SECRET_FORMS)),
+    })
+}
+
+/// What the URL or its files lack; it repeats no credentials.
+fn wrong_source(error: SourceError) -> Failure {
+    let failure = Failure::usage(format!("secrets: {}", error.message));
+    Failure { hint: error.hint, ..failure }
+}
+
 fn files(options: FileOptions) -> Result<FileStore, Failure> {
     FileStore::new(options).map_err(|error| unopened(&error))
 }
@@ -93,6 +135,24 @@ mod tests {
             assert_eq!(failure.code, Code::Usage, "{url}");
             assert!(!failure.to_string().contains("canary"), "{failure}");
         }
+    }
+
+    #[tokio::test]
+    async fn sources_of_secrets_have_names_of_their_own_and_show_no_credentials() {
+        let refused = |urls: &[&str]| {
+            let urls: Vec<_> = urls.iter().map(ToString::to_string).collect();
+            secrets(&urls).expect_err("refused")
+        };
+        assert!(refused(&["file:///tmp", "file:///var"]).message.contains("\"files\""));
+        for url in ["s.canary", "vault://127.0.0.1:8200?token=canary", "vault://u:canary@h:8200"] {
+            let failure = refused(&[url]);
+            assert_eq!(failure.code, Code::Usage, "{url}");
+            assert!(!failure.to_string().contains("canary"), "{failure}");
+        }
+        let two =
+            ["file:///tmp?name=a", "vault://127.0.0.1:8200?name=b&auth=userpass&username=u&passwordFile=/p"];
+        let names: Vec<_> = secrets(&two.map(str::to_owned)).expect("two").iter().map(|s| s.name()).collect();
+        assert_eq!(names, ["a", "b"]);
     }
 
     #[test]

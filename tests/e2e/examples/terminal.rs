@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::ensure;
-use biplane_testkit::{Output, Process, TempDir, biplane, consul, envoy, etcd, eventually, free_port};
+use biplane_testkit::{Output, Process, TempDir, bao, biplane, consul, envoy, etcd, eventually, free_port};
 
 use super::{copy, examples};
 use crate::harness::{PATIENCE, ports_open};
@@ -26,6 +26,7 @@ pub(super) struct Terminal {
 /// What stands for the ports that the README names.
 struct Ports {
     gateway: u16,
+    tls_gateway: u16,
     upstreams: [u16; 2],
     xds: u16,
     admin: u16,
@@ -38,11 +39,17 @@ impl Terminal {
         let readme = fs::read_to_string(folder.join("README.md")).expect("an example has a README");
         let ports = Ports {
             gateway: free_port(),
+            tls_gateway: free_port(),
             upstreams: [free_port(), free_port()],
             xds: free_port(),
             admin: free_port(),
         };
-        let numbers = [("8080", ports.gateway), ("8081", ports.upstreams[0]), ("8082", ports.upstreams[1])];
+        let numbers = [
+            ("8080", ports.gateway),
+            ("8443", ports.tls_gateway),
+            ("8081", ports.upstreams[0]),
+            ("8082", ports.upstreams[1]),
+        ];
         let mut replacements: Vec<_> =
             numbers.iter().map(|(from, to)| ((*from).to_owned(), to.to_string())).collect();
         let resources = directory.join("resources");
@@ -137,6 +144,12 @@ impl Terminal {
         ports_open(&[upstreams[0], upstreams[1], admin, gateway]).await;
     }
 
+    /// The first upstream, the control plane and Envoy with its TLS port run.
+    pub(super) async fn tls_runs(&self) {
+        let Ports { tls_gateway, upstreams, admin, .. } = self.ports;
+        ports_open(&[upstreams[0], admin, tls_gateway]).await;
+    }
+
     /// The control plane serves what it has read.
     pub(super) async fn is_ready(&self) {
         eventually("a control plane that serves", PATIENCE, async || {
@@ -214,11 +227,12 @@ fn substituted(text: &str, replacements: &[(String, String)]) -> String {
 /// Where commands are found, and where they find each other.
 fn environment(directory: &TempDir, ports: &Ports) -> Vec<(String, String)> {
     let tools = directory.folder("bin");
-    let known: [(&str, &Path); 4] = [
+    let known: [(&str, &Path); 5] = [
         ("biplane", &biplane::binary()),
         ("envoy", &envoy::binary()),
         ("consul", &consul::binary()),
         ("etcdctl", &etcd::binary()),
+        ("bao", &bao::binary()),
     ];
     for (name, path) in known {
         symlink(path, tools.join(name)).expect("the test's directory is writable");

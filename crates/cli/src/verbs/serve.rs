@@ -37,7 +37,9 @@ pub(crate) async fn run(global: &GlobalFlags, arguments: &Arguments) -> Outcome 
     let store = backends::open_writable(&config.store, config.serving.writable_directory.as_deref())?;
     let stop = signals::stop_token()?;
     let editor = Arc::new(Editor::new(store.clone()));
+    let secrets = backends::secrets(&config.secrets)?;
     let server = Server::bind(settings(config), store, editor).await.map_err(|error| cannot_start(&error))?;
+    let server = server.with_secrets(secrets);
     service_manager::ready();
     let announced = stop.clone();
     tokio::spawn(async move {

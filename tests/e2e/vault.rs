@@ -1,0 +1,7 @@
+//! Secrets that a real OpenBao keeps, through Biplane, to a real Envoy.
+
+mod canary;
+mod faults;
+mod kv;
+mod pki;
+mod world;
