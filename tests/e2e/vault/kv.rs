@@ -42,7 +42,7 @@ async fn names_of_ones_own_any_mount_and_version_1_work() {
     let policy = "path \"team/old/*\" { capabilities = [\"read\"] }";
     root.policy("biplane", policy).await.expect("a policy");
     let values = json!({ "chain": identity.certificate, "secret": identity.key, "note": "of no use" });
-    root.kv1("team/old").write("web%20site/a%3Fb", &values).await.expect("written");
+    root.kv1("team/old").write("web site/a?b", &values).await.expect("written");
     let site = vault.site(tree).await;
     assert!(shows(&site.ask(&request(&authority, "a")).await, &identity));
 }

@@ -50,7 +50,7 @@ virtualHost:
 ";
 
 const SECRET: &str =
-    "metadata: {name: token, namespace: gloo-system}\nheader: {headers: {authorization: canary}}\n";
+    "metadata: {name: token, namespace: gloo-system}\naccountCredentials: {username: canary, password: canary}\n";
 
 /// What Gloo keeps, all of which can be taken.
 const WHOLE: [(&str, &str); 2] = [
@@ -91,7 +91,7 @@ fn what_can_be_taken_is_taken_as_it_is_written_and_the_rest_is_told() {
         "\
 gloo/authconfigs/gloo-system/a.yaml:1: error: Gloo's kind AuthConfig is not read by Biplane
   hint: it belongs to Gloo's enterprise edition and has no counterpart yet
-gloo/secrets/gloo-system/token.yaml:2: error: Secret gloo-system/token: header: only tls secrets are supported so far
+gloo/secrets/gloo-system/token.yaml:2: error: Secret gloo-system/token: accountCredentials: secrets of this form are not supported
 gloo/upstreams/gloo-system/broken.yaml:2: error: Upstream gloo-system/broken: kube: upstreams of Kubernetes services are not supported; write their hosts under `static`
 gloo/virtualservices/gloo-system/petstore.yaml:16: warning: VirtualService gloo-system/petstore: virtualHost.routes[0].options.extauth: Gloo's field \"extauth\" has no effect: not supported yet
   hint: requests are let through without it; guard them elsewhere first
