@@ -9,6 +9,7 @@ use std::sync::Arc;
 use biplane_core::key::ObjectKey;
 use biplane_core::report::Report;
 use bytes::Bytes;
+use zeroize::Zeroizing;
 
 use crate::encode;
 
@@ -85,13 +86,19 @@ impl EnvoyResource {
         references: impl IntoIterator<Item = EnvoyName>,
         origins: impl IntoIterator<Item = ObjectKey>,
     ) -> Self {
+        let body = encode::canonical(kind.message(), message);
         Self {
             name: EnvoyName::new(kind, name),
-            body: encode::canonical(kind.message(), message),
+            body: if kind == EnvoyType::Secret { wiped_when_dropped(body) } else { body },
             references: references.into_iter().collect::<BTreeSet<_>>().into_iter().collect(),
             origins: origins.into_iter().collect::<BTreeSet<_>>().into_iter().collect(),
         }
     }
+}
+
+/// The same bytes, not copied, in memory that is wiped when the last who holds them lets go.
+fn wiped_when_dropped(body: Bytes) -> Bytes {
+    Bytes::from_owner(Zeroizing::new(Vec::from(body)))
 }
 
 /// Name and size only: the body of a secret holds a private key.

@@ -29,6 +29,8 @@ use envoy_types::pb::envoy::extensions::transport_sockets::tls::v3::{
     CertificateValidationContext, Secret as EnvoySecret, TlsCertificate,
 };
 
+use zeroize::Zeroize as _;
+
 use crate::names;
 use crate::resource::{EnvoyResource, EnvoyType, Output};
 
@@ -157,8 +159,24 @@ fn filename(path: &str) -> DataSource {
 }
 
 fn resource(name: String, kind: Type, origin: &ObjectKey) -> EnvoyResource {
-    let message = EnvoySecret { name: name.clone(), r#type: Some(kind) };
-    EnvoyResource::encode(EnvoyType::Secret, name, &message, [], [origin.clone()])
+    let mut message = EnvoySecret { name: name.clone(), r#type: Some(kind) };
+    let resource = EnvoyResource::encode(EnvoyType::Secret, name, &message, [], [origin.clone()]);
+    wipe(&mut message);
+    resource
+}
+
+/// Overwrites what a message holds that is secret: it was encoded, and its memory goes to others.
+fn wipe(message: &mut EnvoySecret) {
+    let source = match &mut message.r#type {
+        Some(Type::TlsCertificate(certificate)) => certificate.private_key.as_mut(),
+        Some(Type::GenericSecret(generic)) => generic.secret.as_mut(),
+        _ => None,
+    };
+    match source.and_then(|source| source.specifier.as_mut()) {
+        Some(Specifier::InlineString(text)) => text.zeroize(),
+        Some(Specifier::InlineBytes(bytes)) => bytes.zeroize(),
+        _ => {}
+    }
 }
 
 #[cfg(test)]
