@@ -425,7 +425,8 @@ impl Engine {
             }
         }
         let wall = SystemTime::now();
-        let edits = edits.into_iter().map(|edit| self.secrets.resolve(edit, now, wall)).collect();
+        let is_named = |key: &ObjectKey| self.graph.is_named(key);
+        let edits = edits.into_iter().map(|edit| self.secrets.resolve(edit, is_named, now, wall)).collect();
         self.change(edits, published, now);
     }
 

@@ -51,7 +51,7 @@ pub use place::{Place, SourceFacts};
 pub(crate) struct Wanted {
     pub(crate) place: Place,
     /// What is known already.
-    pub(crate) known: Option<source::Secret>,
+    pub(crate) known: Option<Arc<source::Secret>>,
 }
 
 /// One wish: equal to itself only, so that a place that is wanted anew is watched anew.
@@ -99,11 +99,21 @@ impl Secrets {
     }
 
     /// Puts values into an edit of a secret whose values are kept elsewhere; others pass.
-    pub(crate) fn resolve(&mut self, edit: Edit, now: Instant, wall: SystemTime) -> Edit {
+    /// `is_named` says whether something names the object already.
+    pub(crate) fn resolve(
+        &mut self,
+        edit: Edit,
+        is_named: impl FnOnce(&ObjectKey) -> bool,
+        now: Instant,
+        wall: SystemTime,
+    ) -> Edit {
         if edit.key().kind != Kind::Secret {
             return edit;
         }
         let name = edit.key().reference();
+        if matches!(edit, Edit::Put(..)) {
+            self.entries.entry(name.clone()).or_default().is_named = is_named(edit.key());
+        }
         match edit {
             Edit::Put(object, created) => self.put(&name, *object, created, (now, wall)),
             Edit::Delete(key) => self.delete(&name, key, now),
@@ -250,16 +260,16 @@ impl Secrets {
         let spreading = self.spreading();
         let roots: Vec<Arc<str>> =
             spreading.iter().map(|name| names::secret_validation(name).into()).collect();
-        let confirmed = !roots.is_empty() && confirmed(&roots);
+        let known = !roots.is_empty() && confirmed(&roots);
         let mut changed = Vec::new();
         for name in spreading {
             let rotation = self.entries.get_mut(&name).and_then(|entry| entry.rotation.as_mut());
-            if rotation.is_some_and(|rotation| rotation.follow(confirmed, now)) {
-                info!(secret = %name, confirmed, "the new certificate follows its roots");
+            if rotation.is_some_and(|rotation| rotation.follow(known, now)) {
+                info!(secret = %name, confirmed = known, "the new certificate follows its roots");
                 changed.push(name);
             }
         }
-        changed.extend(self.end_rotations(now));
+        changed.extend(self.end_rotations(now, confirmed));
         for name in &changed {
             if let Some(entry) = self.entries.get_mut(name) {
                 entry.serve();
@@ -268,7 +278,7 @@ impl Secrets {
         changed.iter().map(|name| self.edit(name)).collect()
     }
 
-    fn end_rotations(&mut self, now: Instant) -> Vec<ResourceRef> {
+    fn end_rotations(&mut self, now: Instant, confirmed: impl Fn(&[Arc<str>]) -> bool) -> Vec<ResourceRef> {
         let due = |name: &&ResourceRef| {
             let rotation = self.entries.get(*name).and_then(|entry| entry.rotation.as_ref());
             rotation.is_none_or(|rotation| !rotation.is_spreading() && rotation.deadline(now) <= now)
@@ -280,7 +290,8 @@ impl Secrets {
         let (issuers, mut over) = (self.issuers(), Vec::new());
         for name in due {
             let Some(entry) = self.entries.get_mut(&name) else { continue };
-            if entry.end_rotation(&issuers, now) {
+            let confirmed = confirmed(&[names::secret_certificate(&name).into()]);
+            if entry.end_rotation(&issuers, confirmed, now) {
                 info!(secret = %name, "the old roots are gone");
                 over.push(name);
             }

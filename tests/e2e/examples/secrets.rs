@@ -30,7 +30,7 @@ async fn vault_kv_readme_is_true() {
     readme.runs("bao policy write", 0);
     readme.runs("bao token create", 0);
     all_start(&mut readme).await;
-    let answer = ["200 OK", &readme.upstream(0)].map(str::to_owned);
+    let answer = ["HTTP/2 200", &readme.upstream(0)].map(str::to_owned);
     let answer: Vec<_> = answer.iter().map(String::as_str).collect();
     readme.shows("curl", &answer).await;
     readme.shows("biplane get secrets", &["shop-certificate", "known", "vault", "shop.example.com"]).await;
@@ -62,11 +62,11 @@ async fn vault_pki_readme_is_true() {
     }
     all_start(&mut readme).await;
     let upstream = readme.upstream(0);
-    readme.shows("curl", &["200 OK", &upstream]).await;
+    readme.shows("curl", &["HTTP/2 200", &upstream]).await;
     readme.shows("biplane get secrets", &["RENEWS", "CN=api.example.com", "CN=Example root"]).await;
     readme.runs("bao write", 0);
     readme.runs("bao write", 0);
     readme.runs("cat", 0);
-    readme.shows("curl", &["200 OK", &upstream]).await;
+    readme.shows("curl", &["HTTP/2 200", &upstream]).await;
     readme.is_done();
 }

@@ -49,8 +49,7 @@ virtualHost:
       extauth: {configRef: {name: a, namespace: b}}
 ";
 
-const SECRET: &str =
-    "metadata: {name: token, namespace: gloo-system}\naccountCredentials: {username: canary, password: canary}\n";
+const SECRET: &str = "metadata: {name: token, namespace: gloo-system}\naccountCredentials: {username: canary, password: canary}\n";
 
 /// What Gloo keeps, all of which can be taken.
 const WHOLE: [(&str, &str); 2] = [

@@ -48,7 +48,7 @@ pub(crate) struct Entry {
     pub(crate) is_named: bool,
     pub(crate) state: State,
     /// What the source gave last, if it was of use.
-    raw: Option<source::Secret>,
+    raw: Option<Arc<source::Secret>>,
     /// The same as a secret of its form.
     known: Option<Arc<Secret>>,
     served: Option<Arc<Secret>>,
@@ -119,7 +119,7 @@ impl Entry {
     }
 
     /// What the source gave last.
-    pub(crate) const fn raw(&self) -> Option<&source::Secret> {
+    pub(crate) const fn raw(&self) -> Option<&Arc<source::Secret>> {
         self.raw.as_ref()
     }
 
@@ -188,7 +188,7 @@ impl Entry {
         self.state = State::Known;
         self.stale_since = None;
         if self.raw.as_ref().is_some_and(|raw| raw.same_values(&secret)) {
-            self.raw = Some(secret);
+            self.raw = Some(Arc::new(secret));
             self.unfit = None;
             return false;
         }
@@ -196,7 +196,7 @@ impl Entry {
         let composed = compose(name, place, &secret).and_then(|new| self.check(Arc::new(new), wall));
         let taken = self.take(composed, now);
         if self.unfit.is_none() {
-            self.raw = Some(secret);
+            self.raw = Some(Arc::new(secret));
         }
         taken
     }
@@ -276,13 +276,10 @@ impl Entry {
     }
 
     /// Ends the rotation if its time is up. Says whether it did.
-    pub(super) fn end_rotation(&mut self, issuers: &BTreeSet<Issuer>, now: Instant) -> bool {
+    pub(super) fn end_rotation(&mut self, issuers: &BTreeSet<Issuer>, confirmed: bool, now: Instant) -> bool {
         let known = self.known.as_ref().and_then(|known| known.tls.as_ref());
-        let over = self
-            .rotation
-            .as_mut()
-            .zip(known)
-            .is_none_or(|(rotation, tls)| rotation.is_over(tls, issuers, now));
+        let rotation = self.rotation.as_mut().zip(known);
+        let over = rotation.is_none_or(|(rotation, tls)| rotation.is_over(tls, issuers, confirmed, now));
         if over {
             self.rotation = None;
         }

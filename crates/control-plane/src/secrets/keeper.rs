@@ -77,7 +77,8 @@ impl Keeper {
 impl Watches {
     fn begin(&mut self, name: &ResourceRef, wanted: Arc<Wanted>, source: Option<&Arc<dyn SecretSource>>) {
         let (end, ended) = oneshot::channel::<()>();
-        let options = SecretOptions { refresh: wanted.place.refresh, known: wanted.known.clone() };
+        let options =
+            SecretOptions { refresh: wanted.place.refresh, known: wanted.known.as_deref().cloned() };
         let listings = match source {
             Some(source) => source.watch(&wanted.place.request, options),
             // Places are made from the list of sources; should they ever differ, that is told and not waited out.

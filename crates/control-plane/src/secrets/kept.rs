@@ -1,6 +1,7 @@
 //! What of a secret goes on disk, sealed: what its source gave, so that a restart serves it whatever is down.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use base64::Engine as _;
@@ -18,7 +19,7 @@ pub struct KeptSecret {
     /// What was asked, and of whom: after a change of either the values are those of something else.
     pub question: String,
     /// The answer.
-    pub secret: source::Secret,
+    pub secret: Arc<source::Secret>,
     /// Roots that stay beside the new ones, in PEM; empty: none.
     pub old_roots: String,
 }
@@ -73,7 +74,7 @@ impl KeptSecret {
             renews: sealed.renews.map(time),
             expires: sealed.expires.map(time),
         };
-        Some(Self { name, question: sealed.question, secret, old_roots: sealed.old_roots })
+        Some(Self { name, question: sealed.question, secret: Arc::new(secret), old_roots: sealed.old_roots })
     }
 }
 
@@ -97,7 +98,12 @@ mod tests {
             expires: None,
         };
         let name = ResourceRef::new("default", "web");
-        let kept = KeptSecret { name: name.clone(), question: "q".into(), secret, old_roots: "r".into() };
+        let kept = KeptSecret {
+            name: name.clone(),
+            question: "q".into(),
+            secret: Arc::new(secret),
+            old_roots: "r".into(),
+        };
         assert_eq!(KeptSecret::from_text(name.clone(), &kept.to_text()), Some(kept));
         assert_eq!(KeptSecret::from_text(name, b"{}"), None);
     }

@@ -8,7 +8,8 @@
 //! ```
 //!
 //! Both ends of a connection may take their certificates from here. If one showed a new certificate before the
-//! other knew the root that signed it, handshakes would fail until it did.
+//! other knew the root that signed it, handshakes would fail until it did. A root that is only taken away goes at once,
+//! unless it has signed something that is served: whoever takes it away no longer trusts it.
 //!
 //! Invariant: a certificate is served only with roots beside it that were served before it, in all secrets
 //! that change at that time; what waits does so for a bounded time, so that an Envoy that hangs holds nobody up.
@@ -25,8 +26,10 @@ use super::certificate::{Issuer, certificates};
 pub(super) const SETTLE: Duration = Duration::from_secs(2);
 /// The most that a certificate waits for Envoys to confirm its roots.
 const SPREADING: Duration = Duration::from_secs(30);
-/// The least time that old roots stay, for peers that take their certificates from elsewhere.
-const OVERLAP: Duration = Duration::from_mins(10);
+/// The least time that old roots stay behind a new certificate, and how often it is looked whether they may go.
+const OVERLAP: Duration = Duration::from_secs(10);
+/// The most that old roots wait for Envoys to confirm the new certificate.
+const CONFIRMING: Duration = Duration::from_mins(10);
 
 /// A rotation under way.
 #[derive(Clone, Debug)]
@@ -41,7 +44,7 @@ pub(super) struct Rotation {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     Spreading { from: Instant, until: Instant },
-    Overlapping { until: Instant },
+    Overlapping { until: Instant, limit: Instant },
 }
 
 impl Rotation {
@@ -63,14 +66,17 @@ impl Rotation {
             _ if waits => Phase::Spreading { from: now + SETTLE, until: now + SPREADING },
             // Roots that were sent are not confirmed yet, and a newer certificate changes nothing about that.
             Some(phase @ Phase::Spreading { .. }) => phase,
-            _ => Phase::Overlapping { until: now + OVERLAP },
+            Some(phase) => phase,
+            // Nothing new has to become known first.
+            None if after.is_subset(&before) => Phase::Overlapping { until: now, limit: now },
+            None => overlapping(now),
         };
         Some(Self { phase, old_roots: served.root_ca.clone().unwrap_or_default(), old: served.clone() })
     }
 
     /// One that an earlier run has left: its certificate is out, and these roots stay beside the new ones.
     pub(super) fn resumed(old_roots: String, now: Instant) -> Self {
-        Self { phase: Phase::Overlapping { until: now + OVERLAP }, old_roots, old: TlsSecret::default() }
+        Self { phase: overlapping(now), old_roots, old: TlsSecret::default() }
     }
 
     /// What is served meanwhile, instead of `new`.
@@ -96,7 +102,7 @@ impl Rotation {
     pub(super) fn deadline(&self, now: Instant) -> Instant {
         match self.phase {
             Phase::Spreading { from, .. } if now < from => from,
-            Phase::Spreading { until, .. } | Phase::Overlapping { until } => until,
+            Phase::Spreading { until, .. } | Phase::Overlapping { until, .. } => until,
         }
     }
 
@@ -105,16 +111,22 @@ impl Rotation {
         let Phase::Spreading { from, until } = self.phase else { return false };
         let due = confirmed && now >= from || now >= until;
         if due {
-            self.phase = Phase::Overlapping { until: now + OVERLAP };
+            self.phase = overlapping(now);
             self.old = TlsSecret::default();
         }
         due
     }
 
-    /// Whether it is over: the old roots have stayed long enough, and none of those that the new ones lack has
-    /// issued a certificate that is served.
-    pub(super) fn is_over(&mut self, new: &TlsSecret, issuers: &BTreeSet<Issuer>, now: Instant) -> bool {
-        let Phase::Overlapping { until } = self.phase else { return false };
+    /// Whether it is over: the certificate has been confirmed, and none of the roots that go has issued one that is
+    /// served.
+    pub(super) fn is_over(
+        &mut self,
+        new: &TlsSecret,
+        issuers: &BTreeSet<Issuer>,
+        confirmed: bool,
+        now: Instant,
+    ) -> bool {
+        let Phase::Overlapping { until, limit } = self.phase else { return false };
         if now < until {
             return false;
         }
@@ -122,11 +134,16 @@ impl Rotation {
         let old = certificates(&self.old_roots).unwrap_or_default();
         let going: Vec<_> = old.iter().filter(|root| !kept.contains(root.as_ref())).collect();
         let used = issuers.iter().any(|issuer| going.iter().any(|root| issuer.is(root)));
-        if used {
-            self.phase = Phase::Overlapping { until: now + OVERLAP };
+        let waits = used || !confirmed && now < limit;
+        if waits {
+            self.phase = Phase::Overlapping { until: now + OVERLAP, limit };
         }
-        !used
+        !waits
     }
+}
+
+fn overlapping(now: Instant) -> Phase {
+    Phase::Overlapping { until: now + OVERLAP, limit: now + CONFIRMING }
 }
 
 /// The roots of a secret, in DER.

@@ -56,12 +56,13 @@ fn values(values: &[(&str, &str)]) -> source::Secret {
 struct World {
     secrets: Secrets,
     served: Option<Secret>,
+    is_named: bool,
     now: Instant,
 }
 
 impl World {
     fn new(left: Vec<KeptSecret>) -> Self {
-        Self { secrets: Secrets::new(sources(), left), served: None, now: Instant::now() }
+        Self { secrets: Secrets::new(sources(), left), served: None, is_named: false, now: Instant::now() }
     }
 
     fn of(yaml: &str) -> Self {
@@ -72,11 +73,13 @@ impl World {
     }
 
     fn edit(&mut self, edit: Edit) {
-        let edit = self.secrets.resolve(edit, self.now, SystemTime::now());
+        let is_named = self.is_named;
+        let edit = self.secrets.resolve(edit, |_| is_named, self.now, SystemTime::now());
         self.carry_out(Some(edit));
     }
 
     fn name(&mut self, is_named: bool) {
+        self.is_named = is_named;
         let edit = self.secrets.named(&name(), is_named, self.now);
         self.carry_out(edit);
     }
@@ -133,6 +136,16 @@ async fn only_what_is_named_is_asked_for() {
     assert_eq!(world.secrets.awaited().len(), 1);
     world.name(false);
     assert!(world.secrets.wanted().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn object_that_comes_after_what_names_it_is_asked_for_at_once() {
+    let mut world = World::new(Vec::new());
+    world.secrets = Secrets::new(sources().drain(..1).collect(), Vec::new());
+    world.name(true);
+    assert!(world.secrets.wanted().is_empty(), "no source holds objects");
+    world.edit(put(IN_VAULT));
+    assert_eq!(world.secrets.wanted().len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -262,7 +275,7 @@ async fn what_the_last_run_got_is_served_before_any_source_has_answered() {
     assert_eq!(next.chain(), Some(chain_of(&pair)));
     assert!(next.secrets.awaited().is_empty());
     let known = next.secrets.wanted().get(&name()).unwrap().0.known.clone();
-    assert_eq!(known, Some(pair), "the source is told what is known already");
+    assert_eq!(known.as_deref(), Some(&pair), "the source is told what is known already");
     // Of another question the answer is worth nothing.
     let mut other = World::new(kept);
     other.edit(put("vault: {source: vault, kv: {path: elsewhere}}\n"));

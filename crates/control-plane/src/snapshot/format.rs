@@ -343,7 +343,7 @@ mod tests {
         let mut secret = biplane_source::Secret::new(fields);
         secret.obtained = std::time::SystemTime::UNIX_EPOCH;
         let name = ResourceRef::new("default", "kept");
-        KeptSecret { name, question: "q".into(), secret, old_roots: String::new() }
+        KeptSecret { name, question: "q".into(), secret: secret.into(), old_roots: String::new() }
     }
 
     fn is_store(name: &str, _: &Sources) -> bool {

@@ -38,8 +38,6 @@ fn issuers(tls: &TlsSecret) -> BTreeSet<Issuer> {
     Issuer::all_of(tls.cert_chain.as_deref().unwrap()).into_iter().collect()
 }
 
-const MINUTE: Duration = Duration::from_mins(1);
-
 #[tokio::test(start_paused = true)]
 async fn new_certificate_waits_until_its_roots_are_confirmed() {
     let now = Instant::now();
@@ -67,32 +65,42 @@ async fn envoy_that_confirms_nothing_holds_a_certificate_up_for_a_bounded_time()
 }
 
 #[tokio::test(start_paused = true)]
-async fn old_root_stays_while_a_certificate_that_is_served_was_signed_by_it() {
+async fn old_root_stays_until_the_certificate_is_confirmed_and_nothing_that_it_signed_is_served() {
     let now = Instant::now();
     let (old, new) = (Authority::new("old"), Authority::new("new"));
     let (before, after) = (old.issue(&[&old]), new.issue(&[&new]));
     let mut rotation = Rotation::between(&before, &after, None, now).unwrap();
     let now = now + SETTLE;
     assert!(rotation.follow(true, now));
-    assert!(!rotation.is_over(&after, &issuers(&after), now + MINUTE), "peers of others get their time");
+    assert!(!rotation.is_over(&after, &issuers(&after), true, now), "others get their time");
     let now = rotation.deadline(now);
-    assert!(!rotation.is_over(&after, &issuers(&before), now));
+    assert!(!rotation.is_over(&after, &issuers(&after), false, now), "not confirmed");
     let now = rotation.deadline(now);
-    assert!(rotation.is_over(&after, &issuers(&after), now));
+    assert!(!rotation.is_over(&after, &issuers(&before), true, now), "in use");
+    let now = rotation.deadline(now);
+    assert!(rotation.clone().is_over(&after, &issuers(&after), true, now));
+    assert!(rotation.is_over(&after, &issuers(&after), false, now + CONFIRMING), "nobody waits for ever");
 }
 
 #[tokio::test(start_paused = true)]
 async fn certificate_of_known_roots_is_served_at_once() {
     let now = Instant::now();
-    let (old, new) = (Authority::new("old"), Authority::new("new"));
+    let old = Authority::new("old");
     let (before, after) = (old.issue(&[&old]), old.issue(&[&old]));
     assert!(Rotation::between(&before, &after, None, now).is_none());
-    // A root that only goes holds no certificate up.
+}
+
+#[tokio::test(start_paused = true)]
+async fn root_that_is_only_taken_away_goes_at_once_unless_it_has_signed_what_is_served() {
+    let now = Instant::now();
+    let (old, new) = (Authority::new("old"), Authority::new("new"));
     let (before, after) = (old.issue(&[&old, &new]), new.issue(&[&new]));
-    let rotation = Rotation::between(&before, &after, None, now).unwrap();
+    let mut rotation = Rotation::between(&before, &after, None, now).unwrap();
     assert!(!rotation.is_spreading());
     assert_eq!(rotation.serve(&after).cert_chain, after.cert_chain);
-    assert_eq!(root_count(&rotation.serve(&after)), 2);
+    assert_eq!(rotation.deadline(now), now);
+    assert!(!rotation.clone().is_over(&after, &issuers(&before), false, now));
+    assert!(rotation.is_over(&after, &issuers(&after), false, now));
 }
 
 #[tokio::test(start_paused = true)]
