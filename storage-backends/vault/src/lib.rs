@@ -1,7 +1,8 @@
-//! Secrets from Vault and OpenBao: stored values, watched for as long as somebody needs them.
+//! Secrets from Vault and OpenBao: stored values and certificates, watched for as long as somebody needs them.
 //!
 //! ```text
-//!  watch ── kv: read, compare ──▶ Complete(Some | None) | Failed
+//!  watch ── kv: read, compare ───────────────────▶ Complete(Some | None) | Failed
+//!        ── pki: make a key, have it signed ─────▶
 //!   │
 //!   ▼
 //!  vault: ask ── the session's token ──▶ client: one request, one deadline ──▶ server
@@ -21,6 +22,7 @@
 #![forbid(unsafe_code)]
 
 mod auth;
+mod bucket;
 mod client;
 mod counters;
 mod kv;
@@ -29,6 +31,7 @@ mod mounts;
 mod news;
 mod options;
 mod pace;
+mod pki;
 mod report;
 mod session;
 mod source;

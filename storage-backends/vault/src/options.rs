@@ -149,7 +149,7 @@ impl Default for Tuning {
         Self {
             retry_max: Duration::from_secs(15),
             glance: Duration::from_secs(2),
-            settle: Duration::from_secs(5),
+            settle: Duration::from_secs(2),
             max_requests: 16,
         }
     }

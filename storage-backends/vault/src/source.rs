@@ -14,6 +14,7 @@ use tokio::time::timeout;
 use crate::counters::Counters;
 use crate::kv::{self, Place, Reading};
 use crate::options::VaultOptions;
+use crate::pki::{self, Wanted};
 use crate::vault::Vault;
 
 /// Secrets from one Vault or OpenBao. Clones share its session, which ends with the last of them and of the watches.
@@ -25,6 +26,7 @@ pub struct VaultSecrets {
 /// A request to an engine.
 enum Asked {
     Kv(Place),
+    Pki(Wanted),
 }
 
 impl VaultSecrets {
@@ -44,7 +46,8 @@ impl VaultSecrets {
         match request {
             SecretRequest::Kv(kv) => Place::of(kv, options).map(Asked::Kv),
             SecretRequest::Object(name) => Place::of_object(name, options).map(Asked::Kv),
-            SecretRequest::Pki(_) | SecretRequest::Aws(_) => {
+            SecretRequest::Pki(pki) => Wanted::of(pki).map(Asked::Pki),
+            SecretRequest::Aws(_) => {
                 let message = format!("the source {} issues nothing", options.name);
                 Err(SourceError::invalid(message).hint("vault.kv refers to what is stored"))
             }
@@ -62,6 +65,7 @@ impl VaultSecrets {
                 Reading::Values(stored) => Ok(Some(stored.secret)),
                 Reading::Gone(_) | Reading::Absent => Ok(None),
             },
+            Asked::Pki(wanted) => Ok(Some(pki::read(&self.vault, &wanted).await?)),
         }
     }
 
@@ -105,6 +109,7 @@ impl SecretSource for VaultSecrets {
         let vault = Arc::clone(&self.vault);
         match self.asked(request) {
             Ok(Asked::Kv(place)) => kv::follow(vault, place, &options),
+            Ok(Asked::Pki(wanted)) => pki::follow(vault, wanted, options),
             Err(error) => refused(error),
         }
     }

@@ -2,15 +2,17 @@
 
 use std::sync::Arc;
 
+use biplane_source::SourceError;
 use tokio::sync::watch;
 
+use crate::bucket::Bucket;
 use crate::client::{Answer, Call, Client, Failure, Kind};
 use crate::counters::Tally;
 use crate::mounts::Mounts;
 use crate::options::VaultOptions;
+use crate::pki::Engines;
 use crate::report::Report;
 use crate::session::{Session, Verdict};
-use biplane_source::SourceError;
 
 /// What all that is read from one server shares.
 pub(crate) struct Vault {
@@ -19,6 +21,9 @@ pub(crate) struct Vault {
     pub(crate) session: Session,
     pub(crate) report: Report,
     pub(crate) mounts: Mounts,
+    pub(crate) engines: Engines,
+    /// Who issues takes turns.
+    pub(crate) bucket: Bucket,
     /// Moves when everything is to be read at once.
     pub(crate) pulse: watch::Sender<u64>,
 }
@@ -28,7 +33,9 @@ impl Vault {
         let client = Client::new(&options, Arc::new(Tally::default()))?;
         let (report, pulse) = (Report::new(&options), watch::Sender::new(0));
         let session = Session::start(&options, client.clone(), report.clone(), pulse.subscribe());
-        Ok(Self { client, session, report, mounts: Mounts::default(), pulse, options })
+        let bucket = Bucket::new(options.max_rate);
+        let (mounts, engines) = (Mounts::default(), Engines::default());
+        Ok(Self { options, client, session, report, mounts, engines, bucket, pulse })
     }
 
     /// Asks, and tells status how it went.

@@ -24,7 +24,7 @@ pub(super) async fn take(client: &Client, token: &SecretString) -> Result<Grant,
 }
 
 fn dead(failure: Failure) -> Failure {
-    let hint = "a token that is alive, and whose policy has what docs/policies/vault/token.hcl has";
+    let hint = "a token that is alive, and whose policy has what docs/policies/vault/renew-self.hcl has";
     Failure { error: failure.error.hint(hint), ..failure }
 }
 

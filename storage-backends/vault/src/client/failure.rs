@@ -66,6 +66,12 @@ impl Failure {
             .hint("what listens there? A proxy's page is no answer")
     }
 
+    /// A path that is not there, though something should be.
+    pub(crate) fn missing(call: &Call, address: &str) -> Self {
+        Self::new(Kind::Invalid, call, address, "there is no such path")
+            .hint("whether an engine of this kind is mounted there: bao secrets list")
+    }
+
     pub(super) fn too_slow(call: &Call, address: &str, waited: Duration) -> Self {
         Self::new(Kind::Down, call, address, &format!("no answer within {waited:?}"))
             .hint(format!("whether {address} is up and reachable; timeout= in the URL if it is slow"))

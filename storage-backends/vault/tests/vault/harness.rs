@@ -172,6 +172,11 @@ impl Reader {
         Self { watch: source.watch(request, SecretOptions::default()) }
     }
 
+    /// With what an earlier run knew.
+    pub(crate) fn knowing(source: &VaultSecrets, request: &SecretRequest, known: Secret) -> Self {
+        Self { watch: source.watch(request, SecretOptions { refresh: None, known: Some(known) }) }
+    }
+
     /// What is told next.
     pub(crate) async fn next(&mut self) -> Listing<Option<Secret>> {
         timeout(PATIENCE, self.watch.next())

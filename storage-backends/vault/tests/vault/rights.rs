@@ -1,37 +1,17 @@
 //! Rights: what is not allowed is told with the line that a policy lacks, and never taken for absent.
 
-use biplane_source::{Cause, SecretSource as _};
+use biplane_source::{Cause, Listing, SecretSource as _};
 use serde_json::json;
 
 use crate::harness::{Reader, World, assert_silent, kv, token, told, unique, value};
-
-/// The policy as it is shipped, for a mount and a folder of a test's own.
-fn shipped(file: &str, mount: &str) -> String {
-    let path = format!("{}/../../docs/policies/vault/{file}", env!("CARGO_MANIFEST_DIR"));
-    std::fs::read_to_string(path).expect("a policy").replace("secret/", &format!("{mount}/"))
-}
-
-/// The policy without one of its paths.
-fn without(policy: &str, path: &str) -> String {
-    let start = policy.find(&format!("path \"{path}\"")).expect("the path is in the policy");
-    let end = start + policy[start..].find('}').expect("a path has an end") + 1;
-    format!("{}{}", &policy[..start], &policy[end..])
-}
-
-/// A token with nothing but these rules.
-async fn bare_token(world: &World, rules: &str, ttl: &str) -> String {
-    let name = unique("policy");
-    world.root().policy(&name, rules).await.expect("a policy");
-    let wanted = json!({ "policies": [name], "ttl": ttl, "no_default_policy": true });
-    world.root().token_with(&wanted).await.expect("a token").secret
-}
+use crate::policies::{bare_token, shipped, without};
 
 #[tokio::test]
 async fn the_policy_that_is_shipped_is_enough_and_one_right_less_is_named() {
     let world = World::new().await;
     let (mount, store) = world.kv(2).await;
     store.write("biplane/a", &json!({ "n": "1" })).await.expect("a write");
-    let whole = format!("{}{}", shipped("kv.hcl", &mount), shipped("token.hcl", &mount));
+    let whole = format!("{}{}", shipped("kv.hcl", "secret/", &mount), shipped("renew-self.hcl", "", ""));
     let source = world.source_with(token(&bare_token(&world, &whole, "1h").await));
     let mut reader = Reader::new(&source, &kv(&mount, "biplane/a"));
     assert_eq!(reader.values().await["n"], "1");
@@ -58,15 +38,15 @@ async fn without_the_right_to_metadata_the_values_are_read_instead() {
     let world = World::new().await;
     let (mount, store) = world.kv(2).await;
     store.write("biplane/a", &json!({ "n": "1" })).await.expect("a write");
-    let rules = without(&shipped("kv.hcl", &mount), &format!("{mount}/metadata/biplane/*"));
-    let rules = format!("{rules}{}", shipped("token.hcl", &mount));
+    let rules = without(&shipped("kv.hcl", "secret/", &mount), &format!("{mount}/metadata/biplane/*"));
+    let rules = format!("{rules}{}", shipped("renew-self.hcl", "", ""));
     let source = world.source_with(token(&bare_token(&world, &rules, "1h").await));
     let mut reader = Reader::new(&source, &kv(&mount, "biplane/a"));
     assert_eq!(reader.values().await["n"], "1");
     store.write("biplane/a", &json!({ "n": "2" })).await.expect("a write");
     assert_eq!(reader.values().await["n"], "2");
     store.delete("biplane/a").await.expect("a deletion");
-    assert_eq!(reader.next().await, biplane_source::Listing::Complete(None));
+    assert_eq!(reader.next().await, Listing::Complete(None));
     assert!(
         world.requests("metadata/biplane/a") <= 2,
         "what may not be read is not asked for again and again"
@@ -79,7 +59,7 @@ async fn a_right_that_is_taken_away_and_given_back_needs_no_restart() {
     let (mount, store) = world.kv(2).await;
     store.write("biplane/a", &json!({ "n": "1" })).await.expect("a write");
     let name = unique("policy");
-    let rules = shipped("kv.hcl", &mount);
+    let rules = shipped("kv.hcl", "secret/", &mount);
     world.root().policy(&name, &rules).await.expect("a policy");
     let secret = world.root().token(&[&name], "1h").await.expect("a token").secret;
     let source = world.source_with(token(&secret));
@@ -97,9 +77,9 @@ async fn questions_that_are_not_allowed_do_not_ask_about_the_token_each() {
     let world = World::new().await;
     let (mount, store) = world.kv(2).await;
     store.write("biplane/a", &json!({ "n": "1" })).await.expect("a write");
-    let rules = shipped("kv.hcl", &mount);
+    let rules = shipped("kv.hcl", "secret/", &mount);
     let source = world.source_with(token(
-        &bare_token(&world, &format!("{rules}{}", shipped("token.hcl", &mount)), "1h").await,
+        &bare_token(&world, &format!("{rules}{}", shipped("renew-self.hcl", "", "")), "1h").await,
     ));
     assert_eq!(value(&source.read(&kv(&mount, "biplane/a")).await, "n"), "1");
     let before = world.requests("lookup-self");
