@@ -42,7 +42,7 @@ async fn vault_kv_readme_is_true() {
     readme.shows("biplane check", &["Secret default/shop-certificate", "no value privateKey"]).await;
     readme.shows("curl", &answer).await;
     readme.runs("bao operator seal", 0);
-    readme.shows("biplane check", &["source vault is failed", "sealed"]).await;
+    readme.shows("biplane check", &["source vault: failed", "sealed"]).await;
     readme.shows("curl", &answer).await;
     readme.is_done();
 }

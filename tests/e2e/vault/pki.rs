@@ -5,11 +5,13 @@ use std::time::Duration;
 use anyhow::ensure;
 use biplane_testkit::bao::Pki;
 use biplane_testkit::load::Rate;
-use biplane_testkit::{Load, Request, Upstream, eventually, free_port};
+use biplane_testkit::{ClientTls, Load, Request, Upstream, eventually, free_port};
 use serde_json::json;
 
 use super::world::{Vault, secret, until_secret};
-use crate::harness::resources::{gateway_with, object, route_to, service_with, tls_service, upstream};
+use crate::harness::resources::{
+    gateway_with, object, route_answering, route_to, service_with, tls_service, upstream,
+};
 use crate::harness::{Bootstrap, HOST, Site, Tree, envoy, ports_open, status};
 
 const INNER: &str = "inner.example.com";
@@ -28,18 +30,25 @@ fn issued(name: &str, common_name: &str, ttl: &str) -> String {
 struct Chain {
     vault: Vault,
     pki: Pki,
+    root: String,
     site: Site,
+    inner_port: u16,
     _inner: biplane_testkit::Envoy,
     _upstream: Upstream,
 }
 
 impl Chain {
     async fn start(ttl: &str) -> Self {
+        Self::with_more(ttl, 0).await
+    }
+
+    /// The same with more certificates at the inner gateway, for as long.
+    async fn with_more(ttl: &str, more: usize) -> Self {
         let tree = Tree::new();
         let vault = Vault::start(&tree).await;
         let pki = vault.bao.root().pki("pki");
         pki.mount().await.expect("an engine");
-        pki.root("First root").await.expect("a root");
+        let root = pki.root("First root").await.expect("a root");
         pki.role("any", &json!({ "max_ttl": "24h" })).await.expect("a role");
         let server = Upstream::start("pets");
         let inner_port = free_port();
@@ -50,7 +59,7 @@ impl Chain {
         );
         let inner_host =
             format!("static: {{ hosts: [{{ addr: 127.0.0.1, port: {inner_port} }}], useTls: true }}");
-        let objects = [
+        let mut objects = vec![
             gateway_with("outer", tree.port, "httpGateway: { virtualServiceSelector: { at: outer } }"),
             gateway_with(
                 "inner",
@@ -64,12 +73,29 @@ impl Chain {
             issued("inner", INNER, ttl),
             issued("outer", "outer.example.com", ttl),
         ];
+        for number in 0..more {
+            let (name, domain) = (format!("more-{number}"), more_domain(number));
+            let ssl = format!("secretRef: {{ name: {name} }}\nsniDomains: [{domain}]\noneWayTls: true");
+            objects.push(issued(&name, &domain, ttl));
+            let service = tls_service(&name, &domain, &ssl, &route_answering("/", &name));
+            objects.push(labelled(&service, "inner"));
+        }
         tree.files.write("resources.yaml", &objects.join("---\n"));
         let biplane = vault.biplane(&tree, "&maxRate=20").await;
         let inner = envoy(&biplane, &Bootstrap::fleet("inner"), &tree.directory).await;
         ports_open(&[inner_port]).await;
         let site = tree.site_on(biplane, Bootstrap::default()).await;
-        Self { vault, pki, site, _inner: inner, _upstream: server }
+        Self { vault, pki, root, site, inner_port, _inner: inner, _upstream: server }
+    }
+
+    /// Handshakes with so many more certificates of the inner gateway.
+    fn handshakes(&self, more: usize) -> Load {
+        let request = |number| {
+            let tls = ClientTls::trusting(&self.root);
+            Request::get(&more_domain(number), "/").tls(tls).header("connection", "close")
+        };
+        let rate = Rate { per_second: 50, connections: 2 };
+        Load::start(self.inner_port, (0..more).map(request).collect(), rate)
     }
 
     /// Traffic of which each request makes its own way through both handshakes.
@@ -87,6 +113,10 @@ impl Chain {
         })
         .await;
     }
+}
+
+fn more_domain(number: usize) -> String {
+    format!("more-{number}.example.com")
 }
 
 /// The same service with a label by which a gateway picks it.
@@ -141,20 +171,25 @@ async fn root_that_rotates_under_traffic_fails_no_handshake() {
 }
 
 #[tokio::test]
-async fn outage_in_which_certificates_come_due_is_survived_and_an_alarm_is_raised() {
-    let mut chain = Chain::start("40s").await;
+async fn outage_in_which_50_certificates_come_due_is_survived_and_an_alarm_is_raised() {
+    const MORE: usize = 50;
+    let mut chain = Chain::with_more("40s", MORE).await;
     chain.site.until_upstream("pets").await;
-    let traffic = chain.traffic();
+    let (traffic, handshakes) = (chain.traffic(), chain.handshakes(MORE));
     chain.vault.bao.seal().await.expect("sealed");
     // They come due at half of their lives, and nobody renews them until four fifths have passed.
-    eventually("an alarm", Duration::from_secs(45), async || {
+    eventually("an alarm for each", Duration::from_secs(45), async || {
         let status = status::fetch(&chain.site.biplane).await?;
-        let said = status["reports"].to_string();
-        ensure!(said.contains("less than a fifth of its life left"), "{said}");
+        let alarmed = status::list(&status, "reports")
+            .iter()
+            .filter(|report| report.to_string().contains("less than a fifth of its life left"))
+            .count();
+        ensure!(alarmed == MORE + 2, "{alarmed} alarms");
         Ok(())
     })
     .await;
     chain.vault.bao.unseal().await;
     status::until_clean(&chain.site.biplane).await;
     traffic.stop().assert_clean();
+    handshakes.stop().assert_clean();
 }

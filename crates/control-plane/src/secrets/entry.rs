@@ -329,11 +329,11 @@ impl Entry {
             reports.extend(self.alarm(&key, wall));
             return reports;
         };
-        let served = self.served.is_some();
+        let (what, served) = (place.what(), self.served.is_some());
         let kept = if served { "; what was known before stays in use" } else { "" };
         match &self.state {
             State::Failed(error) => {
-                let message = format!("{place} cannot be read: {error}{kept}");
+                let message = format!("{what} cannot be read: {error}{kept}");
                 let report = if served { Report::warning } else { Report::error };
                 let report = report(&key, path(), message);
                 reports.push(match &error.hint {
@@ -343,13 +343,13 @@ impl Entry {
             }
             State::Absent if !self.implied => {
                 let hint = "write it there, or set `onDelete: remove` to take it from Envoys too";
-                let message = format!("{place} is not there{kept}");
+                let message = format!("{what} is not there{kept}");
                 reports.push(Report::error(&key, path(), message).hint(hint));
             }
             _ => {}
         }
         if let Some(unfit) = &self.unfit {
-            reports.push(Report::error(&key, path(), format!("{place} cannot be used: {unfit}{kept}")));
+            reports.push(Report::error(&key, path(), format!("{what} cannot be used: {unfit}{kept}")));
         }
         reports.extend(self.alarm(&key, wall));
         reports

@@ -121,24 +121,30 @@ impl Place {
     }
 }
 
-/// As people know it: `vault: kv secret/teams/web`.
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Place {
+    /// What the source is asked for, as people know it: `kv secret/teams/web`.
+    pub(super) fn what(&self) -> String {
         let or = |mount: &Option<String>, default: &str| mount.clone().unwrap_or_else(|| default.to_owned());
-        write!(f, "{}: ", self.source)?;
         match &self.request {
             SecretRequest::Kv(kv) => match &kv.mount {
-                Some(mount) => write!(f, "kv {mount}/{}", kv.path),
-                None => write!(f, "kv {}", kv.path),
+                Some(mount) => format!("kv {mount}/{}", kv.path),
+                None => format!("kv {}", kv.path),
             },
             SecretRequest::Pki(pki) => {
-                write!(f, "pki {} role {} for {}", or(&pki.mount, "pki"), pki.role, pki.common_name)
+                format!("pki {} role {} for {}", or(&pki.mount, "pki"), pki.role, pki.common_name)
             }
-            SecretRequest::Aws(aws) => write!(f, "aws {} role {}", or(&aws.mount, "aws"), aws.role),
-            SecretRequest::Path(path) if path.is_empty() => f.write_str("its directory"),
-            SecretRequest::Path(path) => f.write_str(path),
-            SecretRequest::Object(name) => write!(f, "object {name}"),
+            SecretRequest::Aws(aws) => format!("aws {} role {}", or(&aws.mount, "aws"), aws.role),
+            SecretRequest::Path(path) if path.is_empty() => "the directory".to_owned(),
+            SecretRequest::Path(path) => path.clone(),
+            SecretRequest::Object(name) => format!("object {name}"),
         }
+    }
+}
+
+/// `vault: kv secret/teams/web`
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.source, self.what())
     }
 }
 
