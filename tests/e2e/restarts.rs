@@ -59,6 +59,21 @@ async fn kill_and_start_under_traffic_costs_no_request() {
 }
 
 #[tokio::test]
+async fn envoy_that_has_everything_hears_so_behind_each_restart() {
+    const HEARD: &str = "cluster_manager.cds.update_success";
+    let one = Upstream::start("one");
+    let mut site = Site::start(&[upstream("one", &one), service_to("one")]).await;
+    for _ in 0..3 {
+        site.in_sync().await;
+        let before = site.envoy.stat(HEARD).await.expect("a counter");
+        site.biplane.kill();
+        site.biplane.start_again().await;
+        // Until it hears something, each restart doubles the time that it waits before it connects again.
+        site.until_stat(HEARD, |heard| heard > before).await;
+    }
+}
+
+#[tokio::test]
 async fn edits_made_while_biplane_is_down_are_live_when_it_is_back() {
     let (one, two) = (Upstream::start("one"), Upstream::start("two"));
     let mut site = Site::start(&[upstream("one", &one), service_to("one")]).await;

@@ -122,6 +122,10 @@ async fn all_move(size: usize) {
     for follower in &mut followers {
         follower.come_back(second).await.expect("the other replica takes connections");
     }
+    for follower in &mut followers {
+        let response = follower.take().await.expect("a word that it has everything");
+        assert_eq!((response.names(), response.removed.len()), (vec![], 0));
+    }
     nodes(&plant.replicas[1], size + 3, BACK).await;
     assert!(died.elapsed() < BACK, "back after {:?}", died.elapsed());
     let now = plant.replicas[1].process().usage().expect("it runs").resident_bytes;
@@ -129,7 +133,7 @@ async fn all_move(size: usize) {
     for (client, updates) in plant.envoys.iter().zip(updates) {
         assert_eq!(client.updates().await, updates, "nothing is resent to an Envoy");
     }
-    // What comes first, and alone, is what has changed since.
+    // What comes next, and alone, is what has changed since.
     plant.edit([0]).await;
     for follower in &mut followers {
         let response = follower.take().await.expect("an edit");

@@ -69,12 +69,15 @@ impl Stream {
         initial: HashMap<String, String>,
         now: Instant,
     ) {
+        let comes_back = !initial.is_empty() && self.progress().count() == 1;
         let table = self.table_mut(kind);
         table.subscription.wildcard = subscribe.is_empty() && has_wildcard(kind);
         for name in subscribe {
             table.subscription.add(name);
         }
-        if table.subscription.wildcard && initial.is_empty() {
+        // The first request of a stream is answered even if the client has everything: the time that Envoy
+        // waits before it connects again doubles, up to half a minute, until it hears something.
+        if comes_back || table.subscription.wildcard && initial.is_empty() {
             table.answer_by = Some(now + WARM_GRACE);
         }
         // A name that the client does not hold needs a word even if there is nothing to send.

@@ -178,10 +178,12 @@ async fn fleet_that_nobody_configured_gets_nothing_and_loses_nothing_until_it_is
     request.initial_resource_versions.insert("held".into(), "x".into());
     client.ask(request).await;
     client.ask(first(LDS)).await;
-    let listeners = client.response().await;
-    assert_eq!(listeners.type_url, LDS.type_url());
-    assert!(listeners.resources.is_empty());
-    client.ask(answer(&listeners, None)).await;
+    for kind in [LDS, CDS] {
+        let response = client.response().await;
+        assert_eq!(response.type_url, kind.type_url());
+        assert!(response.resources.is_empty() && response.removed_resources.is_empty());
+        client.ask(answer(&response, None)).await;
+    }
     server.fleets.publish(FLEET, Change::default());
     assert_eq!(client.response().await.removed_resources, ["held"]);
 }

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use biplane_xds::Protocol;
+use biplane_xds::stream::StreamOptions;
+
 use crate::harness::*;
 
 fn world() -> Harness {
@@ -14,9 +17,10 @@ fn world() -> Harness {
 }
 
 #[test]
-fn client_that_holds_everything_is_sent_nothing() {
+fn client_that_holds_everything_hears_once_that_it_does() {
     let mut client = world();
     client.ask_again(CDS, &["*"], &[("a", "1")]);
+    assert_eq!(client.texts(), ["cds"]);
     client.ask_again(EDS, &["a"], &[("a", "1")]);
     client.ask_again(LDS, &["*"], &[("l", "1")]);
     client.ask_again(RDS, &["r"], &[("r", "1")]);
@@ -31,7 +35,17 @@ fn client_is_sent_only_what_differs() {
     client.ask_again(CDS, &["*"], &[("a", "1")]);
     client.ask_again(LDS, &["*"], &[("l", "0")]);
     client.ask_again(RDS, &["r"], &[("r", "1")]);
-    assert_eq!(client.settle(), ["lds +l"]);
+    assert_eq!(client.settle(), ["cds", "lds +l"]);
+}
+
+#[test]
+fn client_that_asks_for_one_type_only_hears_that_it_holds_everything() {
+    for (kind, name) in [(CDS, "a"), (EDS, "a"), (LDS, "l"), (RDS, "r")] {
+        let options = StreamOptions { aggregated: false, ..StreamOptions::aggregated(Protocol::Delta) };
+        let mut client = Harness::connect(world().fleets, options);
+        client.ask_again(kind, &[name], &[(name, "1")]);
+        assert_eq!(client.settle(), [kind.to_string()]);
+    }
 }
 
 #[test]
@@ -66,7 +80,7 @@ fn endpoints_that_went_meanwhile_are_drained_once_no_cluster_is_in_the_way() {
 fn cluster_that_went_meanwhile_is_kept_until_the_routes_are_confirmed() {
     let mut client = world();
     client.ask_again(CDS, &["*"], &[("a", "1"), ("old", "1")]);
-    assert!(client.take().is_none(), "who uses it is not known before listeners are asked for");
+    assert_eq!(client.settle(), ["cds"], "who uses it is not known before listeners are asked for");
     client.ask_again(LDS, &["*"], &[("l", "1")]);
     assert!(client.take().is_none(), "nor before routes are");
     client.ask_again(RDS, &["r"], &[("r", "0")]);
@@ -80,7 +94,7 @@ fn cluster_that_went_meanwhile_is_kept_until_the_routes_are_confirmed() {
 fn cluster_that_went_meanwhile_leaves_at_last_if_the_client_asks_for_nothing_else() {
     let mut client = world();
     client.ask_again(CDS, &["*"], &[("a", "1"), ("old", "1")]);
-    assert!(client.take().is_none());
+    assert_eq!(client.settle(), ["cds"]);
     client.now = client.stream.next_deadline().unwrap();
     assert_eq!(client.settle(), ["cds -old"]);
 }
@@ -111,7 +125,7 @@ fn version_that_becomes_known_later_is_recognised() {
     client.ask_again(CDS, &["*"], &[("a", "1"), ("b", "1")]);
     client.ask_again(LDS, &["*"], &[("l", "1")]);
     client.upsert([cluster("a", "1"), cluster("b", "1"), resource("lds/l", "2", &[])]);
-    assert_eq!(client.settle(), ["lds +l"]);
+    assert_eq!(client.settle(), ["cds", "lds +l"]);
 }
 
 #[test]
@@ -121,7 +135,7 @@ fn version_that_was_sent_away_is_not_taken_for_held() {
     client.ask_again(LDS, &["*"], &[("l", "1")]);
     client.ask_again(RDS, &["r"], &[("r", "1")]);
     let got = client.take_all();
-    assert_eq!(got.iter().map(Got::text).collect::<Vec<_>>(), ["cds -b"]);
+    assert_eq!(got.iter().map(Got::text).collect::<Vec<_>>(), ["cds", "cds -b"]);
     client.upsert([cluster("b", "1")]);
     assert_eq!(client.texts(), ["cds +b"]);
 }
