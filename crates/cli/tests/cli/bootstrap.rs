@@ -36,6 +36,8 @@ fn the_bootstrap_has_what_keeps_traffic_flowing() {
     let dynamic = &bootstrap["dynamic_resources"];
     assert_eq!(dynamic["ads_config"]["api_type"], "DELTA_GRPC");
     assert_eq!(dynamic["ads_config"]["set_node_on_first_message_only"], true);
+    let retries = &dynamic["ads_config"]["grpc_services"][0]["envoy_grpc"]["retry_policy"];
+    assert_eq!(retries["retry_back_off"], json!({ "base_interval": "0.5s", "max_interval": "5s" }));
     let source = json!({ "ads": {}, "resource_api_version": "V3", "initial_fetch_timeout": "0s" });
     assert_eq!((&dynamic["cds_config"], &dynamic["lds_config"]), (&source, &source));
     let layer = &bootstrap["layered_runtime"]["layers"][0]["static_layer"];

@@ -65,7 +65,10 @@ impl Bootstrap {
                 "transport_api_version": "V3",
                 // The node with its list of extensions is 61 KB; once a stream is enough.
                 "set_node_on_first_message_only": true,
-                "grpc_services": [{ "envoy_grpc": { "cluster_name": XDS_CLUSTER } }],
+                "grpc_services": [{ "envoy_grpc": {
+                    "cluster_name": XDS_CLUSTER,
+                    "retry_policy": { "retry_back_off": back_off() },
+                } }],
             },
             "cds_config": ads_source(),
             "lds_config": ads_source(),
@@ -95,6 +98,11 @@ impl Bootstrap {
             },
         })
     }
+}
+
+/// Behind an outage, however long, Envoy is back within seconds; by default it waits for up to half a minute.
+fn back_off() -> Value {
+    json!({ "base_interval": "0.5s", "max_interval": "5s" })
 }
 
 /// Envoy must not start serving with nothing because its configuration takes longer than 15 s.
