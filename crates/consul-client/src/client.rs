@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::Method;
@@ -12,6 +12,7 @@ use crate::address::Address;
 use crate::answer::{Raw, ReadError};
 use crate::error::Error;
 use crate::escape::component;
+use crate::pause::Pause;
 use crate::query::Query;
 use crate::secret::Secret;
 use crate::settings::{BasicAuth, Settings};
@@ -37,6 +38,7 @@ struct Inner {
     scope: Vec<(&'static str, String)>,
     request_timeout: Duration,
     body_max: usize,
+    pause: Pause,
 }
 
 /// One request.
@@ -87,6 +89,7 @@ impl Client {
             scope: scope.into_iter().filter_map(|(name, value)| Some((name, value?))).collect(),
             request_timeout: settings.request_timeout,
             body_max: settings.body_max,
+            pause: Pause::default(),
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -134,6 +137,17 @@ fn refuses_token(raw: &Raw) -> bool {
 
 impl Inner {
     async fn send(&self, request: &Request, token: Option<&Secret>) -> Result<Raw, Error> {
+        if let Some((retry_after, message)) = self.pause.left(Instant::now()) {
+            return Err(Error::RateLimited { address: self.address.clone(), message, retry_after });
+        }
+        let raw = self.exchange(request, token).await?;
+        if raw.status >= 429 {
+            self.pause.note(&raw.refusal(&self.address), Instant::now());
+        }
+        Ok(raw)
+    }
+
+    async fn exchange(&self, request: &Request, token: Option<&Secret>) -> Result<Raw, Error> {
         let deadline = self.request_timeout + request.patience;
         let mut builder =
             self.transport.http().request(request.method.clone(), self.url(request)).timeout(deadline);

@@ -22,6 +22,7 @@ mod client;
 mod error;
 mod escape;
 mod kv;
+mod pause;
 mod query;
 mod secret;
 mod session;
