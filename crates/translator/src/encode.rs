@@ -67,7 +67,8 @@ fn sort_any(bytes: &mut [u8]) -> Option<()> {
                 let url = std::str::from_utf8(&bytes[field.payload]).ok()?;
                 below = table::find(url.rsplit_once('/').map_or(url, |(_, name)| name));
             }
-            2 => sort_below(below?, &mut bytes[field.payload])?,
+            // A message without maps, or one that the table does not know, stays as it is.
+            2 => below.map_or(Some(()), |below| sort_below(below, &mut bytes[field.payload]))?,
             _ => {}
         }
         at = field.end;
