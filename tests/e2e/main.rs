@@ -6,7 +6,9 @@
 mod access_log;
 mod addresses;
 mod answers;
+mod api_key;
 mod balancing;
+mod basic_auth;
 mod certificates;
 mod conflicts;
 mod connect;
@@ -25,6 +27,7 @@ mod fleets;
 mod gloo;
 mod goldens;
 mod harness;
+mod header_secrets;
 mod headers;
 mod health;
 mod hosts;

@@ -177,6 +177,7 @@ impl Graph {
                 if effect.existence || effect.parts {
                     self.wake(&Dependency::Object(key.clone()), touched);
                 }
+                self.wake(&Dependency::SecretValues(name.clone()), touched);
                 touched.secrets.insert(name);
             }
             Kind::UpstreamGroup | Kind::RouteOption | Kind::VirtualHostOption => {

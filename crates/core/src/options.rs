@@ -1,6 +1,8 @@
 //! Route and virtual host options: what users write under `options`, one file an option. The
 //! translator has a file of the same name for what Envoy gets from it.
 
+pub mod api_key_auth;
+pub mod basic_auth;
 pub mod cors;
 pub mod header_manipulation;
 pub mod lb_hash;
@@ -14,6 +16,8 @@ use serde::Deserialize;
 
 use crate::key::ResourceRef;
 use crate::scalars::Duration;
+pub use api_key_auth::ApiKeyAuth;
+pub use basic_auth::BasicAuth;
 pub use cors::Cors;
 pub use header_manipulation::HeaderManipulation;
 pub use lb_hash::LbHash;
@@ -56,6 +60,10 @@ pub struct RouteOptions {
     pub lb_hash: Option<LbHash>,
     /// Protocol upgrades of this route.
     pub upgrades: Vec<Upgrade>,
+    /// Users with their passwords.
+    pub basic_auth: Option<BasicAuth>,
+    /// Clients with their keys.
+    pub api_key_auth: Option<ApiKeyAuth>,
 }
 
 /// Options of a virtual host: they hold for all its routes that do not set their own.
@@ -68,6 +76,10 @@ pub struct VirtualHostOptions {
     pub header_manipulation: Option<HeaderManipulation>,
     /// Cross-origin policy.
     pub cors: Option<Cors>,
+    /// Users with their passwords.
+    pub basic_auth: Option<BasicAuth>,
+    /// Clients with their keys.
+    pub api_key_auth: Option<ApiKeyAuth>,
     /// Adds `x-envoy-attempt-count` to the request to the upstream.
     pub include_request_attempt_count: Option<bool>,
     /// Adds `x-envoy-attempt-count` to the response to the client.

@@ -5,6 +5,7 @@
 //! here, because Envoy refuses a whole listener, route table or cluster, with everything in it.
 
 mod action;
+mod auth;
 mod formatter;
 mod gateway;
 mod headers;

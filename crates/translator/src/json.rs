@@ -96,7 +96,7 @@ fn is_sensitive(field: &FieldDescriptor) -> bool {
 
 fn redact_value(value: &mut Field, sensitive: bool) -> Result<(), JsonError> {
     match value {
-        Field::Message(message) if sensitive => blank(message),
+        Field::Message(message) if sensitive => blank(message)?,
         Field::Message(message) => redact_message(message)?,
         Field::List(values) => values.iter_mut().try_for_each(|value| redact_value(value, sensitive))?,
         Field::Map(values) => values.values_mut().try_for_each(|value| redact_value(value, sensitive))?,
@@ -107,12 +107,16 @@ fn redact_value(value: &mut Field, sensitive: bool) -> Result<(), JsonError> {
     Ok(())
 }
 
-/// A source of secret data: what is inline goes, the name of a file stays.
-fn blank(source: &mut DynamicMessage) {
-    let inline = ["inline_string", "inline_bytes"].into_iter().any(|name| source.has_field_by_name(name));
-    if inline {
-        source.set_field_by_name("inline_string", Field::String(REDACTED.into()));
+/// A source of secret data: what is inline goes, the name of a file stays. Of any other message all texts go.
+fn blank(message: &mut DynamicMessage) -> Result<(), JsonError> {
+    if message.descriptor().full_name() != "envoy.config.core.v3.DataSource" {
+        return message.fields_mut().try_for_each(|(_, value)| redact_value(value, true));
     }
+    let inline = ["inline_string", "inline_bytes"].into_iter().any(|name| message.has_field_by_name(name));
+    if inline {
+        message.set_field_by_name("inline_string", Field::String(REDACTED.into()));
+    }
+    Ok(())
 }
 
 fn redact_any(any: &mut DynamicMessage) -> Result<(), JsonError> {

@@ -33,8 +33,12 @@ pub trait Lookup {
     /// Options that virtual hosts refer to.
     fn virtual_host_option(&self, name: &ResourceRef) -> Option<Arc<VirtualHostOption>>;
 
-    /// A secret.
+    /// A secret, to look at what it has: whether it is known, which parts and names. Whoever asks is not woken by new
+    /// values, and must hold none.
     fn secret(&self, name: &ResourceRef) -> Option<Arc<Secret>>;
+
+    /// A secret whose values go into the answer: new ones wake whoever asks.
+    fn secret_values(&self, name: &ResourceRef) -> Option<Arc<Secret>>;
 
     /// What a route to a missing destination answers.
     fn invalid_config_policy(&self) -> InvalidConfigPolicy;

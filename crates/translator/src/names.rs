@@ -45,3 +45,8 @@ pub fn secret_value(secret: &ResourceRef, value: &str) -> String {
 pub fn secret_header(secret: &ResourceRef, header: &str) -> String {
     format!("{secret}/header/{header}")
 }
+
+/// The cluster that has Envoy subscribe to the headers of a `Secret` object. No upstream's has a `:` or a `/`.
+pub fn secret_subscription(secret: &ResourceRef) -> String {
+    format!("secret:{secret}")
+}

@@ -18,6 +18,7 @@ mod host;
 mod inherit;
 mod matcher;
 mod merge;
+mod needs;
 mod options;
 mod scope;
 mod specificity;
@@ -25,6 +26,7 @@ mod values;
 mod wire;
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::sync::Arc;
 
 use biplane_core::key::{Kind, ObjectKey, ResourceRef};
@@ -52,7 +54,7 @@ pub enum Placement {
 }
 
 /// One encoded route with what merging needs.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct EncodedRoute {
     /// The `envoy.config.route.v3.Route` in canonical encoding.
     pub bytes: Bytes,
@@ -73,6 +75,17 @@ pub struct Position {
     pub route: u32,
     /// The matcher of the route, from 0; `None`: the route has none written.
     pub matcher: Option<u32>,
+}
+
+/// Without its content: that may hold keys of clients.
+impl fmt::Debug for EncodedRoute {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = self.path().to_string();
+        f.debug_struct("EncodedRoute")
+            .field("owner", &self.owner)
+            .field("path", &path)
+            .finish_non_exhaustive()
+    }
 }
 
 impl EncodedRoute {
@@ -104,6 +117,9 @@ pub struct RouteSet {
     pub host: HostOptions,
     /// The upstreams whose clusters the encoded routes name, existing or not; sorted, each once.
     pub clusters: Box<[ResourceRef]>,
+    /// The secrets whose headers requests carry: the routes need the clusters that subscribe to them
+    /// ([`names::secret_subscription`](crate::names::secret_subscription)). Sorted, each once.
+    pub secrets: Box<[ResourceRef]>,
     /// Whether a request header may name any upstream.
     pub cluster_header: bool,
     /// Whether a matcher is for CONNECT requests: the listener must let them in.
@@ -123,12 +139,8 @@ pub fn virtual_service(
     scope.verified = service.ssl_config.as_ref().is_some_and(|ssl| tls::verifies_clients(ssl, lookup));
     let Some(spec) = &service.virtual_host else { return scope.finish(Vec::new()) };
     let host = host::resolve(&mut scope, spec);
-    let folded = match placement {
-        Placement::VirtualHost => None,
-        Placement::Routes => Some(&host),
-    };
-    scope.set.host = HostOptions::new(&host, placement);
-    let routes = delegate::walk(&mut scope, &spec.routes, folded);
+    scope.set.host = HostOptions::new(&host, placement, lookup);
+    let routes = delegate::walk(&mut scope, &spec.routes, &host, placement);
     scope.finish(routes)
 }
 

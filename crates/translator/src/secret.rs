@@ -3,7 +3,7 @@
 //! ```text
 //! tls            one Envoy Secret for the certificate, one for the roots
 //! aws, azure     none: they are for Biplane itself
-//! all others     one generic Secret for each value
+//! all others     one generic Secret for each value; of headers, a cluster that subscribes to them
 //! not known yet  none
 //! ```
 //!
@@ -11,8 +11,10 @@
 //! is ever printed: Envoy's messages show their content in their `Debug` form, so they leave this file only as
 //! encoded bytes.
 
+mod credentials;
 mod generic;
 mod staple;
+mod subscription;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -22,6 +24,7 @@ use biplane_core::report::Report;
 use biplane_core::resources::Secret;
 use biplane_core::resources::secret::TlsSecret;
 use biplane_core::resources::tls::SslFiles;
+use biplane_core::scalars::SecretString;
 use envoy_types::pb::envoy::config::core::v3::DataSource;
 use envoy_types::pb::envoy::config::core::v3::data_source::Specifier;
 use envoy_types::pb::envoy::extensions::transport_sockets::tls::v3::secret::Type;
@@ -33,6 +36,7 @@ use zeroize::Zeroize as _;
 
 use crate::names;
 use crate::resource::{EnvoyResource, EnvoyType, Output};
+pub(crate) use credentials::{clients, has_users, users};
 
 /// What to say about a secret that is kept elsewhere and has not come yet.
 pub(crate) const UNKNOWN_HINT: &str = "it comes as soon as its source answers";
@@ -100,6 +104,11 @@ pub(crate) fn root_file_name(files: &SslFiles) -> Option<String> {
 /// A path without the colon that joins paths: no two lists of files get one name.
 fn escaped(path: &str) -> String {
     path.replace('%', "%25").replace(':', "%3A")
+}
+
+/// A line break behind a value is not part of it: files end with one.
+fn trimmed(value: &SecretString) -> &str {
+    value.expose().trim_end_matches(['\r', '\n'])
 }
 
 fn given(text: Option<&String>) -> Option<&str> {
@@ -181,8 +190,6 @@ fn wipe(message: &mut EnvoySecret) {
 
 #[cfg(test)]
 mod tests {
-    use biplane_core::scalars::SecretString;
-
     use super::*;
 
     fn with_staple(staple: &str) -> Output {

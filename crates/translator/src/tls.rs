@@ -126,7 +126,8 @@ pub(crate) fn transport_socket<M: Message + Name>(context: &M) -> TransportSocke
     }
 }
 
-fn sds(name: &str) -> SdsSecretConfig {
+/// "Ask for this secret."
+pub(crate) fn sds(name: &str) -> SdsSecretConfig {
     SdsSecretConfig { name: name.to_owned(), sds_config: Some(proto::ads()) }
 }
 

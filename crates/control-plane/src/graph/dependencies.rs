@@ -14,8 +14,10 @@ use biplane_core::resources::route::{LabelExpression, LabelOperator, RouteTableS
 pub(crate) enum Dependency {
     /// Whether the upstream exists.
     UpstreamExists(ResourceRef),
-    /// The content of one object.
+    /// The content of one object; of a secret: what it has, whatever the values.
     Object(ObjectKey),
+    /// The values of a secret. Whoever asks this asks for the object too.
+    SecretValues(ResourceRef),
     /// All route tables that a selector finds.
     Selector(Selector),
     /// The policy for invalid routes.

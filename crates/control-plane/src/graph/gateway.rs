@@ -40,7 +40,7 @@ pub(crate) struct GatewayNode {
     specified: bool,
     served: HashMap<ResourceRef, Arc<RouteSet>>,
     tls_ages: HashMap<ResourceRef, Age>,
-    /// The clusters that routes name, and how many services' routes do.
+    /// The clusters that routes need, and how many services' routes do.
     clusters: BTreeMap<ResourceName, usize>,
     named: Option<Arc<[ResourceName]>>,
     cluster_headers: usize,
@@ -156,8 +156,8 @@ impl GatewayNode {
         if routes.cluster_header {
             self.named = None;
         }
-        for upstream in &routes.clusters {
-            let count = self.clusters.entry(cluster(upstream)).or_default();
+        for name in named(routes) {
+            let count = self.clusters.entry(name).or_default();
             *count += 1;
             if *count == 1 {
                 self.named = None;
@@ -171,12 +171,11 @@ impl GatewayNode {
         if routes.cluster_header {
             self.named = None;
         }
-        for upstream in &routes.clusters {
-            let cluster = cluster(upstream);
-            let count = self.clusters.get_mut(&cluster).expect("counted when it was added");
+        for name in named(routes) {
+            let count = self.clusters.get_mut(&name).expect("counted when it was added");
             *count -= 1;
             if *count == 0 {
-                self.clusters.remove(&cluster);
+                self.clusters.remove(&name);
                 self.named = None;
             }
         }
@@ -197,7 +196,7 @@ impl GatewayNode {
         self.named = None;
     }
 
-    /// The clusters that the routes name, sorted; `all` are the upstreams, asked for only when every one
+    /// The clusters that the routes need, sorted; `all` are the upstreams, asked for only when every one
     /// counts. The second value: whether they differ from those of the last call.
     pub(crate) fn named(&mut self, all: impl FnOnce() -> Vec<ResourceRef>) -> (Arc<[ResourceName]>, bool) {
         if let Some(named) = &self.named {
@@ -211,6 +210,13 @@ impl GatewayNode {
         self.named = Some(named.clone());
         (named, true)
     }
+}
+
+/// The clusters that the routes of a service need.
+fn named(routes: &RouteSet) -> impl Iterator<Item = ResourceName> + '_ {
+    let subscription =
+        |secret: &ResourceRef| ResourceName::new(ResourceType::Cluster, names::secret_subscription(secret));
+    routes.clusters.iter().map(cluster).chain(routes.secrets.iter().map(subscription))
 }
 
 fn cluster(upstream: &ResourceRef) -> ResourceName {

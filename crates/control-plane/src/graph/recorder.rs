@@ -76,6 +76,11 @@ impl Lookup for Recorder<'_> {
         self.object(Kind::Secret, name, self.tables.secrets.get(name))
     }
 
+    fn secret_values(&self, name: &ResourceRef) -> Option<Arc<Secret>> {
+        self.record(Dependency::SecretValues(name.clone()));
+        self.secret(name)
+    }
+
     fn invalid_config_policy(&self) -> InvalidConfigPolicy {
         self.record(Dependency::Policy);
         policy(self.tables)

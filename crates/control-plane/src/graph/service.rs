@@ -65,6 +65,7 @@ impl Service {
         a.routes == b.routes
             && a.host == b.host
             && a.clusters == b.clusters
+            && a.secrets == b.secrets
             && (a.cluster_header, a.connect) == (b.cluster_header, b.connect)
     }
 

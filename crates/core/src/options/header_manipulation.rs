@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::key::ResourceRef;
+
 /// Headers to add to and remove from requests and responses.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
@@ -17,12 +19,15 @@ pub struct HeaderManipulation {
     pub response_headers_to_remove: Vec<String>,
 }
 
-/// A header to add.
+/// A header to add: exactly one of `header` and `headerSecretRef`.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct HeaderValueOption {
     /// The header.
     pub header: HeaderValue,
+    /// A `Secret` with `header`: all its headers are added. For requests only. Until the secret is there, requests are
+    /// answered with 503.
+    pub header_secret_ref: Option<ResourceRef>,
     /// `true` (default): appended to values that are there; `false`: replaces them.
     pub append: Option<bool>,
 }

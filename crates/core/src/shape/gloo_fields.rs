@@ -78,7 +78,6 @@ const GROUPS: &[Group] = &[
     group("RouteOption", Without, KUBERNETES, &["targetRefs"]),
     group("VirtualHostOption", Without, KUBERNETES, &["targetRefs"]),
     group("Retries", Without, LATER, &["rateLimitedRetryBackOff", "previousPriorities"]),
-    group("HeaderValueOption", Refused, "headers from secrets are not supported yet", &["headerSecretRef"]),
     group("RouteAction", Refused, "dynamic forward proxying is not supported yet", &["dynamicForwardProxy"]),
     group("Destination", Refused, "Kubernetes services are not supported; write an Upstream", &["kube"]),
     group("Destination", Refused, "Consul services as destinations are not supported yet; write an Upstream", &["consul"]),

@@ -1,6 +1,6 @@
 //! Options of routes and virtual hosts.
 
-use super::{Validator, action, headers, text};
+use super::{Validator, action, auth, headers, text};
 use crate::options::cors::Cors;
 use crate::options::lb_hash::HashPolicy;
 use crate::options::rewrite::Pattern;
@@ -54,6 +54,7 @@ pub(super) fn route_options(v: &mut Validator<'_, '_>, options: &RouteOptions, a
         hash_policies(v, hash, &at.field("lbHash"));
     }
     upgrades(v, &options.upgrades, &at.field("upgrades"));
+    auth::options(v, options.basic_auth.as_ref(), options.api_key_auth.as_ref(), at);
 }
 
 pub(super) fn virtual_host_options(v: &mut Validator<'_, '_>, options: &VirtualHostOptions, at: &Trail<'_>) {
@@ -66,6 +67,7 @@ pub(super) fn virtual_host_options(v: &mut Validator<'_, '_>, options: &VirtualH
     if let Some(policy) = &options.cors {
         cors(v, policy, &at.field("cors"));
     }
+    auth::options(v, options.basic_auth.as_ref(), options.api_key_auth.as_ref(), at);
 }
 
 pub(super) fn references(v: &mut Validator<'_, '_>, references: &OptionsConfigRefs, at: &Trail<'_>) {

@@ -1,5 +1,6 @@
 //! The public face of `biplane-core`: text in, objects and findings out.
 
+mod authentication;
 mod envoy_refusals;
 mod forms;
 mod mistakes;

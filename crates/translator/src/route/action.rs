@@ -8,6 +8,7 @@ mod invalid;
 mod redirect;
 mod single;
 mod weighted;
+pub(super) mod withheld;
 
 use biplane_core::key::ObjectKey;
 use biplane_core::path::FieldPath;

@@ -27,7 +27,7 @@ const FRAME: usize = 6;
 /// The route configuration of `listener` (a name), from the virtual hosts of all services of the
 /// gateway.
 ///
-/// `total_bytes_hint` is the length of all hosts; `clusters` are the clusters that the routes name,
+/// `total_bytes_hint` is the length of all hosts; `clusters` are the clusters that the routes need,
 /// existing or not, sorted: a reference to what is not there blocks nothing, and a missing one would let the
 /// cluster go too early. The cost is one copy of the hosts.
 pub fn route_configuration<'a>(

@@ -17,10 +17,11 @@ use biplane_core::resources::route::{DelegateAction, Matcher, RouteTableSelector
 use biplane_core::resources::{Route, RouteTable};
 use envoy_types::pb::envoy::config::route::v3 as pb;
 
+use super::action::withheld;
 use super::inherit::{self, Parent};
-use super::options::{self, merge};
+use super::options::{self, api_key_auth, basic_auth, header_secrets, merge};
 use super::scope::{Place, Scope};
-use super::{EncodedRoute, MatcherIdentity, Specificity, action, host, matcher};
+use super::{EncodedRoute, MatcherIdentity, Placement, Specificity, action, host, matcher};
 use crate::encode;
 
 /// The most tables one behind the other: more than anyone writes, less than the stack holds.
@@ -28,15 +29,15 @@ pub(super) const MAX_DEPTH: usize = 32;
 /// The most routes that one virtual service may come to.
 const MAX_ROUTES: usize = 1_000_000;
 
-/// The routes of a virtual service; `folded` are the options of its virtual host, where they go
-/// into the routes.
+/// The routes of a virtual service; `host` are the options of its virtual host, `placement` where they go.
 pub(super) fn walk(
     scope: &mut Scope<'_>,
     routes: &[Route],
-    folded: Option<&VirtualHostOptions>,
+    host: &VirtualHostOptions,
+    placement: Placement,
 ) -> Vec<EncodedRoute> {
     let owner = scope.service.clone();
-    let mut walk = Walk { scope, folded, chain: Vec::new(), visited: 0, routes: Vec::new() };
+    let mut walk = Walk { scope, host, placement, chain: Vec::new(), visited: 0, routes: Vec::new() };
     walk.visit(&owner, routes, None);
     walk.routes
 }
@@ -45,7 +46,8 @@ type Table = (ResourceRef, Arc<RouteTable>);
 
 struct Walk<'w, 'a> {
     scope: &'w mut Scope<'a>,
-    folded: Option<&'w VirtualHostOptions>,
+    host: &'w VirtualHostOptions,
+    placement: Placement,
     /// The tables from the virtual service to here.
     chain: Vec<ResourceRef>,
     visited: usize,
@@ -109,19 +111,43 @@ impl Walk<'_, '_> {
         mut options: RouteOptions,
         parent: Option<&Parent<'_>>,
     ) {
-        let Some(action) = action::translate(self.scope, place, route) else { return };
-        if let Some(folded) = self.folded {
-            host::fold(&mut options, folded);
+        let Some(mut action) = action::translate(self.scope, place, route) else { return };
+        if !self.secrets(place, route, &mut options) {
+            action = withheld::instead_of(action);
+        }
+        if self.placement == Placement::Routes {
+            host::fold(&mut options, self.host);
         }
         let name = name(route, parent).unwrap_or_default().to_owned();
         let mut message = pb::Route { name, action: Some(action), ..pb::Route::default() };
-        if let Err(why) = options::apply(&options, &mut message) {
+        if let Err(why) = options::apply(&options, self.host, self.scope.lookup, &mut message) {
             return self.scope.report(place.error(place.path(), why));
         }
         for (index, matcher) in matchers.iter().enumerate() {
             let written = (!route.matchers.is_empty()).then_some(index);
             self.push(place, written, matcher, &mut message);
         }
+    }
+
+    /// Looks the secrets of a route's options up; says whether its requests get all that they have to carry.
+    fn secrets(&mut self, place: Place<'_>, route: &Route, options: &mut RouteOptions) -> bool {
+        // Options of other objects are not in a field of this one.
+        let own = route.options.as_deref();
+        let path = |option: &'static str, is_own: bool| {
+            move || if is_own { place.path().field("options").field(option) } else { place.path() }
+        };
+        let is_own = own.is_some_and(|own| own.basic_auth.is_some());
+        basic_auth::check(self.scope, options.basic_auth.as_ref(), place.owner, &path("basicAuth", is_own));
+        let is_own = own.is_some_and(|own| own.api_key_auth.is_some());
+        api_key_auth::check(
+            self.scope,
+            options.api_key_auth.as_ref(),
+            place.owner,
+            &path("apiKeyAuth", is_own),
+        );
+        let Some(headers) = &mut options.header_manipulation else { return !self.scope.withheld };
+        let path = path("headerManipulation", own.is_some_and(|own| own.header_manipulation.is_some()));
+        header_secrets::expand(self.scope, headers, place.owner, &path) && !self.scope.withheld
     }
 
     fn push(&mut self, place: Place<'_>, written: Option<usize>, matcher: &Matcher, message: &mut pb::Route) {

@@ -7,6 +7,7 @@ mod conflict;
 mod order;
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::sync::Arc;
 
 use biplane_core::key::ObjectKey;
@@ -21,12 +22,19 @@ const DOMAINS: u32 = 2;
 const ROUTES: u32 = 3;
 
 /// An encoded virtual host.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct VirtualHost {
     /// Its name.
     pub name: Arc<str>,
     /// The `envoy.config.route.v3.VirtualHost` in canonical encoding.
     pub bytes: Bytes,
+}
+
+/// Without its content: that may hold keys of clients.
+impl fmt::Debug for VirtualHost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VirtualHost").field("name", &self.name).finish_non_exhaustive()
+    }
 }
 
 /// The virtual host of `services`, the oldest first, for the domains that they share. Services whose

@@ -20,14 +20,26 @@ pub(super) struct Scope<'a> {
     pub(super) verified: bool,
     /// What has been gathered.
     pub(super) set: RouteSet,
+    /// Whether a secret is missing that the virtual host puts into all requests.
+    pub(super) withheld: bool,
     /// The upstreams whose clusters the routes name.
     clusters: BTreeSet<ResourceRef>,
+    /// The secrets whose headers requests carry.
+    secrets: BTreeSet<ResourceRef>,
 }
 
 impl<'a> Scope<'a> {
     pub(super) fn new(service: &ObjectKey, lookup: &'a dyn Lookup) -> Self {
         let service = Arc::new(service.clone());
-        Self { service, lookup, verified: false, set: RouteSet::default(), clusters: BTreeSet::new() }
+        Self {
+            service,
+            lookup,
+            verified: false,
+            set: RouteSet::default(),
+            withheld: false,
+            clusters: BTreeSet::new(),
+            secrets: BTreeSet::new(),
+        }
     }
 
     /// Everything that was gathered, with the routes. A table that is reached twice says everything
@@ -36,6 +48,7 @@ impl<'a> Scope<'a> {
         self.set.reports.sort();
         self.set.reports.dedup();
         self.set.clusters = self.clusters.into_iter().collect();
+        self.set.secrets = self.secrets.into_iter().collect();
         self.set.routes = routes;
         self.set
     }
@@ -48,6 +61,13 @@ impl<'a> Scope<'a> {
     pub(super) fn names(&mut self, upstream: &ResourceRef) {
         if !self.clusters.contains(upstream) {
             self.clusters.insert(upstream.clone());
+        }
+    }
+
+    /// Notes that requests carry headers of `secret`.
+    pub(super) fn carries(&mut self, secret: &ResourceRef) {
+        if !self.secrets.contains(secret) {
+            self.secrets.insert(secret.clone());
         }
     }
 }

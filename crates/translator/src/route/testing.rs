@@ -130,6 +130,10 @@ impl Lookup for Objects {
         self.secrets.get(name).cloned()
     }
 
+    fn secret_values(&self, name: &ResourceRef) -> Option<Arc<Secret>> {
+        self.secret(name)
+    }
+
     fn invalid_config_policy(&self) -> InvalidConfigPolicy {
         self.policy_was_asked.set(true);
         self.policy.clone()

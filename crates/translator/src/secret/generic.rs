@@ -11,18 +11,23 @@ use biplane_core::scalars::SecretString;
 use envoy_types::pb::envoy::extensions::transport_sockets::tls::v3::GenericSecret;
 use envoy_types::pb::envoy::extensions::transport_sockets::tls::v3::secret::Type;
 
-use super::{inline, resource};
+use super::{credentials, inline, resource, subscription, trimmed};
 use crate::names;
 use crate::resource::{EnvoyResource, Output};
 
 /// The generic secrets of all forms that Envoy has a use for.
 pub(super) fn translate(name: &ResourceRef, secret: &Secret, key: &ObjectKey) -> Output {
     let headers = secret.header.iter().flat_map(headers);
-    let headers = headers.map(|(header, value)| (names::secret_header(name, header), value));
+    let headers: Vec<_> =
+        headers.map(|(header, value)| generic(names::secret_header(name, header), value, key)).collect();
     let values = values(secret).into_iter().filter(|(_, value)| !value.is_empty());
-    let values = values.map(|(value_name, value)| (names::secret_value(name, value_name), value.expose()));
-    let resources = headers.chain(values).map(|(name, value)| generic(name, value, key)).collect();
-    Output { resources, reports: secret.header.iter().flat_map(|header| unfit(header, key)).collect() }
+    let values = values.map(|(field, value)| generic(names::secret_value(name, field), value.expose(), key));
+    let subscription = (!headers.is_empty()).then(|| subscription::cluster(name, &headers, key));
+    let unfit = secret.header.iter().flat_map(|header| unfit(header, key));
+    Output {
+        reports: unfit.chain(credentials::unfit(key, secret)).collect(),
+        resources: subscription.into_iter().chain(values).chain(headers).collect(),
+    }
 }
 
 fn generic(name: String, value: &str, key: &ObjectKey) -> EnvoyResource {
@@ -30,15 +35,10 @@ fn generic(name: String, value: &str, key: &ObjectKey) -> EnvoyResource {
     resource(name, Type::GenericSecret(value), key)
 }
 
-/// The headers of a secret that a request can carry, by name. A line break behind a value is not part of it: files
-/// end with one.
+/// The headers of a secret that a request can carry, by name.
 fn headers(secret: &HeaderSecret) -> impl Iterator<Item = (&str, &str)> {
     let trimmed = secret.headers.iter().map(|(name, value)| (name.as_str(), trimmed(value)));
     trimmed.filter(|(_, value)| !value.is_empty() && fits(value))
-}
-
-fn trimmed(value: &SecretString) -> &str {
-    value.expose().trim_end_matches(['\r', '\n'])
 }
 
 /// Envoy would send whatever it is given: a line break would start another header.
@@ -89,7 +89,7 @@ fn named(values: &BTreeMap<String, SecretString>) -> impl Iterator<Item = (&str,
 mod tests {
     use serde_json::{Value, json};
 
-    use crate::resource::Output;
+    use crate::resource::{EnvoyType, Output};
     use crate::route::testing::{name_of, parsed};
     use crate::secret::translate;
 
@@ -98,7 +98,8 @@ mod tests {
     }
 
     fn names(output: &Output) -> Vec<&str> {
-        output.resources.iter().map(|resource| &*resource.name.name).collect()
+        let secrets = output.resources.iter().filter(|resource| resource.name.kind == EnvoyType::Secret);
+        secrets.map(|resource| &*resource.name.name).collect()
     }
 
     #[test]
@@ -117,6 +118,15 @@ mod tests {
             let expected: Vec<_> = expected.split(' ').map(|name| format!("default/s/{name}")).collect();
             assert_eq!(names(&of(secret)), expected);
         }
+    }
+
+    #[test]
+    fn headers_have_a_cluster_that_names_their_secrets() {
+        let output = of(json!({ "header": { "headers": { "X-A": "1", "x-b": "2", "x-none": "" } } }));
+        let cluster = &output.resources[0];
+        assert_eq!(cluster.name.to_string(), "Cluster secret:default/s");
+        let named: Vec<_> = cluster.references.iter().map(|reference| &*reference.name).collect();
+        assert_eq!(named, names(&output));
     }
 
     #[test]

@@ -145,9 +145,13 @@ fn virtual_host(
     route::virtual_host(&names::virtual_host(&names), domains, &sets)
 }
 
+/// The clusters that the routes need.
 fn clusters(services: &[Service<'_>], objects: &Objects) -> BTreeSet<EnvoyName> {
     let every = services.iter().any(|service| service.alone.cluster_header);
     let all = objects.all(objects::upstream).map(|(object, _)| object.key.reference()).filter(|_| every);
     let named = services.iter().flat_map(|service| service.alone.clusters.iter().cloned());
-    named.chain(all).map(|name| EnvoyName::new(EnvoyType::Cluster, names::cluster(&name))).collect()
+    let upstreams = named.chain(all).map(|name| names::cluster(&name));
+    let secrets = services.iter().flat_map(|service| service.alone.secrets.iter());
+    let subscriptions = secrets.map(names::secret_subscription);
+    upstreams.chain(subscriptions).map(|name| EnvoyName::new(EnvoyType::Cluster, name)).collect()
 }

@@ -121,6 +121,10 @@ impl Lookup for Objects {
         self.one(name, secret)
     }
 
+    fn secret_values(&self, name: &ResourceRef) -> Option<Arc<Secret>> {
+        self.secret(name)
+    }
+
     fn invalid_config_policy(&self) -> InvalidConfigPolicy {
         let mut all = self.all(settings);
         let settings = all.find_map(|(_, settings)| settings.gloo.as_ref()?.invalid_config_policy.clone());

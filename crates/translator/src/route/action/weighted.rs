@@ -8,9 +8,9 @@ use envoy_types::pb::envoy::config::route::v3::weighted_cluster::ClusterWeight;
 use envoy_types::pb::envoy::config::route::v3::{RouteAction, WeightedCluster};
 
 use super::destination::{Target, subset, target};
-use super::{At, invalid};
+use super::{At, invalid, withheld};
 use crate::proto::uint32;
-use crate::route::options::header_manipulation;
+use crate::route::options::{header_manipulation, header_secrets};
 use crate::route::scope::Scope;
 
 /// `at` is the list of destinations.
@@ -32,12 +32,20 @@ pub(super) fn translate(
     if targets.iter().any(|target| !target.exists) {
         action.cluster_not_found_response_code = invalid::share(scope).into();
     }
-    let shares = destinations.iter().zip(targets);
-    let clusters = shares.map(|(destination, target)| share(destination, target.name(scope)));
-    action.cluster_specifier = Some(ClusterSpecifier::WeightedClusters(WeightedCluster {
-        clusters: clusters.collect(),
-        ..WeightedCluster::default()
-    }));
+    let mut clusters = Vec::with_capacity(targets.len());
+    let mut complete = true;
+    for (index, (destination, target)) in destinations.iter().zip(targets).enumerate() {
+        let path = || (at.path)().index(index).field("options");
+        let cluster = target.name(scope);
+        let (share, is_whole) = share(scope, destination, cluster, At { path: &path, ..at });
+        complete &= is_whole;
+        clusters.push(share);
+    }
+    if !complete {
+        return Some(withheld::answer());
+    }
+    action.cluster_specifier =
+        Some(ClusterSpecifier::WeightedClusters(WeightedCluster { clusters, ..WeightedCluster::default() }));
     Some(Action::Route(action))
 }
 
@@ -66,7 +74,13 @@ fn targets<'a>(
     Some(targets)
 }
 
-fn share(weighted: &WeightedDestination, cluster: String) -> ClusterWeight {
+/// The share of one destination, and whether its requests get all that they have to carry.
+fn share(
+    scope: &mut Scope<'_>,
+    weighted: &WeightedDestination,
+    cluster: String,
+    at: At<'_>,
+) -> (ClusterWeight, bool) {
     let mut share = ClusterWeight {
         name: cluster,
         weight: Some(uint32(weighted.weight.unwrap_or_default())),
@@ -74,8 +88,12 @@ fn share(weighted: &WeightedDestination, cluster: String) -> ClusterWeight {
         ..ClusterWeight::default()
     };
     let options = weighted.options.as_ref();
-    if let Some(headers) = options.and_then(|options| options.header_manipulation.as_ref()) {
-        header_manipulation::apply_to_weight(headers, &mut share);
-    }
-    share
+    let Some(headers) = options.and_then(|options| options.header_manipulation.as_ref()) else {
+        return (share, true);
+    };
+    let mut headers = headers.clone();
+    let path = || (at.path)().field("headerManipulation");
+    let complete = header_secrets::expand(scope, &mut headers, at.object, &path);
+    header_manipulation::apply_to_weight(&headers, &mut share);
+    (share, complete)
 }

@@ -3,16 +3,17 @@
 //! Envoy goes from the narrow to the wide: weighted destination, route, virtual host; at each of
 //! them it removes first and then adds.
 
-use biplane_core::options::header_manipulation::HeaderValueOption;
+use biplane_core::options::header_manipulation::{HeaderValue, HeaderValueOption};
 use biplane_core::options::{HeaderManipulation, RouteOptions};
 use envoy_types::pb::envoy::config::core::v3 as core;
 use envoy_types::pb::envoy::config::route::v3::weighted_cluster::ClusterWeight;
 use envoy_types::pb::envoy::config::route::v3::{Route, VirtualHost};
 
-use crate::proto::header;
+use super::header_secrets;
+use crate::proto;
 
 /// Most headers that Envoy takes in one list.
-const MAX_ADDED: usize = 1000;
+pub(super) const MAX_ADDED: usize = 1000;
 
 pub(super) fn apply(options: &RouteOptions, route: &mut Route) {
     let Some(headers) = &options.header_manipulation else { return };
@@ -20,6 +21,7 @@ pub(super) fn apply(options: &RouteOptions, route: &mut Route) {
     route.request_headers_to_remove.clone_from(&headers.request_headers_to_remove);
     route.response_headers_to_add = additions(&headers.response_headers_to_add);
     route.response_headers_to_remove.clone_from(&headers.response_headers_to_remove);
+    header_secrets::configure(headers, &mut route.typed_per_filter_config);
 }
 
 pub(in crate::route) fn apply_to_host(headers: &HeaderManipulation, host: &mut VirtualHost) {
@@ -27,6 +29,7 @@ pub(in crate::route) fn apply_to_host(headers: &HeaderManipulation, host: &mut V
     host.request_headers_to_remove.clone_from(&headers.request_headers_to_remove);
     host.response_headers_to_add = additions(&headers.response_headers_to_add);
     host.response_headers_to_remove.clone_from(&headers.response_headers_to_remove);
+    header_secrets::configure(headers, &mut host.typed_per_filter_config);
 }
 
 pub(in crate::route) fn apply_to_weight(headers: &HeaderManipulation, weight: &mut ClusterWeight) {
@@ -34,6 +37,7 @@ pub(in crate::route) fn apply_to_weight(headers: &HeaderManipulation, weight: &m
     weight.request_headers_to_remove.clone_from(&headers.request_headers_to_remove);
     weight.response_headers_to_add = additions(&headers.response_headers_to_add);
     weight.response_headers_to_remove.clone_from(&headers.response_headers_to_remove);
+    header_secrets::configure(headers, &mut weight.typed_per_filter_config);
 }
 
 /// Whether Envoy takes the lists of a route. One that a user writes is checked where it is read; folding
@@ -50,7 +54,14 @@ pub(super) fn check(route: &Route) -> Result<(), String> {
 }
 
 fn additions(additions: &[HeaderValueOption]) -> Vec<core::HeaderValueOption> {
-    additions.iter().map(header).collect()
+    let addition = |option: &HeaderValueOption| match header_secrets::value(option) {
+        Some(value) => {
+            let header = HeaderValue { value, ..option.header.clone() };
+            proto::header(&HeaderValueOption { header, ..option.clone() })
+        }
+        None => proto::header(option),
+    };
+    additions.iter().map(addition).collect()
 }
 
 /// One manipulation that does what Envoy does with `route` on a route and `host` on the virtual
@@ -100,14 +111,12 @@ fn joined(route: &[String], host: &[String]) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use biplane_core::options::header_manipulation::HeaderValue;
-
     use super::*;
 
     fn add(key: &str, value: &str) -> HeaderValueOption {
         HeaderValueOption {
             header: HeaderValue { key: key.to_owned(), value: value.to_owned() },
-            append: None,
+            ..HeaderValueOption::default()
         }
     }
 

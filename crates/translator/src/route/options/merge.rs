@@ -27,6 +27,8 @@ pub(in crate::route) fn route(over: &mut RouteOptions, under: RouteOptions) {
     fill(&mut over.append_x_forwarded_host, under.append_x_forwarded_host);
     fill(&mut over.cors, under.cors);
     fill(&mut over.lb_hash, under.lb_hash);
+    fill(&mut over.basic_auth, under.basic_auth);
+    fill(&mut over.api_key_auth, under.api_key_auth);
     if over.upgrades.is_empty() {
         over.upgrades = under.upgrades;
     }
@@ -37,6 +39,8 @@ pub(in crate::route) fn virtual_host(over: &mut VirtualHostOptions, under: Virtu
     fill(&mut over.retries, under.retries);
     fill(&mut over.header_manipulation, under.header_manipulation);
     fill(&mut over.cors, under.cors);
+    fill(&mut over.basic_auth, under.basic_auth);
+    fill(&mut over.api_key_auth, under.api_key_auth);
     fill(&mut over.include_request_attempt_count, under.include_request_attempt_count);
     fill(&mut over.include_attempt_count_in_response, under.include_attempt_count_in_response);
 }
@@ -59,8 +63,8 @@ const fn has_host_rewrite(options: &RouteOptions) -> bool {
 #[cfg(test)]
 mod tests {
     use biplane_core::options::{
-        Cors, HeaderManipulation, HostRewritePathRegex, LbHash, MaxStreamDuration, RegexRewrite, Retries,
-        Upgrade,
+        ApiKeyAuth, BasicAuth, Cors, HeaderManipulation, HostRewritePathRegex, LbHash, MaxStreamDuration,
+        RegexRewrite, Retries, Upgrade,
     };
     use biplane_core::scalars::Duration;
 
@@ -83,6 +87,8 @@ mod tests {
             append_x_forwarded_host: Some(true),
             cors: Some(Cors::default()),
             lb_hash: Some(LbHash::default()),
+            basic_auth: Some(BasicAuth::default()),
+            api_key_auth: Some(ApiKeyAuth::default()),
             upgrades: vec![Upgrade::default()],
             ..RouteOptions::default()
         }
@@ -130,6 +136,8 @@ mod tests {
         };
         let under = VirtualHostOptions {
             retries: Some(Retries::default()),
+            basic_auth: Some(BasicAuth::default()),
+            api_key_auth: Some(ApiKeyAuth::default()),
             include_request_attempt_count: Some(true),
             include_attempt_count_in_response: Some(true),
             ..VirtualHostOptions::default()
