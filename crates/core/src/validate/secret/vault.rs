@@ -35,11 +35,7 @@ pub(super) fn vault(v: &mut Validator<'_, '_>, secret: &VaultSecret, at: &Trail<
 
 /// The other engines know what their values are.
 fn without_kv(v: &mut Validator<'_, '_>, secret: &VaultSecret, at: &Trail<'_>) {
-    for (name, set) in [
-        ("form", secret.form.is_some()),
-        ("fields", !secret.fields.is_empty()),
-        ("refresh", secret.refresh.is_some()),
-    ] {
+    for (name, set) in [("form", secret.form.is_some()), ("fields", !secret.fields.is_empty())] {
         if set && (secret.pki.is_some() || secret.aws.is_some()) {
             v.error_hint(&at.field(name), format!("{name} has a meaning beside kv only"), "leave it out");
         }
