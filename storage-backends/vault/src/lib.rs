@@ -1,8 +1,9 @@
-//! Secrets from Vault and OpenBao: stored values and certificates, watched for as long as somebody needs them.
+//! Secrets from Vault and OpenBao: stored values, certificates and credentials of AWS, watched for as long as somebody needs them.
 //!
 //! ```text
 //!  watch ── kv: read, compare ───────────────────▶ Complete(Some | None) | Failed
 //!        ── pki: make a key, have it signed ─────▶
+//!        ── aws: have credentials made, renew ───▶
 //!   │
 //!   ▼
 //!  vault: ask ── the session's token ──▶ client: one request, one deadline ──▶ server
@@ -22,6 +23,7 @@
 #![forbid(unsafe_code)]
 
 mod auth;
+mod aws;
 mod bucket;
 mod client;
 mod counters;
@@ -36,6 +38,7 @@ mod report;
 mod session;
 mod source;
 mod time;
+mod told;
 mod vault;
 
 pub use counters::Counters;

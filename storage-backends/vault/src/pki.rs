@@ -15,7 +15,6 @@ mod pair;
 mod pem;
 mod renewer;
 mod roots;
-mod told;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};

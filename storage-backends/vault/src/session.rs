@@ -18,6 +18,7 @@ use biplane_core::scalars::SecretString;
 use biplane_source::SourceError;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::AbortHandle;
+use tokio::time::Instant;
 
 use crate::client::{Client, Failure, Kind};
 use crate::options::VaultOptions;
@@ -43,6 +44,8 @@ pub(crate) struct Login {
     pub(crate) token: SecretString,
     /// Counts tokens.
     pub(crate) serial: u64,
+    /// When the token before it ends, with what was made by it.
+    pub(crate) before_ends: Option<Instant>,
 }
 
 /// What came of a suspicion.
@@ -95,6 +98,11 @@ impl Session {
         }
     }
 
+    /// Counts tokens, for those who hold what ends with one.
+    pub(crate) fn serial(&self) -> SerialReader {
+        SerialReader { standing: self.standing.clone() }
+    }
+
     /// Finds out whether a token that was refused is to blame.
     pub(crate) async fn suspect(&self, login: &Login) -> Verdict {
         let (answer, received) = oneshot::channel();
@@ -102,6 +110,37 @@ impl Session {
             return Verdict::Unknown(ended());
         }
         received.await.unwrap_or_else(|_| Verdict::Unknown(ended()))
+    }
+}
+
+/// Which token is in use.
+pub(crate) struct SerialReader {
+    standing: watch::Receiver<Standing>,
+}
+
+impl SerialReader {
+    /// The present one; none: there is no token.
+    pub(crate) fn get(&self) -> Option<u64> {
+        self.login().map(|login| login.serial)
+    }
+
+    /// When the one before it ends, if that is known.
+    pub(crate) fn before_ends(&self) -> Option<Instant> {
+        self.login().and_then(|login| login.before_ends)
+    }
+
+    fn login(&self) -> Option<Arc<Login>> {
+        match &*self.standing.borrow() {
+            Standing::In(login) => Some(Arc::clone(login)),
+            Standing::Waiting | Standing::Out(_) => None,
+        }
+    }
+
+    /// Waits until that may have changed. Never, once the session has ended.
+    pub(crate) async fn changed(&mut self) {
+        if self.standing.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
     }
 }
 

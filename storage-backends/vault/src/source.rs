@@ -11,10 +11,11 @@ use futures::{StreamExt as _, stream};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
+use crate::aws;
 use crate::counters::Counters;
 use crate::kv::{self, Place, Reading};
 use crate::options::VaultOptions;
-use crate::pki::{self, Wanted};
+use crate::pki;
 use crate::vault::Vault;
 
 /// Secrets from one Vault or OpenBao. Clones share its session, which ends with the last of them and of the watches.
@@ -26,7 +27,8 @@ pub struct VaultSecrets {
 /// A request to an engine.
 enum Asked {
     Kv(Place),
-    Pki(Wanted),
+    Pki(pki::Wanted),
+    Aws(aws::Wanted),
 }
 
 impl VaultSecrets {
@@ -46,11 +48,8 @@ impl VaultSecrets {
         match request {
             SecretRequest::Kv(kv) => Place::of(kv, options).map(Asked::Kv),
             SecretRequest::Object(name) => Place::of_object(name, options).map(Asked::Kv),
-            SecretRequest::Pki(pki) => Wanted::of(pki).map(Asked::Pki),
-            SecretRequest::Aws(_) => {
-                let message = format!("the source {} issues nothing", options.name);
-                Err(SourceError::invalid(message).hint("vault.kv refers to what is stored"))
-            }
+            SecretRequest::Pki(pki) => pki::Wanted::of(pki).map(Asked::Pki),
+            SecretRequest::Aws(aws) => aws::Wanted::of(aws).map(Asked::Aws),
             SecretRequest::Path(path) => {
                 let message = format!("the source {} is a Vault, and has no file {path:?}", options.name);
                 Err(SourceError::invalid(message)
@@ -65,6 +64,7 @@ impl VaultSecrets {
                 Reading::Values(stored) => Ok(Some(stored.secret)),
                 Reading::Gone(_) | Reading::Absent => Ok(None),
             },
+            Asked::Aws(wanted) => Ok(Some(aws::read(&self.vault, &wanted).await?)),
             Asked::Pki(wanted) => Ok(Some(pki::read(&self.vault, &wanted).await?)),
         }
     }
@@ -109,6 +109,7 @@ impl SecretSource for VaultSecrets {
         let vault = Arc::clone(&self.vault);
         match self.asked(request) {
             Ok(Asked::Kv(place)) => kv::follow(vault, place, &options),
+            Ok(Asked::Aws(wanted)) => aws::follow(vault, wanted, options),
             Ok(Asked::Pki(wanted)) => pki::follow(vault, wanted, options),
             Err(error) => refused(error),
         }

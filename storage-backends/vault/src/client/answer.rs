@@ -33,6 +33,14 @@ pub(super) enum ReadError {
 pub(crate) struct Envelope<T> {
     pub(crate) data: Option<T>,
     pub(crate) auth: Option<Grant>,
+    /// What the life of credentials is renewed by.
+    #[serde(default)]
+    pub(crate) lease_id: Option<SecretString>,
+    /// In seconds.
+    #[serde(default)]
+    pub(crate) lease_duration: u64,
+    #[serde(default)]
+    pub(crate) renewable: bool,
     #[serde(default)]
     pub(crate) warnings: Option<Vec<String>>,
     #[serde(default)]

@@ -3,6 +3,7 @@
 use biplane_core::scalars::SecretString;
 use biplane_source::SourceError;
 use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{HeaderMap, Method};
 use reqwest::Url;
 use rustify::Endpoint;
@@ -90,7 +91,11 @@ impl Call {
         let (parts, body) = request.into_parts();
         let url = parts.uri.to_string().parse().expect("the middleware has made a URL");
         let body = Bytes::from_owner(Zeroizing::new(body));
-        let (secrets, method, headers) = (Vec::new(), parts.method, parts.headers);
+        let (secrets, method, mut headers) = (Vec::new(), parts.method, parts.headers);
+        // Vault takes it for granted; what stands in front of it may not.
+        if !body.is_empty() {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        }
         Ok(Self { what, right: None, secrets, method, url, headers, body })
     }
 

@@ -14,12 +14,12 @@ use zeroize::Zeroizing;
 use super::issue::{issue, unfit};
 use super::pair::Pair;
 use super::roots::{Known, Roots};
-use super::told::Told;
 use super::{ROOT_CA, Wanted};
 use crate::client::Failure;
 use crate::counters::count;
 use crate::pace::Backoff;
 use crate::time::rfc3339;
+use crate::told::Told;
 use crate::vault::Vault;
 
 /// How long is slept at most: a machine that was suspended sleeps longer than it thinks.

@@ -83,7 +83,7 @@ impl Keeper {
     async fn log_in(&mut self) -> Held {
         let mut backoff = Backoff::new(self.retry_max);
         loop {
-            match self.attempt().await {
+            match self.attempt(None).await {
                 Ok(held) => return held,
                 Err(failure) => {
                     self.be_out(&failure.error);
@@ -94,7 +94,7 @@ impl Keeper {
     }
 
     /// One login. Whatever comes of it, the token that was in use stays so until there is another one.
-    async fn attempt(&mut self) -> Result<Held, Failure> {
+    async fn attempt(&mut self, before: Option<&Lease>) -> Result<Held, Failure> {
         self.files.look();
         let granted = auth::log_in(&self.client, &self.auth).await;
         let grant = granted.inspect_err(|failure| {
@@ -107,7 +107,11 @@ impl Keeper {
         let lease = Lease::new(&grant, self.auth.makes_tokens(), now);
         info!(source = %self.name, method = self.auth.method(), seconds = grant.lease_duration, "logged in to Vault");
         self.tell(&grant);
-        let login = Arc::new(Login { token: grant.client_token, serial: self.serial });
+        let login = Arc::new(Login {
+            token: grant.client_token,
+            serial: self.serial,
+            before_ends: before.and_then(|lease| lease.ends),
+        });
         self.standing.send_replace(Standing::In(Arc::clone(&login)));
         let backoff = Backoff::new(self.retry_max);
         Ok(Held { login, lease, backoff, since: now, alive_at: None, is_blind: false })
@@ -173,7 +177,7 @@ impl Keeper {
 
     /// Logs in again while the present token still works.
     async fn replace(&mut self, held: &mut Held, step: Step) {
-        match self.attempt().await {
+        match self.attempt(Some(&held.lease)).await {
             Ok(new) => *held = Held { is_blind: held.is_blind, ..new },
             Err(failure) => {
                 self.report.refused(&failure.error);
@@ -216,7 +220,7 @@ impl Keeper {
 
     /// The token is dead.
     async fn revive(&mut self, held: &mut Held) -> Verdict {
-        match self.attempt().await {
+        match self.attempt(None).await {
             Ok(new) => {
                 *held = Held { is_blind: held.is_blind, ..new };
                 Verdict::Replaced(Arc::clone(&held.login))

@@ -3,7 +3,10 @@
 
 mod absence;
 mod auth;
+mod aws;
+mod canary;
 mod conformance;
+mod fake;
 mod faults;
 mod harness;
 mod kv;

@@ -1,10 +1,10 @@
-//! What a watch of a certificate has told, and what it has to tell next. Pure.
+//! What a watch of something that is issued has told, and what it has to tell next. Pure.
 
 use biplane_source::{Listing, Secret, SourceError};
 
 /// What was told last.
 #[derive(Default)]
-pub(super) struct Told {
+pub(crate) struct Told {
     secret: Option<Secret>,
     trouble: Option<SourceError>,
 }
@@ -12,7 +12,7 @@ pub(super) struct Told {
 impl Told {
     /// What is to be told next, if anything: a secret that is another one goes first, so that trouble never holds
     /// back new roots; then trouble, or that it is over.
-    pub(super) fn next(
+    pub(crate) fn next(
         &mut self,
         secret: Option<&Secret>,
         trouble: Option<&SourceError>,
