@@ -66,7 +66,7 @@ async fn vault_pki_readme_is_true() {
     readme.shows("biplane get secrets", &["RENEWS", "CN=api.example.com", "CN=Example root"]).await;
     readme.runs("bao write", 0);
     readme.runs("bao write", 0);
-    readme.runs("cat", 0);
+    readme.runs("awk 1", 0);
     readme.shows("curl", &["HTTP/2 200", &upstream]).await;
     readme.is_done();
 }
