@@ -98,5 +98,5 @@ fn traffic(world: &World, rate: Rate) -> Vec<Load> {
         })
         .collect();
     let each = Rate { per_second: rate.per_second / 2, connections: rate.connections / 2 };
-    world.ports().map(|port| Load::start(port, requests.clone(), each)).to_vec()
+    world.ports().into_iter().map(|port| Load::start(port, requests.clone(), each)).collect()
 }
