@@ -43,6 +43,7 @@ mod replicas;
 mod restarts;
 mod retries;
 mod rewrites;
+mod stapling;
 mod stores;
 mod swaps;
 mod timeouts;

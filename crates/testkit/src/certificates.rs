@@ -1,8 +1,10 @@
 //! Certificates made on the spot: an authority and what it signs.
 
+mod staple;
+
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, SanType,
+    KeyUsagePurpose, PKCS_RSA_SHA256, RsaKeySize, SanType,
 };
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
@@ -43,6 +45,16 @@ impl Authority {
 
     /// A certificate for host names, IP addresses and URIs (`spiffe://...`), good for servers and clients.
     pub fn issue(&self, names: &[&str]) -> Identity {
+        self.sign(names, &key())
+    }
+
+    /// The same with an RSA key.
+    pub fn issue_rsa(&self, names: &[&str]) -> Identity {
+        let key = KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048);
+        self.sign(names, &key.expect("the system gives us randomness"))
+    }
+
+    fn sign(&self, names: &[&str], key: &KeyPair) -> Identity {
         let (uris, others): (Vec<&str>, Vec<&str>) = names.iter().partition(|name| name.contains("://"));
         let others: Vec<String> = others.into_iter().map(str::to_owned).collect();
         let mut params = CertificateParams::new(others).expect("valid names");
@@ -51,8 +63,7 @@ impl Authority {
         params.use_authority_key_identifier_extension = true;
         params.extended_key_usages =
             vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
-        let key = key();
-        let certificate = params.signed_by(&key, &self.issuer).expect("valid parameters");
+        let certificate = params.signed_by(key, &self.issuer).expect("valid parameters");
         Identity { certificate: certificate.pem(), key: key.serialize_pem() }
     }
 }

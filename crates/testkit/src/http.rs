@@ -55,12 +55,24 @@ pub struct ClientTls {
     pub identity: Option<Identity>,
     /// The server name to ask for, if it is not the host of the request.
     pub server_name: Option<String>,
+    /// What kind of keys the server may have.
+    pub keys: Keys,
+}
+
+/// Kinds of keys, by the signatures that they make.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Keys {
+    /// All.
+    #[default]
+    Any,
+    /// RSA, as of a client that knows nothing newer.
+    Rsa,
 }
 
 impl ClientTls {
     /// Trusts one authority.
     pub fn trusting(authority: &str) -> Self {
-        Self { authority: authority.to_owned(), identity: None, server_name: None }
+        Self { authority: authority.to_owned(), identity: None, server_name: None, keys: Keys::Any }
     }
 }
 
@@ -157,6 +169,8 @@ pub struct Response {
     pub trailers: HeaderMap,
     /// The certificate that the server has shown.
     pub certificate: Option<CertificateDer<'static>>,
+    /// The OCSP response that came with it.
+    pub staple: Option<Vec<u8>>,
 }
 
 impl Response {

@@ -48,7 +48,7 @@ pub use etcd::Etcd;
 pub use eventually::{Hopeless, eventually, throughout};
 pub use fault_proxy::FaultProxy;
 pub use files::Files;
-pub use http::{ClientTls, Protocol, Request, Response};
+pub use http::{ClientTls, Keys, Protocol, Request, Response};
 pub use load::Load;
 pub use moto::Moto;
 pub use ports::free_port;

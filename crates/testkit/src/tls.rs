@@ -12,6 +12,8 @@ use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
 use crate::certificates::Identity;
+use crate::http::ClientTls;
+pub(crate) use trust::Staple;
 
 /// A server that shows `identity`, and asks for a certificate of `client_authority` if there is one.
 pub(crate) fn server(
@@ -33,22 +35,20 @@ pub(crate) fn server(
     Ok(Arc::new(config))
 }
 
-/// A client that trusts `authority` and shows `identity` if asked.
-pub(crate) fn client(
-    authority: &str,
-    identity: Option<&Identity>,
-    alpn: &[&str],
-) -> Result<Arc<ClientConfig>> {
+/// A client, and where the OCSP response that it gets will be.
+pub(crate) fn client(tls: &ClientTls, alpn: &[&str]) -> Result<(Arc<ClientConfig>, Staple)> {
+    let trust = trust::Trust::new(&tls.authority, tls.keys)?;
+    let staple = trust.staple();
     let builder = ClientConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()?
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(trust::Trust::new(authority)?));
-    let mut config = match identity {
+        .with_custom_certificate_verifier(Arc::new(trust));
+    let mut config = match &tls.identity {
         None => builder.with_no_client_auth(),
         Some(identity) => builder.with_client_auth_cert(chain(identity)?, key(identity)?)?,
     };
     config.alpn_protocols = protocols(alpn);
-    Ok(Arc::new(config))
+    Ok((Arc::new(config), staple))
 }
 
 fn provider() -> Arc<CryptoProvider> {

@@ -69,6 +69,11 @@ pub(crate) fn has_root(tls: &TlsSecret) -> bool {
     given(tls.root_ca.as_ref()).is_some()
 }
 
+/// Whether there is something to staple, good or bad.
+pub(crate) fn has_staple(tls: &TlsSecret) -> bool {
+    given(tls.ocsp_staple.as_ref()).is_some()
+}
+
 /// The Envoy secrets that read `files` on Envoy's machine. Envoy follows a file that is replaced by a rename.
 ///
 /// Objects that name the same files make the same secrets: equal names, equal bytes.
@@ -132,23 +137,24 @@ fn certificate(tls: &TlsSecret, key: &ObjectKey, reports: &mut Vec<Report>) -> T
     TlsCertificate {
         certificate_chain: given(tls.cert_chain.as_ref()).map(inline),
         private_key: tls.private_key.as_ref().map(|key| inline(key.expose())),
-        ocsp_staple: given(tls.ocsp_staple.as_ref())
-            .and_then(|text| staple(text).map(data).map_err(|why| reports.push(bad_staple(key, why))).ok()),
+        ocsp_staple: given(tls.ocsp_staple.as_ref()).and_then(|text| {
+            staple(text, tls).map(data).map_err(|why| reports.push(bad_staple(key, why))).ok()
+        }),
         ..TlsCertificate::default()
     }
 }
 
-fn staple(text: &str) -> Result<Vec<u8>, &'static str> {
+fn staple(text: &str, tls: &TlsSecret) -> Result<Vec<u8>, &'static str> {
     let bytes = STANDARD.decode(text.split_ascii_whitespace().collect::<String>());
     let bytes = bytes.map_err(|_| "not base64")?;
-    staple::check(&bytes)?;
+    staple::check(&bytes, tls.cert_chain.as_deref().unwrap_or_default())?;
     Ok(bytes)
 }
 
 fn bad_staple(key: &ObjectKey, why: &str) -> Report {
     let path = FieldPath::root().field("tls").field("ocspStaple");
     Report::error(key, path, format!("{why}, so nothing is stapled"))
-        .hint("a DER-encoded OCSP response, in base64")
+        .hint("a DER-encoded OCSP response for the first certificate of the chain, in base64")
 }
 
 fn roots(source: DataSource) -> CertificateValidationContext {
@@ -230,7 +236,7 @@ mod tests {
 
     #[test]
     fn bad_staple_costs_only_itself() {
-        let good = with_staple("MAMKAQA=");
+        let good = with_staple(&STANDARD.encode(staple::tests::response(&[7])));
         assert_eq!((good.resources.len(), good.reports.len()), (1, 0));
         for bad in ["cGxhY2Vob2xkZXI=", "MAMKAQY=", "not base64"] {
             let output = with_staple(bad);

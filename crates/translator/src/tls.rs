@@ -26,8 +26,8 @@ use crate::{Lookup, encode, names, proto, secret};
 /// Where the key material of one side of a connection comes from, by the names of its Envoy secrets.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct KeyMaterial {
-    /// The certificate to show.
-    pub(crate) certificate: Option<String>,
+    /// The certificates to show, of which a peer gets the first that it can check.
+    pub(crate) certificates: Vec<String>,
     /// The roots to verify the peer by.
     pub(crate) validation: Option<String>,
 }
@@ -50,6 +50,8 @@ pub(crate) struct SecretParts {
     pub(crate) certificate: bool,
     /// A root.
     pub(crate) root: bool,
+    /// Something to staple.
+    pub(crate) staple: bool,
 }
 
 /// What the `Secret` object `name` holds.
@@ -62,6 +64,7 @@ pub(crate) fn find(name: &ResourceRef, lookup: &dyn Lookup) -> Found {
     Found::Parts(SecretParts {
         certificate: tls.is_some_and(secret::has_certificate),
         root: tls.is_some_and(secret::has_root),
+        staple: tls.is_some_and(secret::has_staple),
     })
 }
 
@@ -81,19 +84,22 @@ impl KeyMaterial {
     /// The parts of a `Secret` object.
     pub(crate) fn of_secret(name: &ResourceRef, parts: SecretParts) -> Self {
         Self {
-            certificate: parts.certificate.then(|| names::secret_certificate(name)),
+            certificates: parts.certificate.then(|| names::secret_certificate(name)).into_iter().collect(),
             validation: parts.root.then(|| names::secret_validation(name)),
         }
     }
 
     /// Files on Envoy's machine.
     pub(crate) fn of_files(files: &SslFiles) -> Self {
-        Self { certificate: secret::certificate_file_name(files), validation: secret::root_file_name(files) }
+        Self {
+            certificates: secret::certificate_file_name(files).into_iter().collect(),
+            validation: secret::root_file_name(files),
+        }
     }
 
     /// The Envoy secrets that are named here.
     pub(crate) fn references(&self) -> impl Iterator<Item = EnvoyName> + '_ {
-        let names = self.certificate.iter().chain(&self.validation);
+        let names = self.certificates.iter().chain(&self.validation);
         names.map(|name| EnvoyName::new(EnvoyType::Secret, name.as_str()))
     }
 
@@ -107,7 +113,7 @@ impl KeyMaterial {
     ) -> CommonTlsContext {
         CommonTlsContext {
             tls_params: parameters.map(tls_parameters),
-            tls_certificate_sds_secret_configs: self.certificate.iter().map(|name| sds(name)).collect(),
+            tls_certificate_sds_secret_configs: self.certificates.iter().map(|name| sds(name)).collect(),
             validation_context_type: self
                 .validation
                 .as_deref()

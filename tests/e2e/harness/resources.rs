@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use biplane_testkit::{Identity, Upstream};
 
 /// A gateway on loopback that serves all virtual services.
@@ -78,6 +80,17 @@ pub(crate) fn route_answering(prefix: &str, body: &str) -> String {
 /// A certificate with its key as a `Secret`.
 pub(crate) fn secret(name: &str, identity: &Identity) -> String {
     secret_with(name, Some(identity), None)
+}
+
+/// A certificate with its key and what is to be stapled to it, as a `Secret`.
+pub(crate) fn stapled_secret(name: &str, identity: &Identity, staple: &[u8]) -> String {
+    let (certificate, key) = (quoted(&identity.certificate), quoted(&identity.key));
+    let staple = STANDARD.encode(staple);
+    object(
+        "Secret",
+        name,
+        &format!("tls: {{ certChain: {certificate}, privateKey: {key}, ocspStaple: {staple} }}"),
+    )
 }
 
 /// A `Secret` with a certificate, with a root, or with both.

@@ -14,6 +14,9 @@ pub struct SslConfig {
     pub secret_ref: Option<ResourceRef>,
     /// Certificate and key as files on the machine that runs Envoy, which follows their changes.
     pub ssl_files: Option<SslFiles>,
+    /// Further `Secret`s with certificates for the same names, such as one with an ECDSA key beside one with an RSA
+    /// key. Clients get the first that they can check. Roots come from `secretRef` alone.
+    pub additional_secret_refs: Vec<ResourceRef>,
     /// Server names (SNI) that get this certificate; none: all that no other chain names.
     pub sni_domains: Vec<String>,
     /// The client's certificate must carry one of these subject alternative names.
@@ -28,6 +31,21 @@ pub struct SslConfig {
     pub disable_tls_session_resumption: Option<bool>,
     /// How long a handshake may take.
     pub transport_socket_connect_timeout: Option<Duration>,
+    /// What becomes of a handshake without an OCSP response to staple. Default `LENIENT_STAPLING`.
+    pub ocsp_staple_policy: Option<OcspStaplePolicy>,
+}
+
+/// What becomes of a handshake without an OCSP response that is valid now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum OcspStaplePolicy {
+    /// It goes on without.
+    #[default]
+    LenientStapling,
+    /// It fails where there is a response, but an old one; without any it goes on.
+    StrictStapling,
+    /// It fails. A secret without a response serves nothing.
+    MustStaple,
 }
 
 /// TLS towards an upstream.

@@ -87,7 +87,6 @@ const GROUPS: &[Group] = &[
     group("WeightedDestinationOptions", Without, PRIVATE_FILTER, &["stagedTransformations", "transformations"]),
     group("WeightedDestinationOptions", Unguarded, LATER, &["extauth", "csrf"]),
     group("SslConfig", Refused, "an SDS server of your own is not supported yet; use secretRef or sslFiles", &["sds"]),
-    group("SslConfig", Without, LATER, &["ocspStaplePolicy"]),
     group("UpstreamSslConfig", Refused, "an SDS server of your own is not supported yet; use secretRef or sslFiles", &["sds"]),
     group("Upstream", Refused, "upstreams of Kubernetes services are not supported; write their hosts under `static`", &["kube"]),
     group("Upstream", Refused, "upstreams from the Consul catalog are not supported yet", &["consul"]),

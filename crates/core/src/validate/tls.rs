@@ -28,6 +28,7 @@ pub(super) fn downstream(v: &mut Validator<'_, '_>, config: &SslConfig, at: &Tra
             v.missing(&at.field("sslFiles"), "the certificate is missing", "write tlsCert: and tlsKey:");
         }
     }
+    additional(v, config, &at.field("additionalSecretRefs"));
     server_names(v, &config.sni_domains, &at.field("sniDomains"));
     alpn(v, &config.alpn_protocols, &at.field("alpnProtocols"));
     let root = config.secret_ref.is_some()
@@ -76,6 +77,20 @@ fn pair(v: &mut Validator<'_, '_>, files: &SslFiles, at: &Trail<'_>) {
         (true, false) => v.missing(at, "tlsCert has no tlsKey beside it", "write both"),
         (false, true) => v.missing(at, "tlsKey has no tlsCert beside it", "write both"),
         _ => {}
+    }
+}
+
+fn additional(v: &mut Validator<'_, '_>, config: &SslConfig, at: &Trail<'_>) {
+    let mut named: BTreeSet<_> = config.secret_ref.iter().collect();
+    for (index, reference) in config.additional_secret_refs.iter().enumerate() {
+        v.reference(reference, &at.index(index));
+        if !named.insert(reference) {
+            v.error_hint(
+                &at.index(index),
+                format!("secret {reference} is named twice"),
+                "remove one of them",
+            );
+        }
     }
 }
 

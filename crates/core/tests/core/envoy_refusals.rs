@@ -36,6 +36,16 @@ fn protocols_of_alpn_have_no_comma_and_fit_into_their_list() {
 }
 
 #[test]
+fn further_certificates_are_named_once() {
+    assert_eq!(service("additionalSecretRefs: [{name: a}, {name: b, namespace: s}, {name: b}]").len(), 0);
+    for names in
+        ["[{name: s}]", "[{name: a}, {name: a}]", "[{name: a}, {name: a, namespace: gloo-system}]", "[{}]"]
+    {
+        assert_eq!(service(&format!("additionalSecretRefs: {names}")).len(), 1, "{names}");
+    }
+}
+
+#[test]
 fn curves_are_listed_once_under_whatever_name() {
     let count = |curves: &str| count_in_both_directions(&format!("parameters: {{ecdhCurves: [{curves}]}}"));
     assert_eq!(count("X25519MLKEM768, X25519, P-256, P-384, P-521"), 0);

@@ -122,7 +122,7 @@ impl Builder {
 
 impl Encryption {
     fn client(&self) -> ClientTls {
-        ClientTls { authority: self.authority.clone(), identity: self.client.clone(), server_name: None }
+        ClientTls { identity: self.client.clone(), ..ClientTls::trusting(&self.authority) }
     }
 
     fn write(&self, folder: &Path) -> Tls {

@@ -161,11 +161,10 @@ impl Builder {
     }
 
     fn access(&self) -> Access {
-        let tls = self.tls.as_ref().map(|tls| ClientTls {
-            authority: tls.authority.clone(),
-            identity: tls.client.clone(),
-            server_name: None,
-        });
+        let tls = self
+            .tls
+            .as_ref()
+            .map(|tls| ClientTls { identity: tls.client.clone(), ..ClientTls::trusting(&tls.authority) });
         Access { tls, token: self.acl.then_some(MANAGEMENT_TOKEN) }
     }
 

@@ -23,6 +23,7 @@ type Body = Full<Bytes>;
 pub(crate) struct Connection {
     sender: Sender,
     certificate: Option<CertificateDer<'static>>,
+    staple: Option<Vec<u8>>,
 }
 
 enum Sender {
@@ -53,12 +54,13 @@ impl Connection {
         let stream = TcpStream::connect(address).await.context("cannot connect")?;
         stream.set_nodelay(true)?;
         let Some(tls) = &request.tls else {
-            return Ok(Self { sender: handshake(stream, request.protocol).await?, certificate: None });
+            let sender = handshake(stream, request.protocol).await?;
+            return Ok(Self { sender, certificate: None, staple: None });
         };
-        let stream = encrypt(stream, tls, request).await?;
+        let (stream, staple) = encrypt(stream, tls, request).await?;
         let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
         let certificate = shown.map(|certificate| certificate.clone().into_owned());
-        Ok(Self { sender: handshake(stream, request.protocol).await?, certificate })
+        Ok(Self { sender: handshake(stream, request.protocol).await?, certificate, staple })
     }
 
     /// Sends a request and reads the whole answer.
@@ -104,6 +106,7 @@ impl Connection {
             body: body.to_bytes(),
             trailers,
             certificate,
+            staple: self.staple.clone(),
         })
     }
 }
@@ -112,15 +115,16 @@ async fn encrypt(
     stream: TcpStream,
     tls: &ClientTls,
     request: &Request,
-) -> Result<tokio_rustls::client::TlsStream<TcpStream>> {
+) -> Result<(tokio_rustls::client::TlsStream<TcpStream>, Option<Vec<u8>>)> {
     let alpn: &[&str] = match request.protocol {
         Protocol::Http1 => &["http/1.1"],
         Protocol::Http2 => &["h2"],
     };
-    let config = tls::client(&tls.authority, tls.identity.as_ref(), alpn)?;
+    let (config, staple) = tls::client(tls, alpn)?;
     let name = tls.server_name.as_deref().unwrap_or(host_of(&request.host)).to_owned();
     let name = ServerName::try_from(name).context("the server name")?;
-    TlsConnector::from(config).connect(name, stream).await.context("TLS handshake")
+    let stream = TlsConnector::from(config).connect(name, stream).await.context("TLS handshake")?;
+    Ok((stream, staple.take()))
 }
 
 fn host_of(authority: &str) -> &str {

@@ -3,7 +3,7 @@
 //! rustls refuses an authority's certificate as a server's. People make such ones all the same (`openssl req -x509`
 //! does) and their clients take them, so this one does too. Names are checked either way.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use anyhow::Result;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -13,21 +13,46 @@ use rustls::{DigitallySignedStruct, Error, SignatureScheme};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
+use crate::http::Keys;
+
 /// The certificates that a client trusts.
 #[derive(Debug)]
 pub(super) struct Trust {
     certificates: Vec<CertificateDer<'static>>,
     authorities: Arc<WebPkiServerVerifier>,
+    keys: Keys,
+    staple: Staple,
+}
+
+/// The OCSP response of the last handshake.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Staple(Arc<Mutex<Option<Vec<u8>>>>);
+
+impl Staple {
+    /// Takes it out.
+    pub(crate) fn take(&self) -> Option<Vec<u8>> {
+        self.0.lock().expect("nobody panics with it").take()
+    }
+
+    fn put(&self, response: &[u8]) {
+        let response = (!response.is_empty()).then(|| response.to_vec());
+        *self.0.lock().expect("nobody panics with it") = response;
+    }
 }
 
 impl Trust {
     /// Trusts the certificates of a PEM text.
-    pub(super) fn new(pem: &str) -> Result<Self> {
+    pub(super) fn new(pem: &str, keys: Keys) -> Result<Self> {
         let certificates = CertificateDer::pem_slice_iter(pem.as_bytes()).collect::<Result<_, _>>()?;
         let authorities =
             WebPkiServerVerifier::builder_with_provider(Arc::new(super::roots(pem)?), super::provider())
                 .build()?;
-        Ok(Self { certificates, authorities })
+        Ok(Self { certificates, authorities, keys, staple: Staple::default() })
+    }
+
+    /// Where the OCSP response will be.
+    pub(super) fn staple(&self) -> Staple {
+        self.staple.clone()
     }
 }
 
@@ -40,6 +65,7 @@ impl ServerCertVerifier for Trust {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
+        self.staple.put(ocsp);
         if self.certificates.iter().any(|trusted| trusted == shown) {
             verify_server_name(&ParsedCertificate::try_from(shown)?, name)?;
             return Ok(ServerCertVerified::assertion());
@@ -66,6 +92,23 @@ impl ServerCertVerifier for Trust {
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.authorities.supported_verify_schemes()
+        let mut schemes = self.authorities.supported_verify_schemes();
+        if self.keys == Keys::Rsa {
+            schemes.retain(|scheme| is_rsa(*scheme));
+        }
+        schemes
     }
+}
+
+const fn is_rsa(scheme: SignatureScheme) -> bool {
+    use SignatureScheme as Scheme;
+    matches!(
+        scheme,
+        Scheme::RSA_PKCS1_SHA256
+            | Scheme::RSA_PKCS1_SHA384
+            | Scheme::RSA_PKCS1_SHA512
+            | Scheme::RSA_PSS_SHA256
+            | Scheme::RSA_PSS_SHA384
+            | Scheme::RSA_PSS_SHA512
+    )
 }

@@ -11,14 +11,16 @@ use std::collections::{BTreeSet, HashMap};
 use biplane_core::key::{ObjectKey, ResourceRef};
 use biplane_core::path::FieldPath;
 use biplane_core::report::Report;
-use biplane_core::resources::tls::SslConfig;
+use biplane_core::resources::tls::{OcspStaplePolicy, SslConfig};
 use envoy_types::pb::envoy::config::listener::v3::{Filter, FilterChain, FilterChainMatch};
 use envoy_types::pb::envoy::extensions::transport_sockets::tls::v3::DownstreamTlsContext;
-use envoy_types::pb::envoy::extensions::transport_sockets::tls::v3::downstream_tls_context::SessionTicketKeysType;
+use envoy_types::pb::envoy::extensions::transport_sockets::tls::v3::downstream_tls_context::{
+    OcspStaplePolicy as EnvoyPolicy, SessionTicketKeysType,
+};
 
 use super::{Content, TlsService};
 use crate::proto::{boolean, duration};
-use crate::tls::{Found, KeyMaterial, alpn, find, transport_socket};
+use crate::tls::{Found, KeyMaterial, SecretParts, alpn, find, transport_socket};
 use crate::{Lookup, names, secret};
 
 /// What is offered by ALPN where the user does not say.
@@ -87,7 +89,7 @@ impl Group<'_> {
     }
 
     fn chain(&self, material: &KeyMaterial, server_names: Vec<String>, filter: &Filter) -> FilterChain {
-        let certificate = material.certificate.clone().unwrap_or_default();
+        let certificate = material.certificates.first().cloned().unwrap_or_default();
         FilterChain {
             name: if server_names.is_empty() { format!("{certificate}*") } else { certificate },
             filter_chain_match: (!server_names.is_empty())
@@ -111,9 +113,18 @@ fn context(ssl: &SslConfig, material: &KeyMaterial) -> DownstreamTlsContext {
         )),
         require_client_certificate: material.validation.is_some().then(|| boolean(true)),
         disable_stateful_session_resumption: resumption,
+        ocsp_staple_policy: policy(ssl.ocsp_staple_policy.unwrap_or_default()).into(),
         session_ticket_keys_type: resumption
             .then_some(SessionTicketKeysType::DisableStatelessSessionResumption(true)),
         ..DownstreamTlsContext::default()
+    }
+}
+
+const fn policy(policy: OcspStaplePolicy) -> EnvoyPolicy {
+    match policy {
+        OcspStaplePolicy::LenientStapling => EnvoyPolicy::LenientStapling,
+        OcspStaplePolicy::StrictStapling => EnvoyPolicy::StrictStapling,
+        OcspStaplePolicy::MustStaple => EnvoyPolicy::MustStaple,
     }
 }
 
@@ -130,6 +141,9 @@ fn material(
     let mut material = if let Some(name) = &service.ssl.secret_ref {
         let warning = |message| Report::warning(service.service, path.field("secretRef"), message);
         match find(name, lookup) {
+            Found::Parts(parts) if lacks_staple(service.ssl, parts) => {
+                return Err(without_staple(service, name));
+            }
             Found::Parts(parts) => KeyMaterial::of_secret(name, parts),
             Found::Absent => {
                 let report = warning(format!("secret {name} does not exist"));
@@ -146,7 +160,7 @@ fn material(
     } else {
         KeyMaterial::of_files(&service.ssl.ssl_files.clone().unwrap_or_default())
     };
-    if material.certificate.is_none() {
+    if material.certificates.is_empty() {
         let from = service.ssl.secret_ref.as_ref();
         let from = from.map_or_else(|| "sslConfig".to_owned(), |name| format!("secret {name}"));
         let message = format!("{from} has no certificate with a key, so nothing is served by TLS");
@@ -161,7 +175,48 @@ fn material(
         let hint = "give rootCa, and leave oneWayTls out";
         return error(path.field("verifySubjectAltName"), message, hint);
     }
+    material.certificates.extend(additional(service, lookup, reports));
     Ok(Some(material))
+}
+
+/// Envoy would refuse the certificate of such a secret, also for those who ask for no staple.
+fn lacks_staple(ssl: &SslConfig, parts: SecretParts) -> bool {
+    ssl.ocsp_staple_policy == Some(OcspStaplePolicy::MustStaple) && parts.certificate && !parts.staple
+}
+
+fn without_staple(service: &TlsService<'_>, name: &ResourceRef) -> Box<Report> {
+    let path = FieldPath::root().field("sslConfig").field("ocspStaplePolicy");
+    let message = format!("secret {name} has no OCSP response to staple, so nothing is served by TLS");
+    Box::new(Report::error(service.service, path, message).hint("add ocspStaple to the secret"))
+}
+
+/// The certificates beside the first. One that is not there costs nobody the others.
+fn additional(service: &TlsService<'_>, lookup: &dyn Lookup, reports: &mut Vec<Report>) -> Vec<String> {
+    let list = FieldPath::root().field("sslConfig").field("additionalSecretRefs");
+    let mut certificates = Vec::new();
+    for (index, name) in service.ssl.additional_secret_refs.iter().enumerate() {
+        let warning = |message: String| Report::warning(service.service, list.index(index), message);
+        match find(name, lookup) {
+            Found::Parts(parts) if parts.certificate && !lacks_staple(service.ssl, parts) => {
+                certificates.push(names::secret_certificate(name));
+            }
+            Found::Parts(_) => {
+                let message =
+                    format!("secret {name} has no certificate that can be used; clients get the others");
+                reports.push(warning(message).hint("give certChain and privateKey"));
+            }
+            Found::Absent => {
+                reports.push(warning(format!(
+                    "secret {name} does not exist; clients get the other certificates"
+                )));
+            }
+            Found::Unknown => {
+                let message = format!("secret {name} is not known yet; clients get the other certificates");
+                reports.push(warning(message).hint(secret::UNKNOWN_HINT));
+            }
+        }
+    }
+    certificates
 }
 
 /// A secret that does not exist is named all the same: the chain works from the moment that it does.
@@ -171,7 +226,7 @@ fn material(
 fn missing(name: &ResourceRef, ssl: &SslConfig) -> KeyMaterial {
     let is_one_way = ssl.one_way_tls == Some(true);
     KeyMaterial {
-        certificate: Some(names::secret_certificate(name)),
+        certificates: vec![names::secret_certificate(name)],
         validation: (!is_one_way).then(|| names::secret_validation(name)),
     }
 }

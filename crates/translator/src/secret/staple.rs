@@ -1,71 +1,67 @@
-//! The shell of an OCSP response, as DER. Envoy refuses a certificate together with a staple that it
-//! cannot read.
+//! OCSP responses as DER, as far as Envoy looks into them. It refuses a certificate together with a staple that it
+//! cannot read or that is for another certificate: a new certificate would not be served for the old one's staple.
 
-/// `ENUMERATED successful(0)`, with which the response starts; all others are errors of the responder.
-const SUCCESSFUL: [u8; 3] = [0x0a, 0x01, 0x00];
-/// The tag of a SEQUENCE.
+mod der;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use der::{Element, elements, only};
+
+/// Tags of DER.
+const INTEGER: u8 = 0x02;
+const OCTET_STRING: u8 = 0x04;
+const OBJECT_IDENTIFIER: u8 = 0x06;
+const ENUMERATED: u8 = 0x0a;
 const SEQUENCE: u8 = 0x30;
+/// `[0]`, with something inside it.
+const FIRST: u8 = 0xa0;
+/// `id-pkix-ocsp-basic`, the one kind of response that there is.
+const BASIC: [u8; 9] = [0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x30, 0x01, 0x01];
 
-/// Whether this is one successful response and nothing else; else what it lacks. RFC 6960, 4.2.1.
-pub(super) fn check(der: &[u8]) -> Result<(), &'static str> {
-    let content = sequence(der).ok_or("not one whole DER sequence")?;
-    if content.starts_with(&SUCCESSFUL) { Ok(()) } else { Err("not a successful OCSP response") }
+/// Whether `der` is one successful response for the first certificate of `chain`; else what it lacks. RFC 6960, 4.2.1.
+/// Of a chain that cannot be read the response is not compared with.
+pub(super) fn check(der: &[u8], chain: &str) -> Result<(), &'static str> {
+    let response = only(der, SEQUENCE).ok_or("not one whole DER sequence")?;
+    let parts = elements(response).ok_or("not an OCSP response")?;
+    match parts.first() {
+        Some(Element { tag: ENUMERATED, content: [0] }) => {}
+        _ => return Err("not a successful OCSP response"),
+    }
+    let serial =
+        parts.get(1).and_then(serial_in_response).ok_or("not an OCSP response for one certificate")?;
+    match serial_of_certificate(chain) {
+        Some(own) if own != serial => Err("an OCSP response for another certificate"),
+        _ => Ok(()),
+    }
 }
 
-/// What is inside a SEQUENCE that takes up all of `der`.
-fn sequence(der: &[u8]) -> Option<&[u8]> {
-    let (&[tag, first], rest) = der.split_first_chunk::<2>()?;
-    let (length, content) = match first {
-        0..=0x7f => (usize::from(first), rest),
-        0x81..=0x84 => long_length(rest, usize::from(first & 0x7f))?,
-        // Without a length of its own, or longer than any response.
-        _ => return None,
-    };
-    (tag == SEQUENCE && content.len() == length).then_some(content)
+/// The serial number of the certificate that a response (`[0]` of it) is about, if it is about one only.
+fn serial_in_response<'a>(bytes: &Element<'a>) -> Option<&'a [u8]> {
+    let bytes = elements(only(bytes.inside(FIRST)?, SEQUENCE)?)?;
+    let [kind, response] = bytes.as_slice() else { return None };
+    if kind.inside(OBJECT_IDENTIFIER)? != BASIC {
+        return None;
+    }
+    let basic = elements(only(response.inside(OCTET_STRING)?, SEQUENCE)?)?;
+    let data = elements(basic.first()?.inside(SEQUENCE)?)?;
+    // The responses are the one sequence in it: names and times before them, extensions behind them have other tags.
+    let responses = elements(data.iter().find_map(|part| part.inside(SEQUENCE))?)?;
+    let [single] = responses.as_slice() else { return None };
+    let certificate = elements(single.inside(SEQUENCE)?)?;
+    elements(certificate.first()?.inside(SEQUENCE)?)?.last()?.inside(INTEGER)
 }
 
-/// A length of several bytes: the shortest form that can tell it.
-fn long_length(rest: &[u8], bytes: usize) -> Option<(usize, &[u8])> {
-    let (digits, content) = rest.split_at_checked(bytes)?;
-    let length = digits.iter().fold(0, |length, digit| length << 8 | usize::from(*digit));
-    (length > 0x7f && digits[0] != 0).then_some((length, content))
+/// The serial number of the first certificate of a chain in PEM.
+fn serial_of_certificate(chain: &str) -> Option<Vec<u8>> {
+    let (_, behind) = chain.split_once("-----BEGIN CERTIFICATE-----")?;
+    let (body, _) = behind.split_once("-----END")?;
+    let der = STANDARD.decode(body.split_ascii_whitespace().collect::<String>()).ok()?;
+    let certificate = elements(only(&der, SEQUENCE)?)?;
+    let signed = elements(certificate.first()?.inside(SEQUENCE)?)?;
+    // Behind the version, where that is written.
+    signed.iter().find_map(|part| part.inside(INTEGER)).map(<[u8]>::to_vec)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn response(header: &[u8], content: usize) -> Vec<u8> {
-        let mut der = header.to_vec();
-        der.extend(SUCCESSFUL);
-        der.resize(header.len() + content, 0);
-        der
-    }
-
-    #[test]
-    fn staple_is_one_whole_successful_response() {
-        for der in [
-            response(&[0x30, 0x03], 3),
-            response(&[0x30, 0x7f], 127),
-            response(&[0x30, 0x81, 0x80], 128),
-            response(&[0x30, 0x82, 0x01, 0x00], 256),
-        ] {
-            assert_eq!(check(&der), Ok(()), "{:?}", &der[..4]);
-        }
-        for der in [
-            b"placeholder".to_vec(),
-            Vec::new(),
-            vec![0x30],
-            vec![0x30, 0x03, 0x0a, 0x01, 0x06],
-            response(&[0x31, 0x03], 3),
-            response(&[0x30, 0x03], 4),
-            response(&[0x30, 0x04], 3),
-            response(&[0x30, 0x80], 3),
-            response(&[0x30, 0x81, 0x03], 3),
-            response(&[0x30, 0x82, 0x00, 0x80], 128),
-            vec![0x30, 0x84, 0xff, 0xff, 0xff, 0xff],
-        ] {
-            assert!(check(&der).is_err(), "{:?}", &der[..der.len().min(4)]);
-        }
-    }
-}
+pub(super) mod tests;

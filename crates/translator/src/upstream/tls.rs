@@ -154,8 +154,8 @@ fn of_secret(
 /// author says otherwise: by the root that Envoy may still hold of a secret that went missing, or else no
 /// connection comes about.
 fn missing(name: &ResourceRef, one_way: bool) -> KeyMaterial {
-    let certificate = one_way.then(|| names::secret_certificate(name));
-    KeyMaterial { certificate, validation: Some(names::secret_validation(name)) }
+    let certificates = one_way.then(|| names::secret_certificate(name)).into_iter().collect();
+    KeyMaterial { certificates, validation: Some(names::secret_validation(name)) }
 }
 
 /// Envoy verifies names only together with a root. Leaving the names out would connect to anybody.
