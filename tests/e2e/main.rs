@@ -48,6 +48,7 @@ mod stores;
 mod swaps;
 mod timeouts;
 mod traffic;
+mod unknown_secrets;
 mod upstream_protocols;
 mod upstream_tls;
 mod vault;
