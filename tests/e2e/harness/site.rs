@@ -90,6 +90,29 @@ impl Site {
         Tree::with(objects).site().await
     }
 
+    /// A gateway with these resources behind it, by a Biplane that logs all that it can.
+    pub(crate) async fn talkative(objects: &[String]) -> Self {
+        let tree = Tree::with(objects);
+        let biplane = tree.biplane_with(&["--log", "trace"]).await;
+        tree.site_on(biplane, Bootstrap::default()).await
+    }
+
+    /// Everything that can be read of it: pages, logs, what `biplane translate` prints, Envoy's own dump.
+    pub(crate) async fn shown(&mut self) -> String {
+        let mut shown = self.envoy.config_dump().await.expect("a dump").to_string();
+        for page in ["/v1/status", "/v1/secrets", "/v1/resources", "/metrics", "/"] {
+            shown += &self.biplane.get(page).await.expect("a page").text();
+        }
+        let root = self.files.root().display().to_string();
+        for command in [["translate", root.as_str()], ["validate", root.as_str()]] {
+            let output = biplane::run(command);
+            shown += &(output.stdout + &output.stderr);
+        }
+        let log = self.biplane.process().log();
+        assert!(log.contains("TRACE"), "the log is at its most talkative");
+        shown + &log
+    }
+
     /// Puts these resources in place of those that the site was started with.
     pub(crate) fn replace(&self, objects: &[String]) {
         self.files.write("resources.yaml", &resources::documents(objects));
