@@ -31,7 +31,7 @@ use biplane_core::report::Report;
 use biplane_core::resources::{Metadata, Object, Secret, Spec};
 use biplane_core::scalars::Timestamp;
 use biplane_source as source;
-use biplane_source::Listing;
+use biplane_source::{Cause, Listing};
 use biplane_translator::names;
 use imbl::OrdMap;
 use tokio::time::Instant;
@@ -136,7 +136,7 @@ impl Secrets {
                 self.left.remove(name);
             }
             Some(place) => {
-                entry.refer(object, created, place, now);
+                entry.refer(object, created, place, (now, wall));
                 self.take_left(name, now);
             }
         }
@@ -177,7 +177,7 @@ impl Secrets {
         if !is_named {
             let gone = self.entries.remove(name)?;
             self.settle(name);
-            return gone.served().map(|_| Edit::Delete(name.key(Kind::Secret)));
+            return gone.object().map(|_| Edit::Delete(name.key(Kind::Secret)));
         }
         if self.entries.contains_key(name) {
             return None;
@@ -196,8 +196,11 @@ impl Secrets {
     /// Takes over what the last run got for the same question.
     fn take_left(&mut self, name: &ResourceRef, now: Instant) {
         let Some(entry) = self.entries.get_mut(name) else { return };
-        let Some(left) = self.left.remove(name) else { return };
-        entry.restore(name, left, now);
+        let Some(left) = self.left.get(name) else { return };
+        // Of another question it stays on disk until that is answered: a setting may come back.
+        if entry.restore(name, left, now) {
+            self.left.remove(name);
+        }
     }
 
     /// Makes `alarms` say what the entry says.
@@ -235,6 +238,9 @@ impl Secrets {
         }
         let entry = self.entries.get_mut(&name)?;
         let first = entry.state == State::Waiting;
+        if matches!(listing, Listing::Complete(_)) {
+            self.left.remove(&name);
+        }
         let change = match listing {
             Listing::Complete(Some(secret)) => entry.know(&name, secret, now, wall),
             Listing::Complete(None) => entry.miss(now),
@@ -260,7 +266,11 @@ impl Secrets {
         let spreading = self.spreading();
         let roots: Vec<Arc<str>> =
             spreading.iter().map(|name| names::secret_validation(name).into()).collect();
-        let known = !roots.is_empty() && confirmed(&roots);
+        let is_settled = |name: &ResourceRef| {
+            let rotation = self.entries.get(name).and_then(|entry| entry.rotation.as_ref());
+            rotation.is_some_and(|rotation| rotation.is_settled(now))
+        };
+        let known = spreading.iter().any(is_settled) && confirmed(&roots);
         let mut changed = Vec::new();
         for name in spreading {
             let rotation = self.entries.get_mut(&name).and_then(|entry| entry.rotation.as_mut());
@@ -302,7 +312,7 @@ impl Secrets {
 
     /// Who issued what is served.
     fn issuers(&self) -> BTreeSet<Issuer> {
-        let served = self.entries.values().filter_map(Entry::served);
+        let served = self.entries.values().filter(|entry| entry.is_named).filter_map(Entry::served);
         served
             .filter_map(|secret| secret.tls.as_ref()?.cert_chain.as_deref())
             .flat_map(Issuer::all_of)
@@ -341,7 +351,13 @@ impl Secrets {
 
     /// The required ones among them.
     pub(crate) fn required(&self) -> BTreeSet<Arc<str>> {
-        self.awaiting(|source, state| source.required && matches!(state, State::Waiting | State::Failed(_)))
+        // What a source refuses to tell, or cannot be asked, costs only itself.
+        let is_away = |state: &State| match state {
+            State::Waiting => true,
+            State::Failed(error) => error.cause == Cause::Unavailable,
+            State::Known | State::Absent => false,
+        };
+        self.awaiting(|source, state| source.required && is_away(state))
     }
 
     fn awaiting(&self, waits: impl Fn(&SourceFacts, &State) -> bool) -> BTreeSet<Arc<str>> {

@@ -84,7 +84,7 @@ fn set(layer: &mut Layer, path: &Path, name: &str, value: &Spanned<Value>, probl
         Value::Array(values) if key.many => match words(values) {
             Some(words) => layer.set(key.name, words, place),
             None => {
-                problems.push(Problem::new(place, format!("{name} is a list of texts without white space")))
+                problems.push(Problem::new(place, format!("{name} is a list of texts without white space")));
             }
         },
         Value::Array(_) | Value::Object(_) => {

@@ -168,7 +168,8 @@ fn changed<T: PartialEq>(before: Option<Entry<T>>, after: &Entry<T>) -> Effect {
 /// Which parts of a secret there are. What they say is nobody's business but the secret's own.
 #[derive(PartialEq)]
 struct Parts<'a> {
-    is_known: bool,
+    /// Whether it has each of the forms; none: it is not known.
+    forms: [bool; 9],
     /// Of a certificate: its chain, key, roots and staple.
     tls: [bool; 4],
     names: Vec<&'a str>,
@@ -185,7 +186,18 @@ fn parts(secret: &Secret) -> Parts<'_> {
     let keys = secret.api_key.iter().flat_map(|api_key| api_key.keys.keys());
     let values = secret.generic.iter().flat_map(|generic| generic.values.keys());
     let names = header.chain(users).chain(keys).chain(values).map(String::as_str).collect();
-    Parts { is_known: secret.is_known(), tls, names }
+    let forms = [
+        secret.tls.is_some(),
+        secret.header.is_some(),
+        secret.credentials.is_some(),
+        secret.api_key.is_some(),
+        secret.aws.is_some(),
+        secret.azure.is_some(),
+        secret.oauth.is_some(),
+        secret.encryption.is_some(),
+        secret.generic.is_some(),
+    ];
+    Parts { forms, tls, names }
 }
 
 /// The secret with values, if they are kept elsewhere: of a certificate there are a chain and a key.

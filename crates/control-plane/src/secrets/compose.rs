@@ -17,8 +17,10 @@ use biplane_core::resources::{Secret, Spec};
 use biplane_core::scalars::SecretString;
 use biplane_source as source;
 use serde_json::{Map, Value};
+use zeroize::Zeroize as _;
 
 use super::place::Place;
+use super::rotation::blocks;
 
 /// Why the values are not those of a secret of this form.
 pub(super) type Unfit = String;
@@ -71,7 +73,7 @@ pub(super) fn compose(name: &ResourceRef, place: &Place, secret: &source::Secret
             out.oauth = Some(OauthSecret { client_secret: Some(values.needed("clientSecret")?) });
         }
         SecretForm::Encryption => {
-            out.encryption = Some(EncryptionSecret { key: Some(values.needed("key")?) })
+            out.encryption = Some(EncryptionSecret { key: Some(values.needed("key")?) });
         }
         SecretForm::Generic => out.generic = Some(GenericSecret { values: values.all()? }),
         SecretForm::Gloo => out = values.object(name)?,
@@ -87,15 +89,14 @@ struct Values<'a> {
 impl Values<'_> {
     fn tls(&self) -> Result<TlsSecret, Unfit> {
         let tls = TlsSecret {
-            cert_chain: self.text("certChain")?,
+            cert_chain: self.text("certChain")?.map(certificates_only),
             private_key: self.secret("privateKey")?,
             root_ca: self.text("rootCa")?,
             ocsp_staple: self.find("ocspStaple")?.map(base64_of),
         };
         match (&tls.cert_chain, &tls.private_key, &tls.root_ca) {
             (Some(_), None, _) => Err(self.lacks("privateKey")),
-            (None, Some(_), _) => Err(self.lacks("certChain")),
-            (None, None, None) => Err(self.lacks("certChain")),
+            (None, Some(_), _) | (None, None, None) => Err(self.lacks("certChain")),
             _ => Ok(tls),
         }
     }
@@ -155,9 +156,11 @@ impl Values<'_> {
             serde_json::from_slice(bytes)
                 .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(bytes).into_owned()))
         };
-        let fields: Map<String, Value> =
-            self.secret.fields.iter().map(|(name, bytes)| (name.clone(), value(bytes))).collect();
-        let text = zeroize::Zeroizing::new(serde_json::to_string(&fields).map_err(|_| "it is no object")?);
+        let fields = self.secret.fields.iter().map(|(name, bytes)| (name.clone(), value(bytes)));
+        let mut fields = Value::Object(fields.collect::<Map<_, _>>());
+        let text = serde_json::to_string(&fields).map(zeroize::Zeroizing::new);
+        wipe(&mut fields);
+        let text = text.map_err(|_| "it is no object")?;
         let key = name.key(Kind::Secret);
         let decoded = decode(&text, &key, &Location::file("-", 1));
         let fault = decoded.reports.iter().find(|report| report.severity == Severity::Error);
@@ -176,6 +179,26 @@ impl Values<'_> {
         let there = if there.is_empty() { "nothing".to_owned() } else { there.join(", ") };
         let wanted = self.place.fields.get(field).map_or(field, String::as_str);
         format!("there is no value {wanted}; there is {there}")
+    }
+}
+
+/// A chain without the key that stands beside it in the same text: chains are shown, and keys are not.
+fn certificates_only(chain: String) -> String {
+    if !chain.contains("PRIVATE KEY") {
+        return chain;
+    }
+    let chain = zeroize::Zeroizing::new(chain);
+    let certificates = blocks(&chain).filter(|block| !block.contains("PRIVATE KEY"));
+    certificates.map(|block| format!("{block}\n")).collect()
+}
+
+/// Overwrites the texts of a value.
+fn wipe(value: &mut Value) {
+    match value {
+        Value::String(text) => text.zeroize(),
+        Value::Array(items) => items.iter_mut().for_each(wipe),
+        Value::Object(map) => map.values_mut().for_each(wipe),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 

@@ -6,12 +6,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use biplane_core::key::{Kind, ResourceRef};
+use biplane_core::key::{Kind, ObjectKey, ResourceRef};
 use biplane_core::path::FieldPath;
 use biplane_core::report::Report;
 use biplane_core::resources::secret::OnDelete;
 use biplane_core::resources::{Object, Secret, Spec};
-use biplane_core::scalars::Timestamp;
+use biplane_core::scalars::{SecretString, Timestamp};
 use biplane_source::{self as source, SourceError};
 use tokio::time::Instant;
 use tracing::{info, warn};
@@ -90,7 +90,7 @@ impl Entry {
         object: Object,
         created: Option<u64>,
         place: Result<Place, Misplaced>,
-        now: Instant,
+        (now, wall): (Instant, SystemTime),
     ) {
         let before = self.place.replace(place);
         let question = |place: &Option<Result<Place, Misplaced>>| match place {
@@ -109,7 +109,8 @@ impl Entry {
         }
         // The same values in another form, or under other names.
         if let Some(composed) = place.zip(self.raw.as_ref()).map(|(place, raw)| compose(&name, place, raw)) {
-            self.take(composed.map(Arc::new), now);
+            let composed = composed.and_then(|new| self.check(Arc::new(new), wall));
+            self.take(composed, now);
         }
     }
 
@@ -155,15 +156,21 @@ impl Entry {
         Some((Object { spec: Spec::Secret(Arc::new(spec)), ..object }, created))
     }
 
-    /// Takes over what the last run got, if it was for the same question.
-    pub(super) fn restore(&mut self, name: &ResourceRef, left: KeptSecret, now: Instant) {
-        let Some(place) = self.place().filter(|place| place.question() == left.question) else { return };
-        let Ok(secret) = compose(name, place, &left.secret) else { return };
-        self.raw = Some(left.secret);
+    /// Takes over what the last run got, if it was for the same question and still works. Says whether it did.
+    pub(super) fn restore(&mut self, name: &ResourceRef, left: &KeptSecret, now: Instant) -> bool {
+        let Some(place) = self.place().filter(|place| place.question() == left.question) else {
+            return false;
+        };
+        let Ok(secret) = compose(name, place, &left.secret) else { return false };
+        if secret.tls.as_ref().is_some_and(|tls| !faults(tls).is_empty()) {
+            return false;
+        }
+        self.raw = Some(left.secret.clone());
         self.known = Some(Arc::new(secret));
-        self.rotation = (!left.old_roots.is_empty()).then(|| Rotation::resumed(left.old_roots, now));
+        self.rotation = (!left.old_roots.is_empty()).then(|| Rotation::resumed(left.old_roots.clone(), now));
         self.serve();
         self.read_facts();
+        true
     }
 
     /// What goes on disk.
@@ -187,9 +194,8 @@ impl Entry {
     ) -> bool {
         self.state = State::Known;
         self.stale_since = None;
-        if self.raw.as_ref().is_some_and(|raw| raw.same_values(&secret)) {
+        if self.unfit.is_none() && self.raw.as_ref().is_some_and(|raw| raw.same_values(&secret)) {
             self.raw = Some(Arc::new(secret));
-            self.unfit = None;
             return false;
         }
         let Some(place) = self.place() else { return false };
@@ -203,6 +209,11 @@ impl Entry {
 
     /// Whether new values may replace those that are served.
     fn check(&self, new: Arc<Secret>, wall: SystemTime) -> Result<Arc<Secret>, String> {
+        if let Some((header, _)) =
+            new.header.iter().flat_map(|header| &header.headers).find(|(_, value)| !is_line(value))
+        {
+            return Err(format!("the value of {header} is not one line of text"));
+        }
         let Some(tls) = &new.tls else { return Ok(new) };
         let mut faults = faults(tls);
         if self.served.is_some() {
@@ -304,9 +315,10 @@ impl Entry {
         if fault == self.said {
             return;
         }
-        match &fault {
-            Some(fault) => warn!(secret = %name, place, "{fault}{kept}"),
-            None => info!(secret = %name, place, "secret read again"),
+        if let Some(fault) = &fault {
+            warn!(secret = %name, place, "{fault}{kept}");
+        } else {
+            info!(secret = %name, place, "secret read again");
         }
         self.said = fault;
     }
@@ -314,49 +326,51 @@ impl Entry {
     /// What there is to say about the object.
     pub(super) fn reports(&self, name: &ResourceRef, wall: SystemTime) -> Vec<Report> {
         let key = name.key(Kind::Secret);
-        let field = if self.object_has_file() { "file" } else { "vault" };
-        let path = || if self.implied { FieldPath::root() } else { FieldPath::root().field(field) };
-        let mut reports = Vec::new();
-        if let Some(Err(misplaced)) = &self.place {
-            let path = FieldPath::root().field(misplaced.field);
-            reports.push(Report::error(&key, path, misplaced.message.clone()).hint(misplaced.hint.clone()));
-        }
-        let Some(place) = self.place().filter(|_| self.is_named) else {
-            reports.extend(self.unfit.as_ref().filter(|_| self.place.is_none()).map(|unfit| {
-                let message = format!("{unfit}; what was there before stays in use");
-                Report::error(&key, FieldPath::root().field("tls"), message)
-            }));
-            reports.extend(self.alarm(&key, wall));
-            return reports;
+        let mut reports = match &self.place {
+            None => self.own_fault(&key).into_iter().collect(),
+            Some(Err(misplaced)) => vec![misplaced.report(&key)],
+            Some(Ok(place)) if self.is_named => self.faults(&key, place),
+            Some(Ok(_)) => Vec::new(),
         };
-        let (what, served) = (place.what(), self.served.is_some());
-        let kept = if served { "; what was known before stays in use" } else { "" };
-        match &self.state {
-            State::Failed(error) => {
-                let message = format!("{what} cannot be read: {error}{kept}");
-                let report = if served { Report::warning } else { Report::error };
-                let report = report(&key, path(), message);
-                reports.push(match &error.hint {
-                    Some(hint) => report.hint(hint.clone()),
-                    None => report,
-                });
-            }
-            State::Absent if !self.implied => {
-                let hint = "write it there, or set `onDelete: remove` to take it from Envoys too";
-                let message = format!("{what} is not there{kept}");
-                reports.push(Report::error(&key, path(), message).hint(hint));
-            }
-            _ => {}
-        }
-        if let Some(unfit) = &self.unfit {
-            reports.push(Report::error(&key, path(), format!("{what} cannot be used: {unfit}{kept}")));
-        }
         reports.extend(self.alarm(&key, wall));
         reports
     }
 
+    /// The values in the object were good when they came, and are not now that others would be replaced by them.
+    fn own_fault(&self, key: &ObjectKey) -> Option<Report> {
+        let unfit = self.unfit.as_ref()?;
+        let message = format!("{unfit}; what was there before stays in use");
+        Some(Report::error(key, FieldPath::root().field("tls"), message))
+    }
+
+    /// What is wrong with the values elsewhere.
+    fn faults(&self, key: &ObjectKey, place: &Place) -> Vec<Report> {
+        let path =
+            || if self.implied { FieldPath::root() } else { FieldPath::root().field(self.reference()) };
+        let (what, served) = (place.what(), self.served.is_some());
+        let kept = if served { "; what was known before stays in use" } else { "" };
+        let mut reports = Vec::new();
+        match &self.state {
+            State::Failed(error) => {
+                let message = format!("{what} cannot be read: {error}{kept}");
+                let report = if served { Report::warning } else { Report::error };
+                let report = report(key, path(), message);
+                reports.push(error.hint.iter().fold(report, |report, hint| report.hint(hint.clone())));
+            }
+            State::Absent if !self.implied => {
+                let hint = "write it there, or set `onDelete: remove` to take it from Envoys too";
+                reports.push(Report::error(key, path(), format!("{what} is not there{kept}")).hint(hint));
+            }
+            _ => {}
+        }
+        if let Some(unfit) = &self.unfit {
+            reports.push(Report::error(key, path(), format!("{what} cannot be used: {unfit}{kept}")));
+        }
+        reports
+    }
+
     /// A certificate in use that has little of its life left, or none.
-    fn alarm(&self, key: &biplane_core::key::ObjectKey, wall: SystemTime) -> Option<Report> {
+    fn alarm(&self, key: &ObjectKey, wall: SystemTime) -> Option<Report> {
         let facts = self.facts.as_ref().filter(|_| self.is_named && self.served.is_some())?;
         let now = crate::status::timestamp(wall);
         if facts.life_used(now) < super::alarms::ALARM {
@@ -381,13 +395,22 @@ impl Entry {
         )
     }
 
-    fn object_has_file(&self) -> bool {
-        let object = self.object.as_ref().map(|(object, _)| &object.spec);
-        matches!(object, Some(Spec::Secret(secret)) if secret.file.is_some())
+    /// The field of the object that says where its values are.
+    fn reference(&self) -> &'static str {
+        match self.object.as_ref().map(|(object, _)| &object.spec) {
+            Some(Spec::Secret(secret)) if secret.file.is_some() => "file",
+            _ => "vault",
+        }
     }
 
     /// When the certificate ends, and other times that people ask for.
     pub(crate) fn obtained(&self) -> Option<Timestamp> {
         self.raw.as_ref().map(|raw| crate::status::timestamp(raw.obtained))
     }
+}
+
+/// Whether a header can carry it. A line break behind it is not part of it: files end with one.
+fn is_line(value: &SecretString) -> bool {
+    let value = value.expose().trim_end_matches(['\r', '\n']);
+    !value.is_empty() && !value.contains(|c: char| c.is_control() && c != '\t')
 }

@@ -35,7 +35,7 @@ struct Watches {
 impl Keeper {
     /// Watches until shutdown.
     pub(crate) async fn run(mut self, shutdown: CancellationToken) -> anyhow::Result<()> {
-        let (mut watches, mut watched) = (Watches::default(), WantedSecrets::default());
+        let (mut watches, mut before) = (Watches::default(), WantedSecrets::default());
         loop {
             tokio::select! {
                 () = shutdown.cancelled() => return Ok(()),
@@ -43,9 +43,9 @@ impl Keeper {
                     if changed.is_err() {
                         return Ok(());
                     }
-                    let wanted = self.wanted.borrow_and_update().clone();
-                    self.turn(&mut watches, &watched, &wanted);
-                    watched = wanted;
+                    let after = self.wanted.borrow_and_update().clone();
+                    self.turn(&mut watches, &before, &after);
+                    before = after;
                 }
                 Some(first) = watches.streams.next(), if !watches.streams.is_empty() => {
                     let batch = watches.batch(first);

@@ -79,7 +79,9 @@ impl KeptSecret {
 }
 
 fn wipe(fields: BTreeMap<String, String>) {
-    fields.into_values().for_each(|value| drop(Zeroizing::new(value)));
+    for value in fields.into_values() {
+        drop(Zeroizing::new(value));
+    }
 }
 
 #[cfg(test)]

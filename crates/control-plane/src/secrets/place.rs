@@ -5,7 +5,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use biplane_core::key::ResourceRef;
+use biplane_core::key::{ObjectKey, ResourceRef};
+use biplane_core::path::FieldPath;
+use biplane_core::report::Report;
 use biplane_core::resources::Secret;
 use biplane_core::resources::secret::{External, OnDelete, SecretForm, VaultSecret};
 use biplane_source::{SecretRequest, SecretSource};
@@ -58,6 +60,13 @@ pub(crate) struct Misplaced {
     pub(crate) field: &'static str,
     pub(crate) message: String,
     pub(crate) hint: String,
+}
+
+impl Misplaced {
+    /// The same about an object.
+    pub(super) fn report(&self, key: &ObjectKey) -> Report {
+        Report::error(key, FieldPath::root().field(self.field), self.message.clone()).hint(self.hint.clone())
+    }
 }
 
 impl Place {
@@ -161,15 +170,15 @@ fn source(
         None => sources.iter().find(|source| source.kind == kind),
     };
     found.map(|source| source.name.clone()).ok_or_else(|| {
-        let names: Vec<_> = sources.iter().map(|source| &*source.name).collect();
+        let known: Vec<_> = sources.iter().map(|source| &*source.name).collect();
         let message = match named {
             Some(name) => format!("there is no source of secrets named {name:?}"),
             None => format!("there is no source of secrets that is a {kind}"),
         };
-        let hint = if names.is_empty() {
+        let hint = if known.is_empty() {
             "the setting `secrets` lists them; see docs/secrets.md".to_owned()
         } else {
-            format!("the sources are {}", names.join(", "))
+            format!("the sources are {}", known.join(", "))
         };
         Misplaced { field, message, hint }
     })

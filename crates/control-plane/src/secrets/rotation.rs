@@ -58,20 +58,30 @@ impl Rotation {
     ) -> Option<Self> {
         let (before, after) = (roots(served), roots(new));
         // Who verified nobody, or will not, waits for nothing.
-        if before.is_empty() || after.is_empty() || before.is_subset(&after) && after.is_subset(&before) {
+        if before.is_empty() || after.is_empty() {
             return None;
+        }
+        let rotation = |phase| Self {
+            phase,
+            old_roots: served.root_ca.clone().unwrap_or_default(),
+            old: served.clone(),
+        };
+        if before == after {
+            // Roots that are out already, but may not be confirmed yet.
+            return under_way
+                .filter(|rotation| rotation.is_spreading())
+                .map(|under_way| rotation(under_way.phase));
         }
         let waits = !after.is_subset(&before) && served.cert_chain.is_some() && new.cert_chain.is_some();
         let phase = match under_way.map(|rotation| rotation.phase) {
             _ if waits => Phase::Spreading { from: now + SETTLE, until: now + SPREADING },
-            // Roots that were sent are not confirmed yet, and a newer certificate changes nothing about that.
-            Some(phase @ Phase::Spreading { .. }) => phase,
+            // Roots that were sent may not be confirmed yet, and a newer certificate changes nothing about that.
             Some(phase) => phase,
             // Nothing new has to become known first.
             None if after.is_subset(&before) => Phase::Overlapping { until: now, limit: now },
             None => overlapping(now),
         };
-        Some(Self { phase, old_roots: served.root_ca.clone().unwrap_or_default(), old: served.clone() })
+        Some(rotation(phase))
     }
 
     /// One that an earlier run has left: its certificate is out, and these roots stay beside the new ones.
@@ -96,6 +106,11 @@ impl Rotation {
     /// Whether a certificate waits for its roots.
     pub(super) const fn is_spreading(&self) -> bool {
         matches!(self.phase, Phase::Spreading { .. })
+    }
+
+    /// Whether others have had their time, so that a confirmation counts.
+    pub(super) fn is_settled(&self, now: Instant) -> bool {
+        matches!(self.phase, Phase::Spreading { from, .. } if now >= from)
     }
 
     /// When there is something to do although nothing has happened.
@@ -130,10 +145,12 @@ impl Rotation {
         if now < until {
             return false;
         }
-        let kept = roots(new);
+        let kept = new.root_ca.as_deref().and_then(|pem| certificates(pem).ok()).unwrap_or_default();
         let old = certificates(&self.old_roots).unwrap_or_default();
-        let going: Vec<_> = old.iter().filter(|root| !kept.contains(root.as_ref())).collect();
-        let used = issuers.iter().any(|issuer| going.iter().any(|root| issuer.is(root)));
+        let going: Vec<_> = old.iter().filter(|root| !kept.contains(root)).collect();
+        // What a root that stays has issued too, such as the same root renewed, needs none of those that go.
+        let needs = |issuer: &&Issuer| !kept.iter().any(|root| issuer.is(root));
+        let used = issuers.iter().filter(needs).any(|issuer| going.iter().any(|root| issuer.is(root)));
         let waits = used || !confirmed && now < limit;
         if waits {
             self.phase = Phase::Overlapping { until: now + OVERLAP, limit };
@@ -169,7 +186,7 @@ fn union(first: &str, second: &str) -> String {
 }
 
 /// The PEM blocks of certificates in a text, without what stands between them.
-fn blocks(text: &str) -> impl Iterator<Item = &str> {
+pub(super) fn blocks(text: &str) -> impl Iterator<Item = &str> {
     const BEGIN: &str = "-----BEGIN ";
     const END: &str = "-----END ";
     let starts: Vec<_> = text.match_indices(BEGIN).map(|(start, _)| start).collect();

@@ -348,3 +348,32 @@ async fn certificate_in_the_last_fifth_of_its_life_is_an_alarm() {
     world.tell(Listing::Complete(Some(pair(2020))));
     assert_eq!(world.said(), Vec::<String>::new());
 }
+
+#[tokio::test(start_paused = true)]
+async fn other_fields_of_the_same_values_are_looked_at_as_new_values_are() {
+    let mut world = World::of(IN_VAULT);
+    let (mut both, other) = (pair(2000), pair(2000));
+    both.fields.insert("other.key".to_owned(), other.fields["tls.key"].clone());
+    world.tell(Listing::Complete(Some(both.clone())));
+    world.edit(put("vault: {source: vault, kv: {path: teams/web}, fields: {privateKey: other.key}}\n"));
+    assert_eq!(world.chain(), Some(chain_of(&both)));
+    let key = world.served.as_ref().unwrap().tls.as_ref().unwrap().private_key.as_ref().unwrap();
+    assert_eq!(key.expose().as_bytes(), &**both.fields["tls.key"]);
+    // What is wrong is still wrong when the source says the same again.
+    world.tell(Listing::Complete(Some(both)));
+    assert!(world.said()[0].contains("does not belong"), "{:?}", world.said());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_kept_for_another_question_stays_until_this_one_is_answered() {
+    let mut world = World::of(IN_VAULT);
+    world.tell(Listing::Complete(Some(pair(2000))));
+    let mut next = World::new(world.secrets.kept());
+    next.edit(put("vault: {source: misspelt, kv: {path: teams/web}}\n"));
+    next.name(true);
+    assert!(!next.is_served());
+    assert_eq!(next.secrets.kept().len(), 1);
+    next.edit(put(IN_VAULT));
+    assert!(next.is_served());
+    assert_eq!(next.secrets.kept().len(), 1);
+}

@@ -94,3 +94,11 @@ fn object_that_gloo_stored_is_read_as_a_whole() {
     let unfit = unfit.unwrap_err();
     assert!(unfit.contains("heders") && !unfit.contains("canary"), "{unfit}");
 }
+
+#[test]
+fn key_that_stands_in_the_chain_is_left_out_of_it() {
+    let block = |label: &str| format!("-----BEGIN {label}-----\nQUJD\n-----END {label}-----\n");
+    let text = format!("{}{}", block("CERTIFICATE"), block("PRIVATE KEY"));
+    let tls = composed(&place(SecretForm::Tls, &[]), &[("tls.crt", &text), ("tls.key", &text)]).unwrap().tls;
+    assert_eq!(tls.unwrap().cert_chain, Some(block("CERTIFICATE")));
+}

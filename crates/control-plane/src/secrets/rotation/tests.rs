@@ -132,3 +132,15 @@ fn union_holds_each_certificate_once_and_nothing_else() {
     assert_eq!(certificates(&union).unwrap().len(), 2);
     assert!(!union.contains("remark"));
 }
+
+#[tokio::test(start_paused = true)]
+async fn both_roots_written_out_while_they_spread_end_no_waiting() {
+    let now = Instant::now();
+    let (old, new) = (Authority::new("old"), Authority::new("new"));
+    let (before, first, both) = (old.issue(&[&old]), new.issue(&[&new]), new.issue(&[&new, &old]));
+    let rotation = Rotation::between(&before, &first, None, now).unwrap();
+    let served = rotation.serve(&first);
+    let rotation = Rotation::between(&served, &both, Some(&rotation), now).unwrap();
+    assert!(rotation.is_spreading());
+    assert_eq!(rotation.serve(&both).cert_chain, before.cert_chain);
+}

@@ -1,3 +1,5 @@
+//! What a URL says about a Vault, and what is refused in it.
+
 use std::time::Duration;
 
 use biplane_core::scalars::SecretString;
