@@ -15,7 +15,7 @@ use serde_json::json;
 pub(crate) const REFRESH: &str = "2s";
 
 /// How long a start may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Two fleets with a listener each, since two Envoys of one machine cannot share a port.
 const FLEETS: [&str; 2] = ["one", "two"];

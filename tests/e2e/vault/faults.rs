@@ -81,7 +81,7 @@ async fn sealed_vault_changes_nothing_and_is_followed_again_once_it_is_open() {
 
 #[tokio::test]
 async fn long_vault_that_is_sealed_for_two_minutes_changes_nothing() {
-    sealed_for(Duration::from_secs(120)).await;
+    sealed_for(Duration::from_mins(2)).await;
 }
 
 #[tokio::test]

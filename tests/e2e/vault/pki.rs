@@ -105,7 +105,7 @@ impl Chain {
     }
 
     async fn until_issued_by(&self, name: &str, issuer: &str) {
-        eventually(&format!("{name} by {issuer}"), Duration::from_secs(60), async || {
+        eventually(&format!("{name} by {issuer}"), Duration::from_mins(1), async || {
             let secret = secret(&self.site.biplane, name).await;
             let by = secret["issuer"].as_str().unwrap_or_default();
             ensure!(by.contains(issuer), "{secret:#}");

@@ -189,7 +189,7 @@ fn certificates_only(chain: String) -> String {
     }
     let chain = zeroize::Zeroizing::new(chain);
     let certificates = blocks(&chain).filter(|block| !block.contains("PRIVATE KEY"));
-    certificates.map(|block| format!("{block}\n")).collect()
+    certificates.flat_map(|block| [block, "\n"]).collect()
 }
 
 /// Overwrites the texts of a value.
