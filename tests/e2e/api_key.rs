@@ -18,7 +18,7 @@ const ROUTES: &str = r"
       hideCredentials: true
 - matchers: [{ prefix: /shop }]
   routeAction: { single: { upstream: { name: one } } }
-  options: { apiKeyAuth: { secretRef: { name: keys }, allowedClients: [shop] } }
+  options: { apiKeyAuth: { secretRef: { name: keys }, allowedClients: [shop], forwardClientIdHeader: X-Shop } }
 - matchers: [{ prefix: / }]
   routeAction: { single: { upstream: { name: one } } }
 ";
@@ -55,6 +55,13 @@ async fn only_clients_of_the_secret_are_let_in_and_the_upstream_learns_who_they_
     }
     assert_eq!(status_of(&site, "/shop", "x-api-key", "own-key").await, 403);
     assert_eq!(status_of(&site, "/shop", "x-api-key", "shop-key").await, 200);
+    let told = site.told(&get("/shop", "x-api-key", "shop-key").header("x-shop", "forged")).await;
+    assert_eq!(told["headers"]["x-shop"], "shop");
+    for request in
+        [get("/open", "x-shop", "forged"), get("/", "x-shop", "forged").header("x-api-key", "own-key")]
+    {
+        assert!(site.told(&request).await["headers"]["x-shop"].is_null(), "the header of another route");
+    }
     assert!(site.told(&get("/open", "x-api-key", "none")).await["headers"]["x-client"].is_null());
 }
 

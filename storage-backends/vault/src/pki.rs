@@ -66,9 +66,11 @@ impl Wanted {
             }
         };
         let mount = pki.mount.as_deref().unwrap_or(MOUNT).trim_matches('/').to_owned();
-        if mount.is_empty() || pki.role.is_empty() || pki.role.contains('/') || pki.common_name.is_empty() {
+        let others = [&pki.alt_names, &pki.ip_sans, &pki.uri_sans];
+        let is_unnamed = pki.common_name.is_empty() && others.iter().all(|names| names.is_empty());
+        if mount.is_empty() || pki.role.is_empty() || pki.role.contains('/') || is_unnamed {
             return Err(SourceError::invalid(
-                "a certificate needs a mount, a role without slashes, and a common name",
+                "a certificate needs a mount, a role without slashes, and a name",
             )
             .hint("pki: { role: edge, commonName: api.example.com }"));
         }
@@ -87,7 +89,18 @@ impl Wanted {
 
     /// For messages: `a certificate for api.example.com by pki/edge`.
     fn shown(&self) -> String {
-        format!("a certificate for {} by {}/{}", self.common_name, self.mount, self.role)
+        format!("a certificate for {} by {}/{}", self.name(), self.mount, self.role)
+    }
+
+    /// The common name; a role with `require_cn=false` needs none where there are others.
+    fn common_name(&self) -> Option<&str> {
+        Some(self.common_name.as_str()).filter(|name| !name.is_empty())
+    }
+
+    /// The name by which people know it.
+    fn name(&self) -> &str {
+        let others = [&self.names, &self.addresses, &self.uris].into_iter().flatten().map(String::as_str);
+        self.common_name().into_iter().chain(others).next().unwrap_or_default()
     }
 }
 
@@ -113,7 +126,7 @@ impl Engines {
 
 /// A certificate that is issued now, with the roots as they are now.
 pub(crate) async fn read(vault: &Vault, wanted: &Wanted) -> Result<Secret, Failure> {
-    let bundle = roots::read(vault, &wanted.mount).await?;
+    let bundle = roots::read(vault, &wanted.mount, &mut false).await?;
     let pair = issue::issue(vault, wanted).await?;
     pair.chains_to(bundle.certificates()).map_err(|why| {
         count(&vault.client.tally().issue_failures);

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use biplane_testkit::{Authority, Identity, throughout};
 use serde_json::Value;
-use tokio::time::sleep;
 
 use super::world::{
     Vault, domain, handshakes, held, in_vault, request, service, shows, until_secret, until_source,
@@ -115,8 +114,6 @@ async fn rate_limited_vault_changes_nothing() {
     let mut faults = Faults::start().await;
     let root = faults.vault.bao.root();
     root.rate_limit("tight", "kv", 1, "30s").await.expect("a quota");
-    // Used up by others.
-    sleep(Duration::from_millis(50)).await;
     until_secret(&faults.site.biplane, "a", "failed").await;
     faults.unchanged(SHORT).await;
     root.lift_rate_limit("tight").await.expect("lifted");

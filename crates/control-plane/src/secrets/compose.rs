@@ -53,12 +53,12 @@ pub(super) fn compose(name: &ResourceRef, place: &Place, secret: &source::Secret
         SecretForm::Header => out.header = Some(HeaderSecret { headers: values.all()? }),
         SecretForm::Credentials => {
             let (username, password) = (values.text("username")?, values.secret("password")?);
-            let users = values.others(&["username", "password"])?;
+            let users = values.beside(&["username", "password"])?;
             out.credentials = Some(CredentialsSecret { username, password, users });
         }
         SecretForm::ApiKey => {
             let api_key = values.secret("apiKey")?;
-            let keys = values.others(&["apiKey"])?;
+            let keys = values.beside(&["apiKey"])?;
             out.api_key = Some(ApiKeySecret { api_key, keys, ..ApiKeySecret::default() });
         }
         SecretForm::Aws => {
@@ -131,17 +131,23 @@ impl Values<'_> {
 
     /// All values: those that are named, else every one.
     fn all(&self) -> Result<BTreeMap<String, SecretString>, Unfit> {
-        if self.place.fields.is_empty() {
-            return self.others(&[]);
-        }
-        self.place.fields.keys().map(|field| Ok((field.clone(), self.needed(field)?))).collect()
+        self.beside(&[])
     }
 
-    /// The values beside those of these names.
+    /// All values but those of these fields. Where some are named, the others beside them are something else: each would
+    /// let somebody in.
+    fn beside(&self, ours: &[&str]) -> Result<BTreeMap<String, SecretString>, Unfit> {
+        if self.place.fields.is_empty() {
+            return self.others(ours);
+        }
+        let named = self.place.fields.keys().filter(|field| !ours.contains(&field.as_str()));
+        named.map(|field| Ok((field.clone(), self.needed(field)?))).collect()
+    }
+
+    /// The values under all names but the usual ones of these fields.
     fn others(&self, ours: &[&str]) -> Result<BTreeMap<String, SecretString>, Unfit> {
         let usual = USUAL.iter().filter(|(known, _)| ours.contains(known)).flat_map(|(_, usual)| *usual);
-        let named = self.place.fields.values().map(String::as_str);
-        let taken: Vec<&str> = ours.iter().chain(usual).copied().chain(named).collect();
+        let taken: Vec<&str> = ours.iter().chain(usual).copied().collect();
         let others = self.secret.fields.iter().filter(|(name, _)| !taken.contains(&name.as_str()));
         let text = |(name, value): (&String, &zeroize::Zeroizing<Vec<u8>>)| {
             let text = std::str::from_utf8(value).map_err(|_| format!("the value of {name} is not text"))?;

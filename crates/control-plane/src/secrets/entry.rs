@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 use biplane_core::key::{Kind, ObjectKey, ResourceRef};
 use biplane_core::path::FieldPath;
 use biplane_core::report::Report;
-use biplane_core::resources::secret::OnDelete;
+use biplane_core::resources::secret::{OnDelete, TlsSecret};
 use biplane_core::resources::{Object, Secret, Spec};
 use biplane_core::scalars::{SecretString, Timestamp};
 use biplane_source::{self as source, SourceError};
@@ -199,12 +199,28 @@ impl Entry {
             return false;
         }
         let Some(place) = self.place() else { return false };
-        let composed = compose(name, place, &secret).and_then(|new| self.check(Arc::new(new), wall));
+        let composed =
+            compose(name, place, &secret).and_then(|new| self.check_successor(Arc::new(new), wall));
         let taken = self.take(composed, now);
         if self.unfit.is_none() {
             self.raw = Some(Arc::new(secret));
         }
         taken
+    }
+
+    /// Whether new values may replace those of the same place. Nobody has edited an object, so what is secured stays so.
+    fn check_successor(&self, new: Arc<Secret>, wall: SystemTime) -> Result<Arc<Secret>, String> {
+        let has_roots = |tls: &TlsSecret| tls.root_ca.is_some();
+        let served =
+            self.served.as_ref().filter(|_| self.raw.is_some()).and_then(|served| served.tls.as_ref());
+        if served.is_some_and(has_roots) && new.tls.as_ref().is_some_and(|new| !has_roots(new)) {
+            return Err(
+                "it has no rootCa any more, and without one nobody is verified; `oneWayTls` in the SSL \
+                        config says that everybody may come"
+                    .to_owned(),
+            );
+        }
+        self.check(new, wall)
     }
 
     /// Whether new values may replace those that are served.

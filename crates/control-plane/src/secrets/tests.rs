@@ -219,6 +219,22 @@ async fn pair_that_does_not_work_never_replaces_one_that_does() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn roots_that_are_lost_where_they_are_kept_still_verify_clients() {
+    let good = issued(&authority("first"));
+    let mut without = issued(&authority("first"));
+    without.fields.remove("ca.crt");
+    let mut world = World::of(IN_VAULT);
+    world.tell(Listing::Complete(Some(good.clone())));
+    world.tell(Listing::Complete(Some(without.clone())));
+    assert_eq!(world.chain(), Some(chain_of(&good)));
+    assert!(world.said().join("\n").contains("no rootCa any more"), "{:?}", world.said());
+    // Who points the object to another place means it.
+    world.edit(put("vault: {source: vault, kv: {path: elsewhere}}\n"));
+    world.tell(Listing::Complete(Some(without.clone())));
+    assert_eq!((world.chain(), world.said()), (Some(chain_of(&without)), Vec::new()));
+}
+
+#[tokio::test(start_paused = true)]
 async fn reference_to_another_place_keeps_what_is_served_until_that_has_answered() {
     let mut world = World::of(IN_VAULT);
     let (first, second) = (pair(2000), pair(2000));

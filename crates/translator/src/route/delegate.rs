@@ -19,6 +19,7 @@ use envoy_types::pb::envoy::config::route::v3 as pb;
 
 use super::action::withheld;
 use super::inherit::{self, Parent};
+use super::options::caller::Callers;
 use super::options::{self, api_key_auth, basic_auth, header_secrets, merge};
 use super::scope::{Place, Scope};
 use super::{EncodedRoute, MatcherIdentity, Placement, Specificity, action, host, matcher};
@@ -37,8 +38,10 @@ pub(super) fn walk(
     placement: Placement,
 ) -> Vec<EncodedRoute> {
     let owner = scope.service.clone();
-    let mut walk = Walk { scope, host, placement, chain: Vec::new(), visited: 0, routes: Vec::new() };
+    let (chain, callers) = (Vec::new(), Callers::default());
+    let mut walk = Walk { scope, host, placement, chain, visited: 0, routes: Vec::new(), callers };
     walk.visit(&owner, routes, None);
+    walk.callers.guard(&mut walk.routes);
     walk.routes
 }
 
@@ -52,6 +55,7 @@ struct Walk<'w, 'a> {
     chain: Vec<ResourceRef>,
     visited: usize,
     routes: Vec<EncodedRoute>,
+    callers: Callers,
 }
 
 impl Walk<'_, '_> {
@@ -123,10 +127,12 @@ impl Walk<'_, '_> {
         if let Err(why) = options::apply(&options, self.host, self.scope.lookup, &mut message) {
             return self.scope.report(place.error(place.path(), why));
         }
+        let first = self.routes.len();
         for (index, matcher) in matchers.iter().enumerate() {
             let written = (!route.matchers.is_empty()).then_some(index);
             self.push(place, written, matcher, &mut message);
         }
+        self.callers.note(first..self.routes.len(), &options, self.host);
     }
 
     /// Looks the secrets of a route's options up; says whether its requests get all that they have to carry.

@@ -5,7 +5,7 @@
 
 pub(super) mod api_key_auth;
 pub(super) mod basic_auth;
-mod caller;
+pub(super) mod caller;
 pub(super) mod cors;
 pub(super) mod header_manipulation;
 pub(super) mod header_secrets;

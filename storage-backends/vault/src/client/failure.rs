@@ -15,8 +15,14 @@ use crate::options::Address;
 /// How long to stay away when a server is too busy and does not say for how long.
 const PAUSE: Duration = Duration::from_secs(1);
 
+/// The longest that a server is believed it: a day by a slip of somebody's proxy must not stop everything for a day.
+const PAUSE_MAX: Duration = Duration::from_mins(1);
+
 /// As much of a server's words as is repeated.
 const WORDS_MAX: usize = 300;
+
+/// As much of a page that is no answer of Vault's.
+const PAGE_MAX: usize = 80;
 
 /// A question without an answer.
 #[derive(Clone, Debug)]
@@ -130,7 +136,7 @@ impl Failure {
         match answer.status {
             403 => forbidden(call, &place),
             429 if answer.retry_after.is_some() || says(&said, "quota") || says(&said, "rate limit") => {
-                let pause = answer.retry_after.unwrap_or(PAUSE).max(Duration::from_millis(100));
+                let pause = answer.retry_after.unwrap_or(PAUSE).clamp(Duration::from_millis(100), PAUSE_MAX);
                 new(Kind::RateLimited(pause), "it limits the rate of requests").hint(QUOTA)
             }
             429 => new(Kind::Down, "it is a standby and passes nothing on").hint(ACTIVE),
@@ -178,14 +184,15 @@ fn says(said: &str, text: &str) -> bool {
 
 /// The start of what the server said, on one line, unless it repeats something secret.
 fn words(call: &Call, answer: &Answer, token: Option<&SecretString>) -> String {
-    let errors = match answer.envelope::<Json>() {
-        Some(envelope) => envelope.errors.unwrap_or_default().join("; "),
+    let (said, most) = match answer.envelope::<Json>() {
+        Some(envelope) => (envelope.errors.unwrap_or_default().join("; "), WORDS_MAX),
         // A page of something else; its start may tell what it is.
-        None => String::from_utf8_lossy(&answer.body[..answer.body.len().min(80)]).into_owned(),
+        None => (String::from_utf8_lossy(&answer.body).into_owned(), PAGE_MAX),
     };
-    let plain = errors.split_whitespace().collect::<Vec<_>>().join(" ");
-    let clean: String = plain.chars().filter(|c| !c.is_control()).take(WORDS_MAX).collect();
-    let is_told = |secret: &SecretString| !secret.is_empty() && errors.contains(secret.expose());
+    // In all of it: the cut may go through the middle of a secret.
+    let is_told = |secret: &SecretString| !secret.is_empty() && said.contains(secret.expose());
+    let words = said.split_whitespace().flat_map(|word| [" ", word]).skip(1).flat_map(str::chars);
+    let clean: String = words.filter(|c| !c.is_control()).take(most).collect();
     if token.into_iter().chain(&call.secrets).any(is_told) { String::new() } else { clean }
 }
 
@@ -246,6 +253,7 @@ mod tests {
         let quota = r#"{"errors":["request path \"secret/\": rate limit quota exceeded"]}"#;
         assert_eq!(refused(429, quota, None).kind, Kind::RateLimited(PAUSE));
         assert_eq!(refused(429, "{}", Some(7)).kind, Kind::RateLimited(Duration::from_secs(7)));
+        assert_eq!(refused(429, "{}", Some(u64::MAX)).kind, Kind::RateLimited(PAUSE_MAX));
     }
 
     #[test]
@@ -259,7 +267,10 @@ mod tests {
 
     #[test]
     fn words_that_repeat_a_secret_are_not_repeated() {
-        for body in [r#"{"errors":["bad s.token"]}"#, r#"{"errors":["bad hunter2"]}"#, "you said hunter2"] {
+        let cut = format!("{}hunter2", "-".repeat(PAGE_MAX - 3));
+        for body in
+            [r#"{"errors":["bad s.token"]}"#, r#"{"errors":["bad hunter2"]}"#, "you said hunter2", &cut]
+        {
             assert_eq!(
                 refused(400, body, None).error.message,
                 "cannot read secret/data/web at http://h:8200: it answered 400"

@@ -109,7 +109,7 @@ impl Wanted {
             mount: self.place(),
             role: self.role.clone(),
             csr: Some(csr),
-            common_name: Some(self.common_name.clone()),
+            common_name: self.common_name().map(str::to_owned),
             alt_names: list(&self.names),
             ip_sans: list(&self.addresses),
             uri_sans: list(&self.uris),
@@ -122,7 +122,7 @@ impl Wanted {
         GenerateCertificateRequest {
             mount: self.place(),
             role: self.role.clone(),
-            common_name: Some(self.common_name.clone()),
+            common_name: self.common_name().map(str::to_owned),
             alt_names: list(&self.names),
             ip_sans: list(&self.addresses),
             uri_sans: list(&self.uris),

@@ -58,7 +58,9 @@ fn params(wanted: &Wanted) -> Result<CertificateParams, String> {
     let mut params = CertificateParams::default();
     params.subject_alt_names = names.chain(addresses).chain(uris).collect::<Result<_, _>>()?;
     params.distinguished_name = DistinguishedName::new();
-    params.distinguished_name.push(DnType::CommonName, wanted.common_name.as_str());
+    if let Some(name) = wanted.common_name() {
+        params.distinguished_name.push(DnType::CommonName, name);
+    }
     Ok(params)
 }
 

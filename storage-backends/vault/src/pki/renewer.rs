@@ -193,7 +193,7 @@ impl Renewer {
             source = %self.vault.options.name,
             engine = self.wanted.mount,
             role = self.wanted.role,
-            name = self.wanted.common_name,
+            name = self.wanted.name(),
             until = rfc3339(pair.expires),
             "new certificate"
         );

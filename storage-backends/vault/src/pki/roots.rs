@@ -114,6 +114,7 @@ impl Roots {
             asked: Arc::clone(&asked),
             backoff: Backoff::new(vault.options.tuning.retry_max),
             known,
+            has_listed: false,
             rounds,
         };
         let task = tokio::spawn(reader.run()).abort_handle();
@@ -164,13 +165,15 @@ struct Reader {
     asked: Arc<Notify>,
     backoff: Backoff,
     known: watch::Sender<Known>,
+    /// Whether the engine has listed its issuers before.
+    has_listed: bool,
     rounds: watch::Sender<u64>,
 }
 
 impl Reader {
     async fn run(mut self) {
         while let Some(vault) = self.vault.upgrade() {
-            let read = read(&vault, &self.mount).await;
+            let read = read(&vault, &self.mount, &mut self.has_listed).await;
             let period = vault.options.refresh;
             drop(vault);
             let pause = self.learn(read, period);
@@ -220,14 +223,18 @@ impl Known {
 }
 
 /// The certificates of all issuers and of those above them. Anybody may read them, so no policy has to say so.
-pub(super) async fn read(vault: &Vault, mount: &str) -> Result<Bundle, Failure> {
+/// `has_listed`: whether the engine has listed its issuers before; then it still can.
+pub(super) async fn read(vault: &Vault, mount: &str, has_listed: &mut bool) -> Result<Bundle, Failure> {
     let call = call(vault, mount, ListIssuersRequest { mount: mount.to_owned() })?;
     let found = match vault.try_to_ask(&call).await {
-        Ok(answer) if answer.status != 404 => issuers(vault, mount, &call, &answer).await?,
+        Ok(answer) if answer.status != 404 => {
+            *has_listed = true;
+            issuers(vault, mount, &call, &answer).await?
+        }
         Ok(answer) if has_nothing(&answer) => return Err(no_issuer(mount)),
         Ok(_) => return Err(Failure::missing(&call, &vault.client.address())),
-        // Before it could have several, an engine had no such path.
-        Err(failure) if matches!(failure.kind, Kind::Forbidden | Kind::Invalid) => {
+        // Before it could have several, an engine had no such path. From one that has, a refusal is not the end of the others.
+        Err(failure) if !*has_listed && matches!(failure.kind, Kind::Forbidden | Kind::Invalid) => {
             single(vault, mount).await.map_err(|_| failure)?
         }
         Err(failure) => return Err(failure),

@@ -42,11 +42,14 @@ struct Held {
     login: Arc<Login>,
     lease: Lease,
     backoff: Backoff,
+    /// Since when, or since when it could not be replaced.
     since: Instant,
     /// When it was last found alive after somebody suspected it.
     alive_at: Option<Instant>,
     /// It may not look itself up, so that a refusal tells nothing about it.
     is_blind: bool,
+    /// When the file is tried again that has another token, but none that works.
+    file_at: Option<Instant>,
 }
 
 impl Keeper {
@@ -114,7 +117,7 @@ impl Keeper {
         });
         self.standing.send_replace(Standing::In(Arc::clone(&login)));
         let backoff = Backoff::new(self.retry_max);
-        Ok(Held { login, lease, backoff, since: now, alive_at: None, is_blind: false })
+        Ok(Held { login, lease, backoff, since: now, alive_at: None, is_blind: false, file_at: None })
     }
 
     /// Keeps a token until it is lost.
@@ -124,7 +127,8 @@ impl Keeper {
             let is_ours = self.auth.makes_tokens();
             tokio::select! {
                 () = sleep_maybe(held.lease.wakes()) => self.step(&mut held).await,
-                () = self.files.changed(), if !is_ours => self.replace(&mut held, Step::LogIn).await,
+                () = self.files.changed(), if !is_ours => self.take_file(&mut held).await,
+                () = sleep_maybe(held.file_at) => self.take_file(&mut held).await,
                 Some(suspicion) = self.suspicions.recv() => {
                     if !self.judge(suspicion, &mut held).await {
                         return;
@@ -167,7 +171,8 @@ impl Keeper {
                 // A token that cannot be renewed is replaced; a server that cannot be asked is asked again.
                 let is_refusal = matches!(failure.kind, Kind::Forbidden | Kind::Invalid);
                 if is_refusal && self.auth.makes_tokens() {
-                    self.replace(held, Step::LogIn).await;
+                    // Without another one, the present token may be renewed the next time.
+                    self.replace(held, Step::Renew).await;
                 } else {
                     held.lease.again(Step::Renew, held.backoff.delay(), Instant::now());
                 }
@@ -175,15 +180,29 @@ impl Keeper {
         }
     }
 
-    /// Logs in again while the present token still works.
+    /// Logs in again while the present token still works; if that fails, `step` is what comes next.
     async fn replace(&mut self, held: &mut Held, step: Step) {
+        if !self.is_replaced(held).await {
+            held.lease.again(step, held.backoff.delay(), Instant::now());
+        }
+    }
+
+    /// Others have written a token. Until it works, the present one is renewed as before.
+    async fn take_file(&mut self, held: &mut Held) {
+        if !self.is_replaced(held).await {
+            held.file_at = Some(Instant::now() + held.backoff.delay());
+        }
+    }
+
+    async fn is_replaced(&mut self, held: &mut Held) -> bool {
         match self.attempt(Some(&held.lease)).await {
             Ok(new) => *held = Held { is_blind: held.is_blind, ..new },
             Err(failure) => {
                 self.report.refused(&failure.error);
-                held.lease.again(step, held.backoff.delay(), Instant::now());
+                return false;
             }
         }
+        true
     }
 
     /// Whether the token is still there after a suspicion.
@@ -224,6 +243,12 @@ impl Keeper {
             Ok(new) => {
                 *held = Held { is_blind: held.is_blind, ..new };
                 Verdict::Replaced(Arc::clone(&held.login))
+            }
+            // Perhaps it is not: it may only have lost a right.
+            Err(failure) if held.is_blind => {
+                held.since = Instant::now();
+                self.report.refused(&failure.error);
+                Verdict::Unknown(failure)
             }
             Err(failure) => {
                 self.be_out(&failure.error);

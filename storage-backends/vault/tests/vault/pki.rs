@@ -145,6 +145,19 @@ async fn all_names_are_in_the_certificate_wherever_the_key_is_made() {
 }
 
 #[tokio::test]
+async fn a_certificate_needs_no_common_name_where_the_role_wants_none() {
+    let world = World::new().await;
+    let (mount, pki) = engine(&world).await;
+    pki.role("biplane", &json!({ "key_type": "ec", "require_cn": false })).await.expect("a role");
+    for key in [KeyPlace::Local, KeyPlace::Vault] {
+        let uri_sans = vec!["spiffe://example.com/a".into()];
+        let wanted = VaultPki { key: Some(key), uri_sans, ..wanted(&mount, "", 60) };
+        let secret = world.source().read(&SecretRequest::Pki(wanted)).await.expect("issued").expect("there");
+        assert_eq!(names(&secret), ["spiffe://example.com/a"], "{key:?}");
+    }
+}
+
+#[tokio::test]
 async fn the_chain_has_intermediates_and_the_roots_all_that_is_above() {
     let world = World::new().await;
     let (_, root) = engine(&world).await;

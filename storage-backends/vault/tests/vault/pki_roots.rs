@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use biplane_source::{Listing, Secret, SecretOptions, SecretSource as _};
+use biplane_testkit::fault_proxy::{Answer, Matcher};
 use futures::StreamExt as _;
 use serde_json::json;
 use tokio::time::timeout;
@@ -104,6 +105,22 @@ async fn a_root_that_is_removed_goes_and_its_certificates_are_replaced_at_once()
             break;
         }
     }
+}
+
+#[tokio::test]
+async fn roots_that_cannot_be_listed_for_once_all_stay() {
+    let world = World::new().await;
+    let (mount, pki) = engine(&world).await;
+    pki.root("second root").await.expect("another root");
+    let source = world.source();
+    let mut reader = Reader::new(&source, &certificate(&mount, "a.example.com", 600));
+    let before = reader.secret().await;
+    assert_eq!(roots(&before).len(), 2);
+    world.link.answer(Matcher::path(&format!("/v1/{mount}/issuers")), Answer::status(400), 1);
+    source.refresh();
+    let error = reader.failure().await;
+    assert!(error.message.contains("issuers"), "{error:?}");
+    assert_eq!(shown(&reader.secret().await), shown(&before));
 }
 
 #[tokio::test]

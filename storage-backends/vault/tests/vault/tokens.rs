@@ -102,6 +102,30 @@ async fn a_bad_token_file_leaves_the_token_in_use_as_it_was() {
 }
 
 #[tokio::test]
+async fn a_bad_token_file_leaves_the_token_in_use_alive_beyond_its_time() {
+    let world = World::new().await;
+    let (mount, store) = world.kv(2).await;
+    store.write("a", &json!({ "n": "1" })).await.expect("a write");
+    let name = unique("policy");
+    let policy = format!("path \"{mount}/*\" {{ capabilities = [\"read\"] }}");
+    world.root().policy(&name, &policy).await.expect("a policy");
+    let short = world.root().token(&[&name], "2s").await.expect("a token").secret;
+    let file = world.file("token", &short);
+    let source = world.source_with(Auth::TokenFile(file.clone()));
+    assert_eq!(value(&source.read(&kv(&mount, "a")).await, "n"), "1");
+    replace(&file, "hunter2");
+    state(&source, "a refusal", |state| state.last_error.is_some()).await;
+    biplane_testkit::throughout("the token's life", Duration::from_secs(5), async || {
+        source.read(&kv(&mount, "a")).await.map(drop).map_err(Into::into)
+    })
+    .await;
+    let failures = source.counters().login_failures;
+    state(&source, "another look at the file", |_| source.counters().login_failures > failures).await;
+    replace(&file, ROOT_TOKEN);
+    state(&source, "a login", |_| source.counters().logins == 2).await;
+}
+
+#[tokio::test]
 async fn state_tells_how_and_where_it_is_logged_in() {
     let world = World::new().await;
     let secret = world.root().token(&["default"], "1h").await.expect("a token").secret;

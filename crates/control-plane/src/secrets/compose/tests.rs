@@ -84,6 +84,20 @@ fn other_forms_take_their_values() {
 }
 
 #[test]
+fn values_beside_those_that_are_named_let_nobody_in() {
+    let values = [("edge", "k"), ("shop", "q"), ("note", "x")];
+    let fields = [("apiKey", "edge"), ("store", "shop")];
+    let api_key = composed(&place(SecretForm::ApiKey, &fields), &values).unwrap().api_key.unwrap();
+    assert_eq!(api_key.api_key.unwrap().expose(), "k");
+    assert_eq!(api_key.keys.keys().collect::<Vec<_>>(), ["store"]);
+    let fields = [("username", "edge"), ("password", "shop")];
+    let credentials = composed(&place(SecretForm::Credentials, &fields), &values).unwrap().credentials;
+    assert!(credentials.unwrap().users.is_empty());
+    let unfit = composed(&place(SecretForm::ApiKey, &[("store", "gone")]), &values).unwrap_err();
+    assert!(unfit.contains("no value gone"), "{unfit}");
+}
+
+#[test]
 fn object_that_gloo_stored_is_read_as_a_whole() {
     let place = place(SecretForm::Gloo, &[]);
     let metadata = r#"{"name":"s","namespace":"default"}"#;
