@@ -215,8 +215,8 @@ impl Entry {
             self.served.as_ref().filter(|_| self.raw.is_some()).and_then(|served| served.tls.as_ref());
         if served.is_some_and(has_roots) && new.tls.as_ref().is_some_and(|new| !has_roots(new)) {
             return Err(
-                "it has no rootCa any more, and without one nobody is verified; `oneWayTls` in the SSL \
-                        config says that everybody may come"
+                "it has no rootCa any more, and without one nobody is verified: put it back, or let the object \
+                        name another path if that is meant"
                     .to_owned(),
             );
         }
