@@ -1,12 +1,14 @@
 //! What every source must do, for sources here and elsewhere: one suite a trait, one named test a rule.
 //!
 //! A source's tests write a harness over the real thing (a server, files) and let a macro make the tests:
-//! [`endpoint_conformance_tests!`](crate::endpoint_conformance_tests) or
+//! [`endpoint_conformance_tests!`](crate::endpoint_conformance_tests),
+//! [`service_conformance_tests!`](crate::service_conformance_tests) or
 //! [`secret_conformance_tests!`](crate::secret_conformance_tests). The harness changes things by the means that
 //! users have, never through the source under test. Rules wait for conditions, and fail with what they saw last.
 
 pub mod endpoint;
 pub mod secret;
+pub mod service;
 
 use std::time::Duration;
 
@@ -15,8 +17,9 @@ use tokio::time::timeout;
 
 use crate::{Listing, Watch};
 
-pub use endpoint::{EndpointHarness, local};
+pub use endpoint::{EndpointHarness, EndpointHealthHarness};
 pub use secret::SecretHarness;
+pub use service::ServiceHarness;
 
 /// Longer than any source needs.
 const PATIENCE: Duration = Duration::from_secs(30);

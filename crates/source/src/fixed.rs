@@ -1,48 +1,64 @@
-//! Endpoints that somebody sets: the reference source, and the source of static upstreams.
+//! Endpoints that somebody sets: the reference source, for tests of everything that reads sources.
 
 use std::collections::BTreeMap;
 
 use futures::StreamExt as _;
 use tokio::sync::watch;
+use tokio::time::Instant;
 use tokio_stream::wrappers::WatchStream;
 
-use crate::{Endpoint, EndpointSource, Listing, ServiceName, SourceError, Watch};
+use crate::endpoint::foreign;
+use crate::{Endpoint, EndpointRequest, EndpointSource, Listing, SourceError, SourceState, Watch};
 
-/// Endpoints by service, as they were last set.
-#[derive(Debug, Default)]
+/// Endpoints by request, as they were last set.
+#[derive(Debug)]
 pub struct FixedEndpoints {
-    state: watch::Sender<State>,
+    kind: &'static str,
+    told: watch::Sender<Told>,
+    state: watch::Sender<SourceState>,
 }
 
 #[derive(Clone, Debug, Default)]
-struct State {
-    services: BTreeMap<ServiceName, Vec<Endpoint>>,
+struct Told {
+    answers: BTreeMap<EndpointRequest, Vec<Endpoint>>,
     failure: Option<SourceError>,
 }
 
 impl FixedEndpoints {
-    /// A source that knows no service.
-    pub fn new() -> Self {
-        Self::default()
+    /// A source of this kind that knows nothing.
+    pub fn new(kind: &'static str) -> Self {
+        let mut state = SourceState::waiting("fixed", false, Instant::now());
+        state.complete(Instant::now());
+        Self { kind, told: watch::Sender::default(), state: watch::Sender::new(state) }
     }
 
-    /// From now on the service has these endpoints.
-    pub fn set(&self, service: ServiceName, mut endpoints: Vec<Endpoint>) {
+    /// From now on the request has these endpoints.
+    pub fn set(&self, request: EndpointRequest, mut endpoints: Vec<Endpoint>) {
         endpoints.sort();
-        self.state.send_modify(|state| drop(state.services.insert(service, endpoints)));
+        self.told.send_modify(|told| drop(told.answers.insert(request, endpoints)));
     }
 
     /// From now on the source cannot be read, or can be again.
     pub fn fail(&self, failure: Option<SourceError>) {
-        self.state.send_modify(|state| state.failure = failure);
+        self.state.send_modify(|state| match &failure {
+            Some(error) => state.failed(error.clone(), Instant::now()),
+            None => state.complete(Instant::now()),
+        });
+        self.told.send_modify(|told| told.failure = failure);
+    }
+
+    /// How many watches there are.
+    pub fn watched(&self) -> usize {
+        self.told.receiver_count()
     }
 }
 
-impl State {
-    fn listing(&self, service: &ServiceName) -> Listing<Vec<Endpoint>> {
+impl Told {
+    fn listing(&self, kind: &str, request: &EndpointRequest) -> Listing<Vec<Endpoint>> {
         match &self.failure {
+            _ if request.query.kind() != kind => Listing::Failed(foreign(request.query.kind(), kind)),
             Some(failure) => Listing::Failed(failure.clone()),
-            None => Listing::Complete(self.services.get(service).cloned().unwrap_or_default()),
+            None => Listing::Complete(self.answers.get(request).cloned().unwrap_or_default()),
         }
     }
 }
@@ -52,15 +68,29 @@ impl EndpointSource for FixedEndpoints {
         "fixed".to_owned()
     }
 
-    fn watch(&self, service: &ServiceName) -> Watch<Vec<Endpoint>> {
-        let (service, mut told) = (service.clone(), None);
-        // A change of another service is no news for this one.
-        let listing = move |state: State| {
-            let listing = state.listing(&service);
-            let news = told.as_ref() != Some(&listing);
-            told = Some(listing.clone());
+    fn kind(&self) -> &'static str {
+        self.kind
+    }
+
+    fn required(&self) -> bool {
+        false
+    }
+
+    fn state(&self) -> watch::Receiver<SourceState> {
+        self.state.subscribe()
+    }
+
+    fn watch(&self, request: &EndpointRequest) -> Watch<Vec<Endpoint>> {
+        let (kind, request, mut before) = (self.kind, request.clone(), None);
+        // A change of another request's answer is no news for this one.
+        let listing = move |told: Told| {
+            let listing = told.listing(kind, &request);
+            let news = before.as_ref() != Some(&listing);
+            before = Some(listing.clone());
             futures::future::ready(news.then_some(listing))
         };
-        WatchStream::new(self.state.subscribe()).filter_map(listing).boxed()
+        WatchStream::new(self.told.subscribe()).filter_map(listing).boxed()
     }
+
+    fn refresh(&self) {}
 }

@@ -18,11 +18,13 @@ mod state;
 
 use futures::stream::BoxStream;
 
-pub use endpoint::{Endpoint, EndpointSource, Health};
+pub use endpoint::{
+    Credentials, Endpoint, EndpointRequest, EndpointSource, Health, Locality, Query, REFRESH, foreign,
+};
 pub use fixed::FixedEndpoints;
 pub use fixed_secrets::FixedSecrets;
 pub use secret::{Secret, SecretOptions, SecretRequest, SecretSource};
-pub use service::{Service, ServiceName, ServiceSource};
+pub use service::{Instance, Service, ServiceName, ServiceSource};
 pub use state::{Phase, SourceState};
 
 /// What a source knows about one thing, each time that may have changed; the first item comes as soon

@@ -1,9 +1,9 @@
-//! Which services there are, and the tags on them.
+//! Which services there are, their tags, and the instances of each.
 
 use std::collections::BTreeSet;
 use std::fmt;
 
-use crate::Watch;
+use crate::{Endpoint, Watch};
 
 /// A service as its source names it. The parts that a source has not are empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -40,11 +40,32 @@ pub struct Service {
     pub tags: BTreeSet<String>,
 }
 
+/// One instance of a service, as it was registered.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Instance {
+    /// Where it listens, and how it is.
+    pub endpoint: Endpoint,
+    /// The node that it runs on.
+    pub node: String,
+    /// Its tags, in the order in which they were given.
+    pub tags: Vec<String>,
+    /// Whether its scheduler calls it a canary that is not promoted yet.
+    pub canary: bool,
+    /// Counts deployments: the larger, the newer.
+    pub version: u64,
+}
+
 /// A source of services with tags.
 pub trait ServiceSource: fmt::Debug + Send + Sync + 'static {
-    /// As status shows it, without credentials.
+    /// As status shows it, without credentials; that of the source's endpoints.
     fn name(&self) -> String;
 
-    /// All services, sorted.
-    fn watch(&self) -> Watch<Vec<Service>>;
+    /// What it is: `consul`, `nomad`.
+    fn kind(&self) -> &'static str;
+
+    /// All services, sorted. A change of instances that moves no tag is no news.
+    fn services(&self) -> Watch<Vec<Service>>;
+
+    /// The instances of one service, sorted, unhealthy ones too. A service that the source does not know has none.
+    fn instances(&self, service: &ServiceName) -> Watch<Vec<Instance>>;
 }

@@ -2,6 +2,7 @@
 
 pub mod circuit_breakers;
 pub mod connection;
+pub mod discovery;
 pub mod health_check;
 pub mod load_balancer;
 pub mod outlier_detection;
@@ -16,11 +17,13 @@ use super::tls::UpstreamSslConfig;
 use crate::scalars::Duration;
 pub use circuit_breakers::CircuitBreakers;
 pub use connection::ConnectionConfig;
+pub use discovery::Discovery;
+use discovery::{AwsEc2Upstream, ConsulUpstream, DnsUpstream, NomadUpstream};
 pub use health_check::HealthCheck;
 pub use load_balancer::LoadBalancerConfig;
 pub use outlier_detection::OutlierDetection;
 
-/// A cluster of endpoints. Exactly one of `static` and `pipe` says where they are.
+/// A cluster of endpoints. Exactly one of `static`, `pipe`, `consul`, `nomad`, `awsEc2` and `dns` says where they are.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Upstream {
@@ -28,6 +31,14 @@ pub struct Upstream {
     pub r#static: Option<StaticUpstream>,
     /// A Unix socket.
     pub pipe: Option<PipeUpstream>,
+    /// Instances of a service in Consul's catalog.
+    pub consul: Option<Box<ConsulUpstream>>,
+    /// Instances of a service that Nomad keeps itself.
+    pub nomad: Option<Box<NomadUpstream>>,
+    /// Virtual machines of EC2.
+    pub aws_ec2: Option<Box<AwsEc2Upstream>>,
+    /// Addresses that DNS knows, looked up by the control plane.
+    pub dns: Option<Box<DnsUpstream>>,
     /// TLS towards the endpoints.
     pub ssl_config: Option<UpstreamSslConfig>,
     /// Limits that protect the endpoints.
@@ -54,6 +65,17 @@ pub struct Upstream {
     pub respect_dns_ttl: Option<bool>,
     /// DNS names: how often to resolve; Envoy's default 5 s.
     pub dns_refresh_rate: Option<Duration>,
+}
+
+impl Upstream {
+    /// What its endpoints are looked up by; none: they are written into it.
+    pub fn discovery(&self) -> Option<Discovery<'_>> {
+        let consul = self.consul.as_deref().map(Discovery::Consul);
+        let nomad = self.nomad.as_deref().map(Discovery::Nomad);
+        let ec2 = self.aws_ec2.as_deref().map(Discovery::AwsEc2);
+        let dns = self.dns.as_deref().map(Discovery::Dns);
+        consul.or(nomad).or(ec2).or(dns)
+    }
 }
 
 /// Hosts by address or DNS name.

@@ -1,5 +1,7 @@
 //! Upstreams: where the endpoints are, and how to talk to them.
 
+mod discovery;
+
 use super::{Validator, health, load_balancer, text, tls};
 use crate::path::Trail;
 use crate::resources::Upstream;
@@ -22,7 +24,14 @@ pub(super) fn upstream(v: &mut Validator<'_, '_>, upstream: &Upstream, at: &Trai
     v.exactly_one(
         at,
         "the upstream's type",
-        &[("static", upstream.r#static.is_some()), ("pipe", upstream.pipe.is_some())],
+        &[
+            ("static", upstream.r#static.is_some()),
+            ("pipe", upstream.pipe.is_some()),
+            ("consul", upstream.consul.is_some()),
+            ("nomad", upstream.nomad.is_some()),
+            ("awsEc2", upstream.aws_ec2.is_some()),
+            ("dns", upstream.dns.is_some()),
+        ],
     );
     if let Some(each) = &upstream.r#static {
         static_hosts(v, each, &at.field("static"));
@@ -30,6 +39,9 @@ pub(super) fn upstream(v: &mut Validator<'_, '_>, upstream: &Upstream, at: &Trai
     if let Some(pipe) = &upstream.pipe {
         let at = at.field("pipe");
         pipe_path(v, &pipe.path, &at.field("path"));
+    }
+    if let Some(found) = upstream.discovery() {
+        discovery::discovery(v, found, at);
     }
     if let Some(config) = &upstream.ssl_config {
         tls::upstream(v, config, &at.field("sslConfig"));

@@ -133,12 +133,10 @@ spec:
 
 #[test]
 fn upstream_types_that_biplane_has_not_are_refused_once() {
-    let found = findings("kind: Upstream\nmetadata: {name: u}\nspec:\n  consul: {serviceName: x}\n");
+    let found = findings("kind: Upstream\nmetadata: {name: u}\nspec:\n  aws: {region: x}\n");
     assert_eq!(
         found,
-        [
-            "a.yaml:4: error: Upstream gloo-system/u: consul: upstreams from the Consul catalog are not supported yet"
-        ]
+        ["a.yaml:4: error: Upstream gloo-system/u: aws: upstreams that are functions are not supported yet"]
     );
 }
 

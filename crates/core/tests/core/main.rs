@@ -1,6 +1,7 @@
 //! The public face of `biplane-core`: text in, objects and findings out.
 
 mod authentication;
+mod discovery;
 mod envoy_refusals;
 mod forms;
 mod mistakes;

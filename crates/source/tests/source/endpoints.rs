@@ -1,10 +1,14 @@
 //! The fixed source of endpoints.
 
+use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::num::NonZeroU16;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use biplane_source::conformance::{EndpointHarness, local};
-use biplane_source::{EndpointSource, FixedEndpoints, ServiceName, SourceError};
+use biplane_core::resources::upstream::discovery::{ConsulUpstream, DnsUpstream};
+use biplane_source::conformance::EndpointHarness;
+use biplane_source::{Endpoint, EndpointRequest, EndpointSource, FixedEndpoints, Query, SourceError};
 
 struct Fixed(Arc<FixedEndpoints>);
 
@@ -14,8 +18,19 @@ impl EndpointHarness for Fixed {
         self.0.clone()
     }
 
-    async fn set(&self, service: &ServiceName, ports: &[u16]) {
-        self.0.set(service.clone(), ports.iter().map(|port| local(*port)).collect());
+    fn request(&self, service: &str) -> EndpointRequest {
+        let query = Query::Dns(DnsUpstream { name: service.to_owned(), ..DnsUpstream::default() });
+        EndpointRequest { query, credentials: None }
+    }
+
+    fn foreign_request(&self) -> EndpointRequest {
+        EndpointRequest { query: Query::Consul(ConsulUpstream::default()), credentials: None }
+    }
+
+    async fn scale(&self, service: &str, instances: usize) -> BTreeSet<SocketAddr> {
+        let endpoints: Vec<_> = (1..=instances).map(endpoint).collect();
+        self.0.set(self.request(service), endpoints.clone());
+        endpoints.iter().map(|at| SocketAddr::new(at.address, at.port.get())).collect()
     }
 
     async fn take_away(&self) {
@@ -27,8 +42,13 @@ impl EndpointHarness for Fixed {
     }
 }
 
+fn endpoint(number: usize) -> Endpoint {
+    let port = u16::try_from(number).ok().and_then(NonZeroU16::new).expect("rules scale to a few");
+    Endpoint::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)
+}
+
 async fn harness() -> Fixed {
-    Fixed(Arc::new(FixedEndpoints::new()))
+    Fixed(Arc::new(FixedEndpoints::new("dns")))
 }
 
 biplane_source::endpoint_conformance_tests!(harness);
