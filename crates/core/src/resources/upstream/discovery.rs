@@ -53,13 +53,13 @@ pub struct ConsulUpstream {
 pub enum ConsistencyMode {
     /// The leader's, by its lease.
     #[default]
-    #[serde(alias = "DefaultMode", alias = "default")]
+    #[serde(rename = "DefaultMode")]
     Default,
     /// Any server's, a few seconds old at most.
-    #[serde(alias = "StaleMode", alias = "stale")]
+    #[serde(rename = "StaleMode")]
     Stale,
     /// The leader's, confirmed by the others.
-    #[serde(alias = "ConsistentMode", alias = "consistent")]
+    #[serde(rename = "ConsistentMode")]
     Consistent,
 }
 

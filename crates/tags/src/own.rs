@@ -1,0 +1,1 @@
+//! Biplane's own tags.

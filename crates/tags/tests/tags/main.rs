@@ -1,0 +1,1 @@
+//! What tags become, seen from outside: services in, documents and findings out.
