@@ -183,6 +183,21 @@ async fn methods_match_any_of_the_list() {
 }
 
 #[tokio::test]
+async fn a_client_is_told_by_the_address_of_its_connection_and_not_by_a_header() {
+    let site = site(
+        r#"
+- { matchers: [{ prefix: /office, clientIp: { ranges: [10.0.0.0/8] } }], directResponseAction: { status: 200, body: office } }
+- { matchers: [{ prefix: /here, clientIp: { ranges: [10.0.0.0/8, 127.0.0.0/8] } }], directResponseAction: { status: 200, body: here } }
+- { matchers: [{ prefix: /out, clientIp: { ranges: [10.0.0.0/8], invertMatch: true } }], directResponseAction: { status: 200, body: outside } }
+"#,
+    )
+    .await;
+    assert_paths(&site, &[("/office", "-"), ("/here", "here"), ("/out", "outside")]).await;
+    let pretends = Request::get(HOST, "/office").header("x-forwarded-for", "10.0.0.1");
+    assert_eq!(answered(&site, &pretends).await, "-");
+}
+
+#[tokio::test]
 async fn regex_that_re2_refuses_is_an_error_with_its_place_and_costs_only_its_object() {
     let good = service(
         "good",

@@ -29,6 +29,7 @@ use envoy_types::pb::envoy::extensions::filters::listener::tls_inspector::v3::Tl
 use prost::{Message, Name};
 
 use crate::resource::{EnvoyName, EnvoyResource, EnvoyType, Output};
+use crate::route::client_ip;
 use crate::{Lookup, encode, names, proto};
 
 /// What makes a listener.
@@ -59,11 +60,12 @@ pub fn translate(input: &ListenerInput<'_>, lookup: &dyn Lookup) -> Output {
     let Some(http) = &input.spec.http_gateway else { return Output::default() };
     let name = names::listener(&input.spec.address(), input.spec.bind_port);
     let manager = http_connection_manager::of(&name, input, http);
-    let filter = Filter {
+    let manager = Filter {
         name: "envoy.filters.network.http_connection_manager".into(),
         config_type: Some(ConfigType::TypedConfig(encode::any(&manager))),
     };
-    let content = if input.spec.ssl { tls::chains(input.tls, &filter, lookup) } else { plain(filter) };
+    let filters = [client_ip::keeper(), manager];
+    let content = if input.spec.ssl { tls::chains(input.tls, &filters, lookup) } else { plain(&filters) };
     if content.filter_chains.is_empty() {
         return Output { resources: Vec::new(), reports: content.reports };
     }
@@ -87,8 +89,8 @@ struct Content {
     reports: Vec<biplane_core::report::Report>,
 }
 
-fn plain(filter: Filter) -> Content {
-    let chain = FilterChain { filters: vec![filter], ..FilterChain::default() };
+fn plain(filters: &[Filter]) -> Content {
+    let chain = FilterChain { filters: filters.to_vec(), ..FilterChain::default() };
     Content { filter_chains: vec![chain], ..Content::default() }
 }
 

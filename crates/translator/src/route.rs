@@ -12,6 +12,7 @@
 //! Invariant: a join has the bytes that encoding the whole message canonically would have.
 
 mod action;
+pub(crate) mod client_ip;
 mod configuration;
 mod delegate;
 mod host;

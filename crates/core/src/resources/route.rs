@@ -1,6 +1,7 @@
 //! Routes: what they match, what they do, and the tables that hold them.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -64,6 +65,30 @@ pub struct Matcher {
     pub query_parameters: Vec<QueryParameterMatcher>,
     /// HTTP methods; none: all.
     pub methods: Vec<String>,
+    /// Where the connection comes from. Not what a header says of it.
+    pub client_ip: Option<Box<ClientIpMatcher>>,
+}
+
+/// Addresses of clients: the other end of the connection, or what the PROXY protocol says of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct ClientIpMatcher {
+    /// Addresses and networks: `192.0.2.1`, `10.0.0.0/8`, `2001:db8::/32`; at least one.
+    pub ranges: Vec<String>,
+    /// Matches clients from anywhere else.
+    pub invert_match: bool,
+}
+
+impl ClientIpMatcher {
+    /// An address or a network as its first address and the length of its prefix in bits; `None`: it is neither.
+    pub fn range(text: &str) -> Option<(IpAddr, u8)> {
+        let (address, bits) =
+            text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
+        let address: IpAddr = address.parse().ok()?;
+        let most = if address.is_ipv4() { 32 } else { 128 };
+        let bits = bits.map_or(Some(most), |bits| bits.parse().ok())?;
+        (bits <= most).then_some((address, bits))
+    }
 }
 
 /// Matches HTTP CONNECT. It has no fields.

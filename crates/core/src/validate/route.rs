@@ -3,7 +3,7 @@
 use super::{Validator, action, headers, options, text};
 use crate::key::Kind;
 use crate::path::Trail;
-use crate::resources::route::{HeaderMatcher, Matcher, QueryParameterMatcher, Route};
+use crate::resources::route::{ClientIpMatcher, HeaderMatcher, Matcher, QueryParameterMatcher, Route};
 
 /// Longest name of a query parameter that Envoy takes, in bytes.
 const MAX_QUERY_NAME: usize = 1024;
@@ -98,6 +98,22 @@ fn matcher(v: &mut Validator<'_, '_>, matcher: &Matcher, inherits_path: bool, at
                 format!("{method:?} is no HTTP method"),
                 "write GET, POST, ...",
             );
+        }
+    }
+    if let Some(client) = &matcher.client_ip {
+        client_ip(v, client, &at.field("clientIp"));
+    }
+}
+
+fn client_ip(v: &mut Validator<'_, '_>, client: &ClientIpMatcher, at: &Trail<'_>) {
+    let at = at.field("ranges");
+    if client.ranges.is_empty() {
+        v.missing(&at, "there are no addresses to match", "write ranges: [10.0.0.0/8]");
+    }
+    for (index, range) in client.ranges.iter().enumerate() {
+        if ClientIpMatcher::range(range).is_none() {
+            let message = format!("{range:?} is neither an address nor a network");
+            v.error_hint(&at.index(index), message, "write 192.0.2.1, 10.0.0.0/8 or 2001:db8::/32");
         }
     }
 }

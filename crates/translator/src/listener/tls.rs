@@ -30,7 +30,7 @@ const ALPN: &[&str] = &["h2", "http/1.1"];
 const ALL: &str = "*";
 
 /// The chains of `services` (the oldest first), each with `filter` in it.
-pub(super) fn chains(services: &[TlsService<'_>], filter: &Filter, lookup: &dyn Lookup) -> Content {
+pub(super) fn chains(services: &[TlsService<'_>], filters: &[Filter], lookup: &dyn Lookup) -> Content {
     let mut groups = Groups::default();
     let mut content = Content::default();
     for service in services {
@@ -41,7 +41,7 @@ pub(super) fn chains(services: &[TlsService<'_>], filter: &Filter, lookup: &dyn 
     }
     for group in &groups.all {
         let Some(material) = &group.material else { continue };
-        content.filter_chains.extend(group.chains(material, filter));
+        content.filter_chains.extend(group.chains(material, filters));
         content.references.extend(material.references());
         content.services.extend(group.services.iter().map(|service| (*service).clone()));
         let files = group.ssl.ssl_files.as_ref().filter(|_| group.ssl.secret_ref.is_none());
@@ -81,20 +81,20 @@ struct Group<'a> {
 impl Group<'_> {
     /// A chain for the names, and one more for the rest if that is theirs too: names on the second would lose
     /// to a wildcard of another chain.
-    fn chains(&self, material: &KeyMaterial, filter: &Filter) -> impl Iterator<Item = FilterChain> {
+    fn chains(&self, material: &KeyMaterial, filters: &[Filter]) -> impl Iterator<Item = FilterChain> {
         let names: Vec<String> = self.names.iter().filter(|name| *name != ALL).cloned().collect();
-        let own = (!names.is_empty()).then(|| self.chain(material, names, filter));
-        let rest = self.names.contains(ALL).then(|| self.chain(material, Vec::new(), filter));
+        let own = (!names.is_empty()).then(|| self.chain(material, names, filters));
+        let rest = self.names.contains(ALL).then(|| self.chain(material, Vec::new(), filters));
         own.into_iter().chain(rest)
     }
 
-    fn chain(&self, material: &KeyMaterial, server_names: Vec<String>, filter: &Filter) -> FilterChain {
+    fn chain(&self, material: &KeyMaterial, server_names: Vec<String>, filters: &[Filter]) -> FilterChain {
         let certificate = material.certificates.first().cloned().unwrap_or_default();
         FilterChain {
             name: if server_names.is_empty() { format!("{certificate}*") } else { certificate },
             filter_chain_match: (!server_names.is_empty())
                 .then(|| FilterChainMatch { server_names, ..FilterChainMatch::default() }),
-            filters: vec![filter.clone()],
+            filters: filters.to_vec(),
             transport_socket: Some(transport_socket(&context(self.ssl, material))),
             transport_socket_connect_timeout: self.ssl.transport_socket_connect_timeout.map(duration),
             ..FilterChain::default()

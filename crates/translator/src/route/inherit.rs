@@ -2,7 +2,7 @@
 //!
 //! Gloo's rules. A delegating route has one matcher at most, by prefix. Matchers of the routes
 //! behind it start with that prefix as text, agree on `caseSensitive`, and repeat each of its
-//! headers, query parameters and methods. `inheritablePathMatchers` puts the parent's path in place
+//! headers, query parameters, methods and client addresses. `inheritablePathMatchers` puts the parent's path in place
 //! of theirs, `inheritableMatchers` puts the rest in front of theirs; both hold further down until
 //! a route sets them otherwise. One difference: a parent without matcher binds its children to
 //! nothing, so that they may match CONNECT or by any regex.
@@ -82,6 +82,9 @@ fn take_conditions(child: &mut Matcher, parent: &Matcher) {
     prepend(&mut child.headers, &parent.headers);
     prepend(&mut child.query_parameters, &parent.query_parameters);
     prepend(&mut child.methods, &parent.methods);
+    if child.client_ip.is_none() {
+        child.client_ip.clone_from(&parent.client_ip);
+    }
 }
 
 fn prepend<T: Clone + PartialEq>(child: &mut Vec<T>, parent: &[T]) {
@@ -105,6 +108,8 @@ fn check(child: &Matcher, parent: &Parent<'_>) -> Result<(), String> {
         format!("matcher lacks the query parameter {:?}", parameter.name)
     } else if let Some(method) = matcher.methods.iter().find(|item| !child.methods.contains(item)) {
         format!("matcher lacks the method {method:?}")
+    } else if matcher.client_ip.is_some() && child.client_ip != matcher.client_ip {
+        "matcher lacks the clientIp".to_owned()
     } else {
         return Ok(());
     };

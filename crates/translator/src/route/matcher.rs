@@ -9,6 +9,7 @@ use envoy_types::pb::envoy::config::route::v3::route_match::{
 use envoy_types::pb::envoy::config::route::v3::{self as pb, RouteMatch};
 use xxhash_rust::xxh3::Xxh3;
 
+use super::client_ip;
 use super::values::{regex, string};
 use crate::proto::boolean;
 
@@ -28,6 +29,7 @@ pub(super) fn translate(matcher: &Matcher, verified: bool) -> Option<RouteMatch>
         query_parameters: matcher.query_parameters.iter().map(query_parameter).collect(),
         tls_context: verified
             .then(|| TlsContextMatchOptions { presented: Some(boolean(true)), validated: None }),
+        filter_state: matcher.client_ip.as_deref().map(client_ip::translate).into_iter().collect(),
         ..RouteMatch::default()
     })
 }
@@ -115,6 +117,7 @@ impl MatcherIdentity {
         words.list(matcher.headers.iter().map(header_words));
         words.list(matcher.query_parameters.iter().map(parameter_words));
         words.list(matcher.methods.iter().map(|method| vec![method.clone()]));
+        words.list(matcher.client_ip.iter().map(|client| client_ip::words(client)));
         Self(words.0.digest128())
     }
 }

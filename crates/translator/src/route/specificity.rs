@@ -34,7 +34,10 @@ impl Specificity {
     pub fn of(matcher: &Matcher) -> Self {
         let (path, text) = path(matcher);
         let methods = matcher.methods.len();
-        let conditions = matcher.headers.len() + matcher.query_parameters.len() + usize::from(methods > 0);
+        let conditions = matcher.headers.len()
+            + matcher.query_parameters.len()
+            + usize::from(methods > 0)
+            + usize::from(matcher.client_ip.is_some());
         Self {
             path,
             length: Reverse(count(text.len())),

@@ -14,7 +14,7 @@ use crate::route::testing::{Objects, parsed, reference, service_key};
 fn chains_of(ssl: &Value, objects: &Objects) -> Content {
     let ssl: SslConfig = parsed(ssl.clone());
     let service = service_key("vs");
-    chains(&[TlsService { service: &service, ssl: &ssl }], &Filter::default(), objects)
+    chains(&[TlsService { service: &service, ssl: &ssl }], &[Filter::default()], objects)
 }
 
 fn context(chain: &FilterChain) -> DownstreamTlsContext {
@@ -68,7 +68,7 @@ fn server_names_of(all: &[(ObjectKey, SslConfig)]) -> Vec<Vec<String>> {
 
 fn server_names(all: &[(ObjectKey, SslConfig)], objects: &Objects) -> Vec<Vec<String>> {
     let inputs: Vec<_> = all.iter().map(|(service, ssl)| TlsService { service, ssl }).collect();
-    let content = chains(&inputs, &Filter::default(), objects);
+    let content = chains(&inputs, &[Filter::default()], objects);
     let names = |chain: FilterChain| chain.filter_chain_match.unwrap_or_default().server_names;
     content.filter_chains.into_iter().map(names).collect()
 }

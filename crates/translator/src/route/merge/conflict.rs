@@ -93,6 +93,7 @@ fn matched(route: &EncodedRoute) -> String {
         Some(PathSpecifier::SafeRegex(regex)) => format!("regex {:?}", regex.regex),
         _ => "CONNECT".to_owned(),
     };
-    let is_plain = matcher.headers.is_empty() && matcher.query_parameters.is_empty();
+    let is_plain =
+        matcher.headers.is_empty() && matcher.query_parameters.is_empty() && matcher.filter_state.is_empty();
     if is_plain { path } else { format!("{path} with the same conditions") }
 }
