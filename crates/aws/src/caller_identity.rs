@@ -50,19 +50,24 @@ pub struct SignedCallerIdentity {
     pub iam_request_body: String,
     /// The headers, with the signature.
     pub iam_request_headers: String,
+    /// The parts of the headers that are secret. STS repeats the token when it finds a signature wrong, and Vault repeats
+    /// STS, so whoever shows what Vault says looks for these in it.
+    #[serde(skip)]
+    pub secrets: Vec<String>,
 }
 
 impl CallerIdentity<'_> {
+    /// Whether it can be signed.
+    pub fn check(&self) -> Result<(), Error> {
+        self.url_and_host().map(drop)
+    }
+
     /// Signs the question for this moment.
     pub fn sign(&self, credentials: &Credentials, now: SystemTime) -> Result<SignedCallerIdentity, Error> {
-        let url = self.url()?;
-        let host = host_of(&url)?;
+        let (url, host) = self.url_and_host()?;
         let length = BODY.len().to_string();
         let mut headers = vec![("Content-Length", length.as_str()), ("Content-Type", CONTENT_TYPE)];
-        if let Some(id) = self.server_id {
-            HeaderValue::from_str(id).map_err(|_| Error::ServerId(id.to_owned()))?;
-            headers.push((SERVER_ID, id));
-        }
+        headers.extend(self.server_id.map(|id| (SERVER_ID, id)));
         let request = Unsigned {
             method: METHOD,
             url: &url,
@@ -79,7 +84,19 @@ impl CallerIdentity<'_> {
             iam_request_url: STANDARD.encode(&url),
             iam_request_body: STANDARD.encode(BODY),
             iam_request_headers: STANDARD.encode(json(&headers).as_bytes()),
+            secrets: signature.iter().filter_map(|(name, value)| secret_part(name, value)).collect(),
         })
+    }
+
+    /// Where it goes, if all parts of it are good.
+    fn url_and_host(&self) -> Result<(String, String), Error> {
+        let is_header = |id: &&str| HeaderValue::from_str(id).is_ok();
+        if let Some(id) = self.server_id.filter(|id| !is_header(id)) {
+            return Err(Error::ServerId(id.to_owned()));
+        }
+        let url = self.url()?;
+        let host = host_of(&url)?;
+        Ok((url, host))
     }
 
     fn url(&self) -> Result<String, Error> {
@@ -126,6 +143,15 @@ fn usual_case(name: &str) -> &str {
         "x-amz-date" => "X-Amz-Date",
         "x-amz-security-token" => "X-Amz-Security-Token",
         other => other,
+    }
+}
+
+/// What is secret of a header that the signer adds.
+fn secret_part(name: &str, value: &str) -> Option<String> {
+    match name {
+        "authorization" => value.split_once("Signature=").map(|(_, signature)| signature.to_owned()),
+        "x-amz-security-token" => Some(value.to_owned()),
+        _ => None,
     }
 }
 

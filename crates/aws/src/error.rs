@@ -7,6 +7,9 @@ use aws_credential_types::provider::error::CredentialsError;
 /// How the words of a credential process begin in the errors of AWS's crates. Who knows what it says.
 const WORDS_OF_A_PROCESS: &str = "Stderr:";
 
+/// How a hint begins.
+const HINT: &str = "; hint: ";
+
 /// Why there are no credentials, or no signature.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
@@ -26,6 +29,9 @@ pub enum Error {
         "AWS credentials were not given within {0:?}; hint: is the metadata service, or STS, reachable from here?"
     )]
     TimedOut(Duration),
+    /// Nothing in the environment says a region.
+    #[error("no AWS region was found in variables, profiles or the instance; hint: set AWS_REGION")]
+    NoRegion,
     /// No region is called that.
     #[error("{0:?} is no AWS region; hint: a region is named like eu-central-1")]
     Region(String),
@@ -35,7 +41,10 @@ pub enum Error {
     )]
     Endpoint(String, &'static str),
     /// The name of the server cannot be a header.
-    #[error("the server id {0:?} has characters that no HTTP header can have")]
+    #[error(
+        "the server id {0:?} has characters that no HTTP header can have; hint: it is what Vault is told as \
+         iam_server_id_header_value"
+    )]
     ServerId(String),
 }
 
@@ -43,6 +52,13 @@ impl Error {
     /// Whether it may pass by itself.
     pub fn is_temporary(&self) -> bool {
         matches!(self, Self::Credentials(_) | Self::TimedOut(_))
+    }
+
+    /// What is wrong, and what to try, for those who show them apart.
+    pub fn message_and_hint(&self) -> (String, String) {
+        let told = self.to_string();
+        let (message, hint) = told.rsplit_once(HINT).expect("every message ends with a hint");
+        (message.to_owned(), hint.to_owned())
     }
 }
 
@@ -89,5 +105,23 @@ mod tests {
         let error = Error::from(CredentialsError::not_loaded_no_source());
         assert_eq!(error, Error::NoCredentials);
         assert!(error.to_string().contains("hint: set AWS_ACCESS_KEY_ID") && !error.is_temporary());
+    }
+
+    #[test]
+    fn message_and_hint_of_every_error_can_be_shown_apart() {
+        let text = || "a; hint: b".to_owned();
+        for error in [
+            Error::NoCredentials,
+            Error::Credentials(text()),
+            Error::TimedOut(Duration::from_secs(1)),
+            Error::NoRegion,
+            Error::Region(text()),
+            Error::Endpoint(text(), "STS"),
+            Error::ServerId(text()),
+        ] {
+            let (message, hint) = error.message_and_hint();
+            assert_eq!(format!("{message}; hint: {hint}"), error.to_string());
+            assert!(!hint.contains("hint"), "{hint}");
+        }
     }
 }

@@ -4,6 +4,7 @@
 //! Invariant: what proves who we are is hidden from every error of the request that it is sent in.
 
 mod approle;
+mod aws;
 mod cert;
 mod jwt;
 mod token;
@@ -30,6 +31,11 @@ pub(crate) async fn log_in(client: &Client, auth: &Auth) -> Result<Grant, Failur
             approle::log_in(client, mount, role_id, secret_id_file.as_deref()).await
         }
         Auth::Jwt { mount, role, file } => jwt::log_in(client, mount, role.as_deref(), file).await,
+        Auth::Aws { mount, role, region, server_id } => {
+            let wanted =
+                aws::Wanted { mount, role: role.as_deref(), region, server_id: server_id.as_deref() };
+            aws::log_in(client, &wanted).await
+        }
         Auth::Cert { mount, role } => cert::log_in(client, mount, role.as_deref()).await,
         Auth::Userpass { mount, username, password_file } => {
             userpass::log_in(client, mount, username, password_file).await
@@ -46,7 +52,7 @@ impl Auth {
     /// The files whose change may make a login succeed.
     pub(crate) fn files(&self) -> Vec<PathBuf> {
         let files = match self {
-            Self::Token(_) | Self::Cert { .. } => [None, None],
+            Self::Token(_) | Self::Aws { .. } | Self::Cert { .. } => [None, None],
             Self::TokenFile(file) | Self::Jwt { file, .. } | Self::Userpass { password_file: file, .. } => {
                 [Some(file), None]
             }
@@ -65,6 +71,7 @@ impl Auth {
             Self::TokenFile(file) => format!("tokenFile {}", file.display()),
             Self::AppRole { mount, .. }
             | Self::Jwt { mount, .. }
+            | Self::Aws { mount, .. }
             | Self::Cert { mount, .. }
             | Self::Userpass { mount, .. } => format!("{} at auth/{mount}", self.method()),
         }
@@ -76,7 +83,7 @@ async fn exchange<E: Endpoint>(
     client: &Client,
     method: &str,
     endpoint: E,
-    proof: Option<SecretString>,
+    proof: impl IntoIterator<Item = SecretString>,
 ) -> Result<Grant, Failure> {
     let mut call = invalid(client.call(format!("log in by {method}"), endpoint))?;
     call = proof.into_iter().fold(call, Call::hides);

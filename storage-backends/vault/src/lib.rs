@@ -42,5 +42,5 @@ mod told;
 mod vault;
 
 pub use counters::Counters;
-pub use options::{Address, Auth, RoleId, Tls, Tuning, VaultOptions};
+pub use options::{Address, Auth, RoleId, StsRegion, Tls, Tuning, VaultOptions};
 pub use source::VaultSecrets;

@@ -87,6 +87,17 @@ pub enum Auth {
         /// The file that holds the token.
         file: PathBuf,
     },
+    /// For the credentials of AWS that this process finds.
+    Aws {
+        /// Where the method is mounted.
+        mount: String,
+        /// The role; `None`: the one that is called like the role or the user of AWS.
+        role: Option<String>,
+        /// The region whose STS says who we are.
+        region: StsRegion,
+        /// What the method wants to read in the header `X-Vault-AWS-IAM-Server-ID`.
+        server_id: Option<String>,
+    },
     /// For the certificate that the connection shows.
     Cert {
         /// Where the method is mounted.
@@ -103,6 +114,15 @@ pub enum Auth {
         /// The file whose first line is the password.
         password_file: PathBuf,
     },
+}
+
+/// A region of AWS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StsRegion {
+    /// It is this one.
+    Named(String),
+    /// What variables, the profile or the instance say at each login.
+    Found,
 }
 
 /// The id of an application's role, which is no secret.
@@ -163,6 +183,7 @@ impl Auth {
             Self::TokenFile(_) => "tokenFile",
             Self::AppRole { .. } => "approle",
             Self::Jwt { .. } => "jwt",
+            Self::Aws { .. } => "aws",
             Self::Cert { .. } => "cert",
             Self::Userpass { .. } => "userpass",
         }

@@ -59,6 +59,8 @@ fn another_region_is_asked_at_its_own_sts_and_a_token_goes_with_the_signature() 
     );
     assert!(headers.contains(&authorization), "{headers}");
     assert!(headers.contains(r#""X-Amz-Security-Token":["t0k3n"]"#), "{headers}");
+    let signature = "09eaa537f632ec8d1b0abe85cbc02825095cf405e703a6c1be71e43e99f0e815";
+    assert_eq!(signed.secrets, [signature, "t0k3n"]);
 }
 
 #[test]
@@ -102,4 +104,5 @@ fn debug_shows_nothing_that_could_be_sent() {
     assert_eq!(format!("{signed:?}"), "SignedCallerIdentity { .. }");
     let json = serde_json::to_value(&signed).expect("JSON");
     assert_eq!(json["iam_request_headers"], signed.iam_request_headers);
+    assert_eq!(json.as_object().expect("an object").len(), 4, "what Vault expects, and nothing else");
 }

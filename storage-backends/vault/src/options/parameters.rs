@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use biplane_source::SourceError;
 
 /// The parameters that a URL may have.
-const KNOWN: [&str; 27] = [
+const KNOWN: [&str; 29] = [
     "name",
     "namespace",
     "auth",
@@ -19,6 +19,8 @@ const KNOWN: [&str; 27] = [
     "username",
     "passwordFile",
     "tokenFile",
+    "region",
+    "iamServerId",
     "caFile",
     "caPath",
     "certFile",

@@ -3,18 +3,22 @@
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 
+use biplane_aws::{CallerIdentity, DEFAULT_REGION};
 use biplane_source::SourceError;
 
 use super::environment::{Environment, duration, truth};
 use super::parameters::{Parameters, wrong};
-use super::{Address, Auth, RoleId, Tls, VaultOptions};
+use super::{Address, Auth, RoleId, StsRegion, Tls, VaultOptions};
 
 /// Where the JWT that Nomad makes for Vault is, in the directory of a task's secrets: `nomad_<identity>.jwt`, for
 /// the identity that Nomad itself uses. It is written if the job's `identity` block says `file = true`.
 const NOMAD_JWT: &str = "nomad_vault_default.jwt";
 
 /// The methods that `auth=` takes.
-const METHODS: &str = "token, tokenFile, approle, jwt, nomad, cert, userpass";
+const METHODS: &str = "token, tokenFile, approle, jwt, nomad, aws, cert, userpass";
+
+/// The region that is looked for.
+const FOUND_REGION: &str = "auto";
 
 /// The root of Gloo's objects unless its settings say otherwise.
 const GLOO_ROOT: &str = "gloo";
@@ -87,6 +91,7 @@ fn auth(parameters: &mut Parameters, environment: &Environment<'_>) -> Result<(A
                 file: jwt_file(parameters, environment, is_nomad)?,
             }
         }
+        "aws" => aws(mount("aws"), parameters, environment)?,
         "cert" => Auth::Cert { mount: mount("cert"), role: role(parameters, environment) },
         "userpass" => Auth::Userpass {
             mount: mount("userpass"),
@@ -145,6 +150,25 @@ fn jwt_file(
             "jwtFile=FILE; or auth=nomad inside a Nomad task whose identity \"vault_default\" has file = true",
         )
     })
+}
+
+/// As Vault's command line has it: a region that is fixed unless it is said or wanted otherwise.
+fn aws(
+    mount: String,
+    parameters: &mut Parameters,
+    environment: &Environment<'_>,
+) -> Result<Auth, SourceError> {
+    let named = parameters.take("region").unwrap_or_else(|| DEFAULT_REGION.to_owned());
+    let is_found = named == FOUND_REGION;
+    let region = if is_found { DEFAULT_REGION } else { &named };
+    let server_id = parameters.take("iamServerId");
+    let identity = CallerIdentity { region, endpoint: None, server_id: server_id.as_deref() };
+    identity.check().map_err(|error| {
+        let (message, hint) = error.message_and_hint();
+        wrong(&message).hint(hint)
+    })?;
+    let region = if is_found { StsRegion::Found } else { StsRegion::Named(named) };
+    Ok(Auth::Aws { mount, role: role(parameters, environment), region, server_id })
 }
 
 fn tls(parameters: &mut Parameters, environment: &Environment<'_>) -> Result<Tls, SourceError> {

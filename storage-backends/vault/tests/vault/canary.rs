@@ -9,6 +9,8 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use biplane_core::resources::secret::{KeyPlace, VaultAws, VaultPki};
 use biplane_source::{Phase, Secret, SecretOptions, SecretRequest, SecretSource as _};
 use biplane_store_vault::{Auth, RoleId, VaultOptions, VaultSecrets};
@@ -17,6 +19,7 @@ use biplane_testkit::fault_proxy::{Answer, Matcher};
 use biplane_testkit::{Authority, Bao, TempDir};
 use serde_json::json;
 
+use crate::aws_login::{self, Aws};
 use crate::fake::{Engine, Fake};
 use crate::harness::{Reader, World, connect, failed, kv, options, replace, state, token, unique};
 use crate::pki::{certificate, engine, wanted};
@@ -33,6 +36,7 @@ fn nothing_secret_is_logged_or_printed_whatever_happens() {
     let file = directory.join("secrets");
     let mut command = Command::new(std::env::current_exe().expect("this test"));
     command.args(["--exact", "canary::the_process_that_does_everything", "--nocapture"]).env(SECRETS, &file);
+    aws_login::in_files_only(&mut command, &directory);
     let output = command.output().expect("it starts");
     let said =
         [output.stdout, output.stderr].map(|stream| String::from_utf8_lossy(&stream).into_owned()).concat();
@@ -115,6 +119,7 @@ async fn the_process_that_does_everything() {
     let world = World::new().await;
     stored(&world, &mut canaries).await;
     logins(&world, &mut canaries).await;
+    aws_logins(&mut canaries).await;
     issued(&world, &mut canaries).await;
     certificate_login(&mut canaries).await;
     canaries.write_down();
@@ -197,6 +202,27 @@ async fn logins(world: &World, canaries: &mut Canaries) {
         state(&source, "two logins", |_| source.counters().logins >= 2).await;
         close(&source);
     }
+}
+
+/// By AWS: by a user and by a role for some time, with an answer first that repeats all that was signed.
+async fn aws_logins(canaries: &mut Canaries) {
+    let directory = TempDir::new("canary-aws");
+    let aws = Aws::start(&directory).await.expect("the variables of this process are set");
+    for keys in [&aws.user, &aws.sessions[0]] {
+        canaries.add(&keys.secret_access_key);
+        canaries.add(keys.session_token.as_deref().unwrap_or_default());
+        aws.give(keys);
+        let fake = Fake::with_method(Engine { token: 2, ..Engine::default() }, aws.method()).await;
+        fake.change_method(|method| method.repeats = true);
+        let source = open(options(fake.address(), aws_login::auth()));
+        print(&failed(&source).await);
+        fake.change_method(|method| method.repeats = false);
+        state(&source, "two logins", |_| source.counters().logins >= 2).await;
+        close(&source);
+    }
+    // What was signed, plain and as Vault gets it.
+    let signed = r#"{"Authorization":["AWS4-HMAC-SHA2"#;
+    canaries.all.extend(["AWS4-HMAC-SHA256".to_owned(), STANDARD.encode(signed)]);
 }
 
 /// Certificates and credentials.

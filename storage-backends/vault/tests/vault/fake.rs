@@ -1,7 +1,7 @@
 //! A Vault for what OpenBao has not: the AWS engine and its leases, as HashiCorp documents their wire.
 //!
-//! It has tokens that log in by a JWT that is any text, and counts what it was asked. What it makes for AWS is named by
-//! number: `AKIA1`, `AKIA2`.
+//! It has tokens that log in by a JWT that is any text, or by AWS, and counts what it was asked. What it makes for AWS is
+//! named by number: `AKIA1`, `AKIA2`.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
 
+use crate::aws_method::{Caller, Method};
 use crate::harness::{World, options};
 
 /// How the engine behaves.
@@ -48,11 +49,14 @@ struct Lease {
 #[derive(Default)]
 struct Memory {
     engine: Engine,
+    logins: u64,
     tokens: BTreeMap<String, Instant>,
     leases: BTreeMap<String, Lease>,
     made: u64,
     renewed: u64,
     asked: Vec<String>,
+    method: Option<Method>,
+    callers: Vec<Caller>,
 }
 
 /// A running fake.
@@ -66,11 +70,21 @@ type Shared = State<Arc<Mutex<Memory>>>;
 
 impl Fake {
     pub(crate) async fn start(engine: Engine) -> Self {
+        Self::run(Memory { engine, ..Memory::default() }).await
+    }
+
+    /// With the method of AWS.
+    pub(crate) async fn with_method(engine: Engine, method: Method) -> Self {
+        Self::run(Memory { engine, method: Some(method), ..Memory::default() }).await
+    }
+
+    async fn run(memory: Memory) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("it is bound");
-        let memory = Arc::new(Mutex::new(Memory { engine, ..Memory::default() }));
+        let memory = Arc::new(Mutex::new(memory));
         let app = axum::Router::new()
             .route("/v1/auth/jwt/login", post(log_in))
+            .route("/v1/auth/{mount}/login", post(log_in_by_aws))
             .route("/v1/auth/token/lookup-self", get(look_up))
             .route("/v1/auth/token/renew-self", post(renew_token))
             .route("/v1/sys/seal-status", get(async || Json(json!({ "version": "1.99.0", "sealed": false }))))
@@ -82,6 +96,10 @@ impl Fake {
         Self { address, memory, server }
     }
 
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// Options that log in to it.
     pub(crate) fn options(&self, world: &World) -> VaultOptions {
         let file = world.file("jwt", "any text");
@@ -90,6 +108,21 @@ impl Fake {
 
     pub(crate) fn change(&self, change: impl FnOnce(&mut Engine)) {
         change(&mut self.memory.lock().expect("nobody panics with it").engine);
+    }
+
+    /// Sets the method of AWS up otherwise.
+    pub(crate) fn change_method(&self, change: impl FnOnce(&mut Method)) {
+        change(self.memory.lock().expect("nobody panics with it").method.as_mut().expect("it has one"));
+    }
+
+    /// Ends all tokens.
+    pub(crate) fn revoke(&self) {
+        self.memory.lock().expect("nobody panics with it").tokens.clear();
+    }
+
+    /// Who has logged in by AWS.
+    pub(crate) fn callers(&self) -> Vec<Caller> {
+        self.memory.lock().expect("nobody panics with it").callers.clone()
     }
 
     /// How many credentials were made, and how many leases renewed.
@@ -120,6 +153,11 @@ impl Drop for Fake {
 }
 
 impl Memory {
+    fn grant_new(&mut self) -> Response {
+        self.logins += 1;
+        self.grant(&format!("token-canary-{}", self.logins))
+    }
+
     fn grant(&mut self, token: &str) -> Response {
         let life = self.engine.token;
         self.tokens.insert(token.to_owned(), Instant::now() + Duration::from_secs(life));
@@ -160,9 +198,24 @@ impl Memory {
 }
 
 async fn log_in(State(memory): Shared) -> Response {
-    let mut memory = memory.lock().expect("nobody panics with it");
-    let token = format!("token-canary-{}", memory.tokens.len());
-    memory.grant(&token)
+    memory.lock().expect("nobody panics with it").grant_new()
+}
+
+async fn log_in_by_aws(
+    State(memory): Shared,
+    Path(mount): Path<String>,
+    Json(login): Json<Value>,
+) -> Response {
+    let method = memory.lock().expect("nobody panics with it").method.clone();
+    let Some(method) = method else { return refusal(403, "permission denied") };
+    match method.judge(&mount, &login).await {
+        Ok(caller) => {
+            let mut memory = memory.lock().expect("nobody panics with it");
+            memory.callers.push(caller);
+            memory.grant_new()
+        }
+        Err((status, words)) => refusal(status, &words),
+    }
 }
 
 async fn look_up(State(memory): Shared, headers: HeaderMap) -> Response {

@@ -4,6 +4,8 @@
 mod absence;
 mod auth;
 mod aws;
+mod aws_login;
+mod aws_method;
 mod canary;
 mod conformance;
 mod fake;

@@ -111,6 +111,20 @@ fn every_method_has_its_parameters_and_its_own_mount() {
         auth("vault://h?auth=userpass&username=u&passwordFile=p", &[]),
         Ok(Auth::Userpass { mount: "userpass".into(), username: "u".into(), password_file: "p".into() })
     );
+    let aws = |role: Option<&str>, region, server_id: Option<&str>| {
+        let (role, server_id) = (role.map(str::to_owned), server_id.map(str::to_owned));
+        Ok(Auth::Aws { mount: "aws".into(), role, region, server_id })
+    };
+    let us = || StsRegion::Named("us-east-1".into());
+    assert_eq!(auth("vault://h?auth=aws", &[("AWS_REGION", "eu-west-1")]), aws(None, us(), None));
+    assert_eq!(
+        auth("vault://h?auth=aws&role=r&region=eu-west-1&iamServerId=v.example.com", &[]),
+        aws(Some("r"), StsRegion::Named("eu-west-1".into()), Some("v.example.com"))
+    );
+    assert_eq!(
+        auth("vault://h?auth=aws&region=auto", &[("BAO_ROLE", "r")]),
+        aws(Some("r"), StsRegion::Found, None)
+    );
     assert_eq!(
         auth("vaults://h?auth=cert&role=r", &[]),
         Ok(Auth::Cert { mount: "cert".into(), role: Some("r".into()) })
@@ -132,6 +146,9 @@ fn what_is_wrong_is_named_with_what_to_do() {
         ("vault://h?auth=approle", "roleId or roleIdFile"),
         ("vault://h?auth=approle&roleId=r&username=u", "username does not go with auth=approle"),
         ("vault://h?auth=jwt", "jwtFile=FILE"),
+        ("vault://h?auth=aws&region=Frankfurt", "named like eu-central-1"),
+        ("vault://h?auth=aws&iamServerId=a%0Ab", "iam_server_id_header_value"),
+        ("vault://h?auth=jwt&jwtFile=j&region=eu-west-1", "region does not go with auth=jwt"),
         ("vault://h?auth=token", "BAO_TOKEN"),
         ("vault://h?refresh=soon", "refresh"),
         ("vault://h?maxRate=0", "at least 1"),
