@@ -34,8 +34,8 @@ Commands:
                              --all     the long tests too, whose names begin with long_; CI runs it
                              --quick   unit tests only
                              FILTER    only the tests whose name contains FILTER
-  tools                    install what tests need (Debian packages, Envoy, etcd, Consul, OpenBao, moto); done
-                           by the others too
+  tools                    install what tests need (Debian packages, Envoy, etcd, Consul, Nomad, OpenBao, moto);
+                           done by the others too
   lint                     rustfmt, clippy, crate edges, dependencies, shape of the sources
   edges                    only the check of the crate edges
   bench [NAME..] [-- ARGS] run the benchmarks
@@ -43,7 +43,8 @@ Commands:
 Environment:
   BIPLANE_ENVOY            an Envoy binary to use instead of the pinned one; the same for tests with
                            BIPLANE_ETCD, BIPLANE_ETCDCTL, BIPLANE_ETCDUTL, BIPLANE_CONSUL,
-                           BIPLANE_CONSULRS_CLIENT, BIPLANE_BAO and BIPLANE_MOTO_SERVER (tools/README.md)
+                           BIPLANE_CONSULRS_CLIENT, BIPLANE_NOMAD, BIPLANE_BAO and BIPLANE_MOTO_SERVER
+                           (tools/README.md)
   RUST_TEST_THREADS        how many tests run at a time (default: the cores, 2 to 4)
   XDG_CACHE_HOME           where tools are kept (default ~/.cache)
   NO_COLOR                 plain output

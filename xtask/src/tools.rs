@@ -55,6 +55,7 @@ const ETCD: GoBinary = GoBinary {
     version: "3.6.8",
     wrapper: "tools/etcd",
     go: (1, 24),
+    c: false,
     duration: "about 40 s in all",
     programs: &[
         Program {
@@ -84,12 +85,29 @@ const CONSUL: GoBinary = GoBinary {
     version: "1.20.6",
     wrapper: "tools/consul",
     go: (1, 24),
+    c: false,
     duration: "about 4 minutes",
     programs: &[Program {
         name: "consul",
         package: "github.com/hashicorp/consul",
         check: &["version"],
         variable: "BIPLANE_CONSUL",
+    }],
+};
+
+/// A scheduler that keeps services itself; its command line is in the same binary.
+const NOMAD: GoBinary = GoBinary {
+    name: "nomad",
+    version: "1.10.5",
+    wrapper: "tools/nomad",
+    go: (1, 26),
+    c: true,
+    duration: "about 5 minutes",
+    programs: &[Program {
+        name: "nomad",
+        package: "github.com/hashicorp/nomad",
+        check: &["version"],
+        variable: "BIPLANE_NOMAD",
     }],
 };
 
@@ -122,7 +140,7 @@ const CARGO_DENY: CrateBinary = CrateBinary { name: "cargo-deny", version: "0.20
 pub(crate) const STEPS_FOR_QUICKSTART: usize = 2;
 
 /// How many steps [`install`] takes.
-pub(crate) const STEPS: usize = STEPS_FOR_QUICKSTART + 5;
+pub(crate) const STEPS: usize = STEPS_FOR_QUICKSTART + 6;
 
 /// Where the installed tools are, by the variables that tell tests.
 pub(crate) struct Tools {
@@ -155,7 +173,7 @@ pub(crate) fn install(steps: &mut Steps) -> Result<Tools> {
     let step = steps.next(format!("{} {}", MOTO.name, MOTO.version));
     others.push((MOTO.variable, MOTO.install(&cache, &step)?));
     step.done("ready");
-    for server in [&ETCD, &CONSUL] {
+    for server in [&ETCD, &CONSUL, &NOMAD] {
         let step = steps.next(format!("{} {}", server.name, server.version));
         others.extend(server.install(&cache, &step)?);
         step.done("ready");

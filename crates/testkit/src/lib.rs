@@ -6,7 +6,7 @@
 //!                                                          |
 //!                                                          +--> Upstream (thread)
 //!
-//!  Etcd, Consul, Bao, Moto (processes) <-- FaultProxy (thread) <-- Biplane, or a backend under test
+//!  Etcd, Consul, Nomad, Bao, Moto (processes) <-- FaultProxy (thread) <-- Biplane, or a backend under test
 //! ```
 //!
 //! Starting and waiting panic with the end of the server's log, because a test has nothing better to do than
@@ -30,6 +30,7 @@ pub mod files;
 pub mod http;
 pub mod load;
 pub mod moto;
+pub mod nomad;
 pub mod ports;
 pub mod process;
 mod tls;
@@ -51,6 +52,7 @@ pub use files::Files;
 pub use http::{ClientTls, Keys, Protocol, Request, Response};
 pub use load::Load;
 pub use moto::Moto;
+pub use nomad::Nomad;
 pub use ports::free_port;
 pub use process::Process;
 pub use upstream::Upstream;

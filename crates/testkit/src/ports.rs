@@ -14,27 +14,46 @@ use tokio::net::TcpSocket;
 /// Below the range from which Linux takes the ports of outgoing connections.
 const RANGE: Range<u16> = 12_000..30_000;
 
+/// Between that range and the other: what a scheduler gives to its tasks.
+const BLOCKS: Range<u16> = 30_000..32_700;
+
+/// Ports in a block.
+const BLOCK: u16 = 150;
+
 static HELD: Mutex<Vec<File>> = Mutex::new(Vec::new());
 
 /// A TCP port on loopback that is this process's own until it ends.
 pub fn free_port() -> u16 {
     let mut held = HELD.lock().expect("nobody panics while holding this lock");
-    let folder = std::env::temp_dir().join("biplane-ports");
-    fs::create_dir_all(&folder).expect("the temporary directory is writable");
     for port in candidates() {
-        let path = folder.join(port.to_string());
-        let file = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(path)
-            .expect("the folder is writable");
-        if file.try_lock().is_ok() && is_free(port) {
+        let file = lock(&port.to_string()).filter(|_| is_free(port));
+        if let Some(file) = file {
             held.push(file);
             return port;
         }
     }
     panic!("all ports of {RANGE:?} are taken");
+}
+
+/// Ports on loopback of which a server of this process hands out others, until the process ends.
+pub(crate) fn free_block() -> Range<u16> {
+    let mut held = HELD.lock().expect("nobody panics while holding this lock");
+    for start in BLOCKS.step_by(usize::from(BLOCK)) {
+        if let Some(file) = lock(&format!("block-{start}")) {
+            held.push(file);
+            return start..start + BLOCK;
+        }
+    }
+    panic!("all ports of {BLOCKS:?} are taken");
+}
+
+/// The lock of this name, if nobody has it.
+fn lock(name: &str) -> Option<File> {
+    let folder = std::env::temp_dir().join("biplane-ports");
+    fs::create_dir_all(&folder).expect("the temporary directory is writable");
+    let file = File::options().create(true).truncate(false).write(true).open(folder.join(name));
+    let file = file.expect("the folder is writable");
+    file.try_lock().is_ok().then_some(file)
 }
 
 /// All of the range, from a place that differs between processes, so that they seldom meet.
@@ -71,6 +90,12 @@ mod tests {
     fn no_port_is_given_twice() {
         let ports: BTreeSet<u16> = (0..20).map(|_| free_port()).collect();
         assert_eq!(ports.len(), 20);
+    }
+
+    #[test]
+    fn no_two_blocks_share_a_port() {
+        let (one, other) = (free_block(), free_block());
+        assert!(one.end <= other.start || other.end <= one.start, "{one:?} {other:?}");
     }
 
     #[test]

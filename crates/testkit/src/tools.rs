@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 /// How the variables begin by which people configure the servers and their commands.
-const PREFIXES: [&str; 5] = ["AWS_", "BAO_", "CONSUL_", "ETCD", "VAULT_"];
+const PREFIXES: [&str; 6] = ["AWS_", "BAO_", "CONSUL_", "ETCD", "NOMAD_", "VAULT_"];
 
 /// A binary of a pinned version.
 #[derive(Debug, Clone, Copy)]

@@ -27,6 +27,8 @@ pub(super) struct GoBinary {
     pub(super) wrapper: &'static str,
     /// The oldest Go that builds it.
     pub(super) go: (u32, u32),
+    /// Whether a C compiler takes part, as in the releases of its authors.
+    pub(super) c: bool,
     /// How long that takes with an empty cache, for the person who waits.
     pub(super) duration: &'static str,
     /// What is built.
@@ -120,7 +122,7 @@ impl GoBinary {
     /// Apart from compiling, so that a network that does not answer is not mistaken for a compiler that works.
     fn fetch(&self, staging: &Staging, step: &Step) -> Result<()> {
         let _working = step.working("fetching Go modules");
-        let mut list = go(staging);
+        let mut list = self.go(staging);
         list.args(["list", "-deps"]).args(self.programs.iter().map(|program| program.package));
         command::watched(&mut list, SILENCE).map_err(|failure| {
             let hint = hint_about_modules(&failure.to_string(), self.wrapper);
@@ -131,25 +133,24 @@ impl GoBinary {
     fn compile(&self, program: &Program, staging: &Staging, ready: &Path, step: &Step) -> Result<()> {
         let what = format!("building {} ({}, once)", program.name, self.duration);
         let _working = step.working(&what);
-        let mut build = go(staging);
+        let mut build = self.go(staging);
         build.args(["build", "-trimpath", "-ldflags", "-s -w", "-o"]);
         build.arg(ready.join(program.name)).arg(program.package);
         command::quietly(&mut build).map(|_| ())
     }
 
+    /// Go as it is installed, for the wrapper module as it is written. Where modules come from is the user's choice.
+    fn go(&self, staging: &Staging) -> Command {
+        let mut go = Command::new("go");
+        go.current_dir(&staging.path);
+        go.env("GOTOOLCHAIN", "local").env("GOFLAGS", "-mod=readonly").env("GOWORK", "off");
+        go.env("CGO_ENABLED", if self.c { "1" } else { "0" });
+        go
+    }
+
     fn variables(&self) -> String {
         self.programs.iter().map(|program| program.variable).collect::<Vec<_>>().join(", ")
     }
-}
-
-/// Go as it is installed, for the wrapper module as it is written. Where modules come from is the user's choice.
-fn go(staging: &Staging) -> Command {
-    let mut go = Command::new("go");
-    go.current_dir(&staging.path);
-    go.env("GOTOOLCHAIN", "local").env("GOFLAGS", "-mod=readonly").env("GOWORK", "off");
-    // As the authors build their releases: no C compiler, no C library.
-    go.env("CGO_ENABLED", "0");
-    go
 }
 
 /// `go1.26.8`; unknown for what is between releases, which is given a try.
@@ -177,11 +178,11 @@ fn hint_about_modules(words: &str, wrapper: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tools::{CONSUL, ETCD};
+    use crate::tools::{CONSUL, ETCD, NOMAD};
 
     #[test]
     fn a_wrapper_requires_the_pinned_version_and_has_its_hash() {
-        for server in [&ETCD, &CONSUL] {
+        for server in [&ETCD, &CONSUL, &NOMAD] {
             let folder = workspace::root().join(server.wrapper);
             let read = |name: &str| fs::read_to_string(folder.join(name)).expect("a wrapper module");
             let required = format!(" v{}\n", server.version);

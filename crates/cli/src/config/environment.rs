@@ -8,7 +8,7 @@ use super::{Layer, Problem};
 const PREFIX: &str = "BIPLANE_";
 
 /// Variables that are no settings: the settings file's own, and those that the project's tests set.
-const OTHERS: [&str; 11] = [
+const OTHERS: [&str; 12] = [
     "BIPLANE_CONFIG",
     "BIPLANE_ENVOY",
     "BIPLANE_ETCD",
@@ -16,6 +16,7 @@ const OTHERS: [&str; 11] = [
     "BIPLANE_ETCDUTL",
     "BIPLANE_CONSUL",
     "BIPLANE_CONSULRS_CLIENT",
+    "BIPLANE_NOMAD",
     "BIPLANE_BAO",
     "BIPLANE_MOTO_SERVER",
     "BIPLANE_BIN",
