@@ -123,8 +123,10 @@ impl Fleets {
     /// Whether every connected client that holds one of these secrets has confirmed it as it is published now.
     /// Clients that hold none of them do not count.
     pub fn secrets_confirmed(&self, names: &[Arc<str>]) -> bool {
-        let current =
-            |fleet: &str, name: &str| Some(self.snapshot(fleet)?.get(ResourceType::Secret, name)?.version);
+        let current = |fleet: &str| {
+            let snapshot = self.snapshot(fleet);
+            move |name: &str| Some(snapshot.as_ref()?.get(ResourceType::Secret, name)?.version)
+        };
         self.shared.nodes.hold(names, current)
     }
 

@@ -47,15 +47,23 @@ impl Nodes {
         self.confirmations.subscribe()
     }
 
-    /// Whether every node that holds one of these secrets holds a version that `current` says is the fleet's.
-    pub(super) fn hold(&self, names: &[Arc<str>], current: impl Fn(&str, &str) -> Option<Version>) -> bool {
+    /// Whether every node that holds one of these secrets holds a version that is its fleet's. `current` looks at a
+    /// fleet, and gives what tells the version of each of its secrets: it is called once a stream, and only
+    /// for those that hold any.
+    pub(super) fn hold<C>(&self, names: &[Arc<str>], current: impl Fn(&str) -> C) -> bool
+    where
+        C: Fn(&str) -> Option<Version>,
+    {
         let streams: Vec<_> = lock(&self.registry).streams.values().cloned().collect();
         streams.iter().all(|stream| {
             let node = lock(stream);
-            names.iter().all(|name| {
-                let Some(held) = node.secrets.get(name) else { return true };
-                current(&node.status.fleet, name).is_none_or(|current| current == *held)
-            })
+            let held = names.iter().filter_map(|name| Some((name, node.secrets.get(name)?)));
+            let mut held = held.peekable();
+            if held.peek().is_none() {
+                return true;
+            }
+            let current = current(&node.status.fleet);
+            held.all(|(name, held)| current(name).is_none_or(|current| current == *held))
         })
     }
 
@@ -129,6 +137,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
     use std::time::SystemTime;
 
     use super::*;
@@ -171,11 +180,29 @@ mod tests {
     }
 
     #[test]
+    fn fleet_is_looked_up_once_a_stream_however_many_secrets_it_holds() {
+        let nodes = Nodes::default();
+        let names: Vec<Arc<str>> = (0..100).map(|number| number.to_string().into()).collect();
+        let version = Version::of(b"new");
+        let streams: Vec<_> = (0..3).map(|_| nodes.enter(status(ResourceType::Secret, 1))).collect();
+        for stream in &streams[..2] {
+            stream.hold(names.iter().map(|name| (name.clone(), Some(version))).collect());
+        }
+        let looks = Cell::new(0);
+        let current = |_: &str| {
+            looks.set(looks.get() + 1);
+            |_: &str| Some(version)
+        };
+        assert!(nodes.hold(&names, current));
+        assert_eq!(looks.get(), 2, "the third holds none");
+    }
+
+    #[test]
     fn secret_is_confirmed_once_every_node_that_holds_it_has_the_current_version() {
         let nodes = Nodes::default();
         let version = |body: &'static str| Version::of(body.as_bytes());
         let names = ["s".into()];
-        let confirmed = |nodes: &Nodes| nodes.hold(&names, |_, _| Some(version("new")));
+        let confirmed = |nodes: &Nodes| nodes.hold(&names, |_| |_: &str| Some(version("new")));
         let (one, two) =
             (nodes.enter(status(ResourceType::Secret, 1)), nodes.enter(status(ResourceType::Secret, 1)));
         assert!(confirmed(&nodes), "nobody holds it");
