@@ -5,6 +5,7 @@ use biplane_core::path::FieldPath;
 use biplane_core::report::Report;
 use biplane_core::resources::Secret;
 
+use super::scope::Scope;
 use crate::secret::UNKNOWN_HINT;
 
 /// What somebody needs of a secret.
@@ -18,6 +19,18 @@ pub(super) struct Need<'a> {
 }
 
 impl Need<'_> {
+    /// Reports what is wrong with a secret that says who is let in. `path` is that of the option.
+    pub(super) fn check(
+        self,
+        scope: &mut Scope<'_>,
+        object: &ObjectKey,
+        path: &dyn Fn() -> FieldPath,
+        serves: impl FnOnce(&Secret) -> bool,
+    ) {
+        let found = scope.lookup.secret_values(self.secret);
+        scope.set.reports.extend(self.report(object, path(), found.as_deref(), serves));
+    }
+
     /// What to say about `found`; `None`: it serves. `serves` says whether a secret of the right form has anything in it.
     pub(super) fn report(
         self,

@@ -54,12 +54,8 @@ pub(in crate::route) fn check(
     object: &ObjectKey,
     path: &dyn Fn() -> FieldPath,
 ) {
-    let Some(name) = auth.filter(|auth| auth.disable != Some(true)).and_then(|auth| auth.secret_ref.as_ref())
-    else {
-        return;
-    };
-    let secret = scope.lookup.secret_values(name);
-    let need = Need { secret: name, form: "credentials", without: "nobody is let in" };
-    let report = need.report(object, path(), secret.as_deref(), secret::has_users);
-    scope.set.reports.extend(report);
+    let Some(auth) = auth.filter(|auth| auth.disable != Some(true)) else { return };
+    let Some(secret) = &auth.secret_ref else { return };
+    let need = Need { secret, form: "credentials", without: "nobody is let in" };
+    need.check(scope, object, path, secret::has_users);
 }
