@@ -12,7 +12,7 @@ pub(crate) mod status;
 
 use std::time::Duration;
 
-pub(crate) use site::{Bootstrap, Site, Tree, envoy, ports_open};
+pub(crate) use site::{Bootstrap, Site, Tree, counts, envoy, ports_open};
 
 /// How long anything may take that should take milliseconds.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(15);

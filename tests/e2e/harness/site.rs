@@ -172,9 +172,7 @@ impl Site {
 
     /// What Envoy counts when it takes a listener, a cluster or a refusal: unchanged by what must not touch it.
     pub(crate) async fn counts(&self) -> Value {
-        let expression = "(listener_manager\\.listener|cluster_manager\\.cluster)_(added|modified|removed)$";
-        let changes = self.envoy.stats_matching(expression).await.expect("statistics");
-        json!([changes, self.envoy.losses().await.expect("statistics")])
+        counts(&self.envoy).await
     }
 
     /// Waits until Biplane has sent Envoy everything and Envoy has accepted it, on the connection that it has now.
@@ -187,6 +185,13 @@ impl Site {
         })
         .await;
     }
+}
+
+/// The same of any Envoy.
+pub(crate) async fn counts(envoy: &Envoy) -> Value {
+    let expression = "(listener_manager\\.listener|cluster_manager\\.cluster)_(added|modified|removed)$";
+    let changes = envoy.stats_matching(expression).await.expect("statistics");
+    json!([changes, envoy.losses().await.expect("statistics")])
 }
 
 /// How an Envoy is started.
