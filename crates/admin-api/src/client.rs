@@ -155,7 +155,12 @@ impl Client {
         self.json(Call::get(path::SECRETS)).await
     }
 
-    /// Has a source of secrets read everything again at once.
+    /// The endpoints of all upstreams: where they come from, how old that is, who uses them.
+    pub async fn endpoints(&self) -> Result<Vec<status::EndpointsStatus>, ClientError> {
+        self.json(Call::get(path::ENDPOINTS)).await
+    }
+
+    /// Has a source of secrets or endpoints read everything again at once.
     pub async fn refresh(&self, source: &str) -> Result<(), Problem> {
         let path = path::REFRESH.replace("{name}", &exchange::encoded(source));
         let _: wire::Refreshed = self.json(Call::new(Method::POST, path)).await?;

@@ -46,10 +46,12 @@ pub mod path {
     pub const WATCH: &str = "/v1/watch";
     /// The removals that the guard holds back for a source are meant. The name is percent-encoded.
     pub const ACCEPT: &str = "/v1/sources/{name}/accept";
-    /// Has a source of secrets read everything again at once. The name is percent-encoded.
+    /// Has a source of secrets or endpoints read everything again at once. The name is percent-encoded.
     pub const REFRESH: &str = "/v1/sources/{name}/refresh";
     /// A list of [`SecretStatus`](crate::status::SecretStatus) in JSON.
     pub const SECRETS: &str = "/v1/secrets";
+    /// A list of [`EndpointsStatus`](crate::status::EndpointsStatus) in JSON.
+    pub const ENDPOINTS: &str = "/v1/endpoints";
     /// Marks a new store as one of Biplane's.
     pub const INIT: &str = "/v1/init";
     /// The API's description in OpenAPI 3.1.

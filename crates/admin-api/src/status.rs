@@ -3,6 +3,7 @@
 //!
 //! Lists are sorted by their first field, so that two readings of the same state are equal texts.
 
+mod endpoints;
 mod objects;
 mod parts;
 mod record;
@@ -14,6 +15,7 @@ use biplane_core::scalars::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use endpoints::{EndpointStatus, EndpointsState, EndpointsStatus};
 pub use objects::{HeldDeletion, ObjectReport, Severity};
 pub use parts::{
     FleetStatus, Gate, GateState, HeldRemoval, LeaderStatus, NodeStatus, Rejection, SourceState,

@@ -38,7 +38,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use biplane_admin_api::resources::Accepted;
-use biplane_admin_api::status::SecretStatus;
+use biplane_admin_api::status::{EndpointsStatus, SecretStatus};
 use biplane_admin_api::{Problem, Resources, Status};
 
 pub use access::{Access, AccessOptions, NewToken, Role, TlsOptions, TokenError, TokenRule};
@@ -64,7 +64,10 @@ pub trait Source: Send + Sync + 'static {
     /// The secrets, without their values.
     fn secrets(&self) -> Vec<SecretStatus>;
 
-    /// Has a source of secrets read everything again at once.
+    /// The endpoints of every upstream.
+    fn endpoints(&self) -> Vec<EndpointsStatus>;
+
+    /// Has a source of secrets or endpoints read everything again at once.
     fn refresh(&self, source: &str) -> Result<(), Problem>;
 
     /// What the store holds, to read and to change.

@@ -35,6 +35,8 @@ pub(crate) struct Config {
     pub(crate) store: String,
     /// Where secrets are kept.
     pub(crate) secrets: Vec<String>,
+    /// Where endpoints are looked up.
+    pub(crate) discovery: Vec<String>,
     /// Where Envoys connect to.
     pub(crate) xds: SocketAddr,
     /// Where and to whom the HTTP API is served.

@@ -11,6 +11,7 @@ mod command_line;
 mod config;
 mod connect;
 mod credentials;
+mod discovery;
 mod documents;
 mod exit;
 mod findings;

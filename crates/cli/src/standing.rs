@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 
 use biplane_admin_api::client::ClientError;
-use biplane_admin_api::status::{ObjectReport, ObjectState, SecretStatus, Severity, StatusRecord};
+use biplane_admin_api::status::{
+    EndpointsStatus, ObjectReport, ObjectState, SecretStatus, Severity, StatusRecord,
+};
 use biplane_admin_api::{Client, Status};
 use biplane_control_plane::offline;
 use biplane_core::key::ObjectKey;
@@ -21,6 +23,11 @@ pub(crate) async fn status(client: &Client) -> Result<Status, Failure> {
 /// The secrets of a control plane.
 pub(crate) async fn secrets(client: &Client) -> Result<Vec<SecretStatus>, Failure> {
     client.secrets().await.map_err(|error| refusal(&error))
+}
+
+/// The endpoints of all upstreams.
+pub(crate) async fn endpoints(client: &Client) -> Result<Vec<EndpointsStatus>, Failure> {
+    client.endpoints().await.map_err(|error| refusal(&error))
 }
 
 fn refusal(error: &ClientError) -> Failure {

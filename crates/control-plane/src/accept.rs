@@ -27,6 +27,8 @@ const READING: Duration = Duration::from_secs(30);
 pub(crate) struct Acceptance {
     pub(crate) name: Arc<str>,
     pub(crate) store: Arc<dyn Store>,
+    /// The names of the sources of endpoints.
+    pub(crate) endpoints: Vec<String>,
     pub(crate) driver: DriverHandle,
     pub(crate) engine: SharedEngine,
     pub(crate) commands: mpsc::Sender<Command>,
@@ -41,9 +43,15 @@ impl Acceptance {
         held_tag: Option<&str>,
         author: &str,
     ) -> Result<Accepted, Problem> {
+        if self.endpoints.iter().any(|name| name == source) {
+            return self.accept_endpoints(source, author).await;
+        }
         if source != &*self.name {
             let problem = Problem::new(ProblemKind::NotFound, format!("there is no source {source:?}"));
-            return Err(problem.hint(format!("the source is {}", self.name)));
+            let names: Vec<_> = self.endpoints.iter().map(String::as_str).collect();
+            return Err(
+                problem.hint(format!("the sources are {}", [&[&*self.name], &*names].concat().join(", ")))
+            );
         }
         if held_tag.is_some() && self.engine.lock().held_tag().as_deref() != held_tag {
             return Err(moved(source));
@@ -71,6 +79,17 @@ impl Acceptance {
         info!(source, author, objects = released.removals.len(), "what was held is accepted");
         self.tell_others(&released, author).await;
         Ok(accepted(source, &released))
+    }
+
+    /// The services that a source of endpoints does not show any more are meant to be gone.
+    async fn accept_endpoints(&self, source: &str, author: &str) -> Result<Accepted, Problem> {
+        let (answer, released) = oneshot::channel();
+        let sent = self.commands.send(Command::AcceptEndpoints(source.to_owned(), answer)).await;
+        let services = released.await.ok().filter(|_| sent.is_ok());
+        let services =
+            services.ok_or_else(|| Problem::new(ProblemKind::Unavailable, "Biplane is stopping"))?;
+        info!(source, author, services, "services that have vanished are accepted");
+        Ok(Accepted { source: source.to_owned(), removals: services as u64, objects: Vec::new() })
     }
 
     fn failure(&self) -> Option<StoreError> {

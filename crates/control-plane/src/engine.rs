@@ -7,7 +7,9 @@
 //! Invariant: the gate opens at the first complete reading of the store, or with the last good objects
 //! from disk when the store fails first (I2); until then no Envoy gets an answer.
 
+mod endpoints;
 mod findings;
+mod opening;
 mod source;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,6 +26,7 @@ use biplane_xds::{Change, Fleets};
 use tokio::time::Instant;
 use tracing::{info, warn};
 
+use crate::discovery::Discovery;
 use crate::graph::{Edit, Graph};
 use crate::guard::{Guard, Memory, Released, Rules, Stock};
 use crate::hold::Holds;
@@ -61,13 +64,10 @@ pub struct Engine {
     /// Counts changes of what the snapshot on disk keeps.
     edition: u64,
     secrets: Secrets,
+    discovery: Discovery,
     /// First answers wait for secrets, at most until then.
     opening: Option<Instant>,
 }
-
-/// How long first answers wait for sources of secrets that are not required. One that answers does so within
-/// milliseconds; an Envoy that got its listeners without a secret would drop what it served with it.
-const SECRETS: Duration = Duration::from_secs(5);
 
 impl Engine {
     /// An engine that publishes into `fleets`, with the objects that the last run left on disk and a guard
@@ -90,6 +90,7 @@ impl Engine {
             believes: false,
             edition: 0,
             secrets: Secrets::default(),
+            discovery: Discovery::default(),
             opening: None,
         }
     }
@@ -98,6 +99,13 @@ impl Engine {
     #[must_use]
     pub fn with_secrets(mut self, secrets: Secrets) -> Self {
         self.secrets = secrets;
+        self
+    }
+
+    /// The same with endpoints that are looked up.
+    #[must_use]
+    pub fn with_discovery(mut self, discovery: Discovery) -> Self {
+        self.discovery = discovery;
         self
     }
 
@@ -144,6 +152,8 @@ impl Engine {
         self.transact(Edits::default(), now);
         self.secrets.sound_alarms(timestamp(SystemTime::now()));
         self.on_confirmation(now);
+        let vanished = self.discovery.on_time(now);
+        self.publish_endpoints(vanished, now);
         self.try_open(now);
     }
 
@@ -180,8 +190,12 @@ impl Engine {
         let now = Instant::now();
         let alarm = self.secrets.next_alarm().map(|at| now + until(at));
         // A source that is required is waited for as long as it takes.
-        let opening = self.opening.filter(|_| self.secrets.required().is_empty());
-        [self.holds.deadline(), opening, self.secrets.deadline(now), alarm].into_iter().flatten().min()
+        let opening = self.opening.filter(|_| self.required().is_empty());
+        let vanished = self.discovery.deadline();
+        [self.holds.deadline(), opening, self.secrets.deadline(now), alarm, vanished]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Carries out what these intents mean of what is held; each comes with the revision that it was written at.
@@ -334,39 +348,6 @@ impl Engine {
         }
     }
 
-    fn open(&mut self, gate: Gate, now: Instant) {
-        self.gate = gate;
-        if self.fleets.is_open() {
-            return;
-        }
-        self.opening.get_or_insert(now + SECRETS);
-        let sources = self.awaited_secrets();
-        if !sources.is_empty() {
-            info!(sources = sources.join(", "), "first answers wait for secrets");
-        }
-        self.try_open(now);
-    }
-
-    /// Lets first answers out, unless they wait for secrets.
-    fn try_open(&mut self, now: Instant) {
-        let Some(until) = self.opening else { return };
-        let waits = now < until && !self.secrets.awaited().is_empty();
-        if !waits && self.secrets.required().is_empty() {
-            self.opening = None;
-            self.fleets.open();
-        }
-    }
-
-    /// The sources of secrets that first answers wait for.
-    pub fn awaited_secrets(&self) -> Vec<String> {
-        if self.opening.is_none() {
-            return Vec::new();
-        }
-        let sources: BTreeSet<_> =
-            self.secrets.awaited().into_iter().chain(self.secrets.required()).collect();
-        sources.iter().map(ToString::to_string).collect()
-    }
-
     /// Puts first, then the deletions of what nothing names any more; each may free others.
     fn transact(&mut self, edits: Edits, now: Instant) {
         let mut puts = edits.puts;
@@ -433,6 +414,8 @@ impl Engine {
     /// Changes the graph. Secrets that are asked for by that, and are known already, are part of the change.
     fn change(&mut self, mut edits: Vec<Edit>, published: &mut BTreeMap<String, Change>, now: Instant) {
         while !edits.is_empty() {
+            let secret = |name: &ResourceRef| self.graph.secret(name).cloned();
+            edits.extend(self.discovery.follow(&edits, secret, |key| self.graph.is_named(key)));
             for (fleet, change) in self.graph.apply(&edits) {
                 merge(published.entry(fleet).or_default(), change);
             }
@@ -442,6 +425,7 @@ impl Engine {
                 self.secrets.named(&name, is_named, now)
             };
             edits = asked.into_iter().filter_map(named).collect();
+            edits.extend(self.name_upstreams());
         }
     }
 
@@ -510,24 +494,25 @@ impl Engine {
         let mut reports = self.ingest.reports();
         reports.extend(self.graph.reports());
         reports.extend(self.secrets.reports(SystemTime::now()));
+        reports.extend(self.discovery.reports());
         Findings::new(reports, self.ingest.good().clone())
     }
 
     /// How many findings there are.
     pub fn count_reports(&self) -> Count {
         let secrets = self.secrets.reports(SystemTime::now());
-        let secrets = secrets.iter().fold(Count::default(), Count::with);
-        self.ingest.count_reports().plus(self.graph.count_reports()).plus(secrets)
+        let others = secrets.iter().chain(&self.discovery.reports()).fold(Count::default(), Count::with);
+        self.ingest.count_reports().plus(self.graph.count_reports()).plus(others)
     }
 
     /// The good objects and a number that changes with them, for the snapshot on disk.
     pub fn good(&self) -> (u64, imbl::OrdMap<ObjectKey, StoredObject>) {
-        (self.edition, self.ingest.good().clone())
+        (self.edition(), self.ingest.good().clone())
     }
 
     /// The number that changes with the good objects, and with what is held.
     pub const fn edition(&self) -> u64 {
-        self.edition
+        self.edition + self.discovery.edition()
     }
 }
 

@@ -28,6 +28,7 @@ use std::sync::Arc;
 use biplane_core::age::Age;
 use biplane_core::key::{Kind, ObjectKey, ResourceRef};
 use biplane_core::report::Report;
+use biplane_core::resources::{Secret, Upstream};
 use biplane_translator::listener::{ListenerInput, TlsService};
 use biplane_translator::{EnvoyResource, EnvoyType, Output, listener, names, route, secret, upstream};
 use biplane_xds::Change;
@@ -129,6 +130,26 @@ impl Graph {
     /// The secrets that something names now and nothing did at the last call, or the other way round.
     pub fn take_asked_secrets(&mut self) -> BTreeSet<ResourceRef> {
         self.dependencies.take_secrets()
+    }
+
+    /// The same of upstreams.
+    pub fn take_asked_upstreams(&mut self) -> BTreeSet<ResourceRef> {
+        self.dependencies.take_upstreams()
+    }
+
+    /// Whether a route picks its cluster by a header, so that every upstream counts as named.
+    pub fn names_all_upstreams(&self) -> bool {
+        self.gateways.values().any(GatewayNode::wants_all_clusters)
+    }
+
+    /// All upstreams, in order of names.
+    pub fn upstreams(&self) -> BTreeMap<&ResourceRef, &Upstream> {
+        self.tables.upstreams.iter().map(|(name, entry)| (name, &*entry.spec)).collect()
+    }
+
+    /// A secret, with its values.
+    pub fn secret(&self, name: &ResourceRef) -> Option<&Arc<Secret>> {
+        self.tables.secrets.get(name).map(|entry| &entry.spec)
     }
 
     /// The objects whose translation names `key`: deleting it would break them.

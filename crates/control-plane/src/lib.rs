@@ -15,6 +15,7 @@
 mod accept;
 mod backoff;
 mod convert;
+pub mod discovery;
 pub mod engine;
 mod freshen;
 pub mod graph;
@@ -36,6 +37,7 @@ mod shared;
 pub mod snapshot;
 mod status;
 mod supervisor;
+mod watches;
 mod witness;
 
 pub use serve::{Server, serve};

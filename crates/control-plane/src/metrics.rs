@@ -1,6 +1,7 @@
 //! Metrics of the control plane itself, read from the engine when Prometheus asks. Names carry their
 //! unit, labels have few values.
 
+mod endpoints;
 mod secrets;
 
 use std::collections::BTreeMap;
@@ -19,6 +20,7 @@ use crate::leader::{Board, Role};
 use crate::report_count::Count;
 use crate::shared::SharedEngine;
 use crate::snapshot::SnapshotHealth;
+pub(crate) use endpoints::EndpointCollector;
 pub(crate) use secrets::SecretCollector;
 
 /// Reads engine and store when asked.

@@ -44,7 +44,7 @@ pub async fn load(store: &dyn Store) -> anyhow::Result<Loaded> {
 fn put(edit: Edit) -> Option<(Object, Option<u64>)> {
     match edit {
         Edit::Put(object, created) => Some((*object, created)),
-        Edit::Delete(_) => None,
+        Edit::Delete(_) | Edit::Endpoints(..) => None,
     }
 }
 

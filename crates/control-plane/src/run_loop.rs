@@ -14,6 +14,7 @@ use tokio::task::block_in_place;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use crate::discovery;
 use crate::guard::Released;
 use crate::leader::Feed;
 use crate::newcomer::{self, Newcomer};
@@ -33,6 +34,9 @@ pub(crate) enum Command {
     /// An operator means everything that is held, as long as it has this tag; the answer says what it was, or
     /// that it is something else by now.
     Accept(Option<String>, oneshot::Sender<Option<Released>>),
+    /// An operator means that the services of this source of endpoints are gone that are held; the answer says how many
+    /// they were.
+    AcceptEndpoints(String, oneshot::Sender<usize>),
 }
 
 /// What the loop is fed from and what it tells.
@@ -50,6 +54,8 @@ pub(crate) struct Lines {
     pub(crate) newcomer: Option<Newcomer>,
     /// From and to the sources of secrets.
     pub(crate) secrets: SecretLines,
+    /// From the sources of endpoints.
+    pub(crate) endpoints: mpsc::Receiver<Vec<discovery::Told>>,
 }
 
 /// What is heard of secrets.
@@ -137,6 +143,10 @@ pub(crate) async fn run(
                 block_in_place(|| engine.lock().on_secrets(told, Instant::now()));
                 lines.secrets.stir(&engine);
             }
+            Some(told) = lines.endpoints.recv() => {
+                pulse.begin();
+                block_in_place(|| engine.lock().on_endpoints(told, Instant::now()));
+            }
             Ok(()) = lines.secrets.confirmations.changed(), if spreading => {
                 pulse.begin();
                 block_in_place(|| engine.lock().on_confirmation(Instant::now()));
@@ -168,6 +178,9 @@ fn obey(engine: &SharedEngine, command: Command) {
             let mut engine = engine.lock();
             let is_shown = tag.is_none_or(|tag| engine.held_tag() == Some(tag));
             drop(answer.send(is_shown.then(|| engine.accept(Instant::now()))));
+        }
+        Command::AcceptEndpoints(source, answer) => {
+            let _ = answer.send(engine.lock().accept_endpoints(&source, Instant::now()));
         }
     }
 }

@@ -117,6 +117,7 @@ impl Secrets {
         match edit {
             Edit::Put(object, created) => self.put(&name, *object, created, (now, wall)),
             Edit::Delete(key) => self.delete(&name, key, now),
+            other @ Edit::Endpoints(..) => other,
         }
     }
 

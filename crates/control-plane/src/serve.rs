@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use biplane_admin_api::Resources;
-use biplane_source::SecretSource;
+use biplane_source::{EndpointSource, SecretSource};
 use biplane_store::{Driver, DriverOptions, RevisionScope, Store};
 use biplane_xds::{Fleets, ServerOptions};
 use prometheus_client::registry::Registry;
@@ -15,12 +15,13 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::accept::Acceptance;
+use crate::discovery::{self, Discovery, DiscoverySource};
 use crate::engine::Engine;
 use crate::freshen::freshen;
 use crate::guard::{Guard, Memory};
 use crate::hold::Holds;
 use crate::leader::{self, Board, Feed, Leader};
-use crate::metrics::{EngineCollector, SecretCollector};
+use crate::metrics::{EndpointCollector, EngineCollector, SecretCollector};
 use crate::newcomer::Newcomer;
 use crate::run_loop::{self, Lines, Progress, Pulse, SecretLines};
 use crate::secrets::keeper::Keeper;
@@ -41,7 +42,7 @@ const EVENTS: usize = 16;
 /// Commands that may wait: an operator's and the reader's of intents, which wait for their answers.
 const COMMANDS: usize = 4;
 
-/// Batches of listings of secrets that may wait; behind them the sources' watches wait too.
+/// Batches of listings of secrets, or of endpoints, that may wait; behind them the sources' watches wait too.
 const TOLD: usize = 4;
 
 /// A control plane with its addresses bound, not yet running.
@@ -55,6 +56,7 @@ pub struct Server {
     store: Arc<dyn Store>,
     resources: Arc<dyn Resources>,
     secrets: Vec<Arc<dyn SecretSource>>,
+    endpoints: Vec<Arc<dyn EndpointSource>>,
     bound: Bound,
 }
 
@@ -78,7 +80,7 @@ impl Server {
     ) -> anyhow::Result<Self> {
         let (bound, addresses) = Bound::bind(&settings, &store.describe()).await?;
         let (xds, admin) = addresses;
-        Ok(Self { xds, admin, settings, store, resources, secrets: Vec::new(), bound })
+        Ok(Self { xds, admin, settings, store, resources, secrets: Vec::new(), endpoints: Vec::new(), bound })
     }
 
     /// The same with sources of secrets, each with a name of its own.
@@ -88,20 +90,34 @@ impl Server {
         self
     }
 
+    /// The same with sources of endpoints, each with a name of its own.
+    #[must_use]
+    pub fn with_endpoints(mut self, endpoints: Vec<Arc<dyn EndpointSource>>) -> Self {
+        self.endpoints = endpoints;
+        self
+    }
+
     /// Runs until `shutdown`, or until something breaks that only a new process can mend.
     pub async fn run(self, shutdown: CancellationToken) -> anyhow::Result<()> {
-        let Self { settings, store, resources, secrets, bound, .. } = self;
+        let Self { settings, store, resources, secrets, endpoints, bound, .. } = self;
         let description = store.describe();
         let name: Arc<str> = description.name.as_str().into();
         let last_run = bound.snapshots.as_ref().map(snapshot::SnapshotDirectory::load).unwrap_or_default();
         let fleets = Fleets::new();
-        let engine = SharedEngine::new(engine(&settings, &*store, &fleets, last_run, &secrets));
+        let engine = engine(&settings, &*store, &fleets, last_run, (&secrets, &endpoints));
+        let engine = SharedEngine::new(engine);
         let pulse = Pulse::new();
         let (events, received) = mpsc::channel(EVENTS);
         let (commands, commanded) = mpsc::channel(COMMANDS);
         let (tell, told) = mpsc::channel(TOLD);
         let progress = Progress::new();
         let keeper = Keeper { sources: secrets.clone(), wanted: progress.wanted.subscribe(), told: tell };
+        let (tell, found) = mpsc::channel(TOLD);
+        let finder = discovery::keeper::Keeper {
+            sources: endpoints.clone(),
+            wanted: progress.endpoints.subscribe(),
+            told: tell,
+        };
         let (edition, activity) = (progress.editions.subscribe(), progress.activity.subscribe());
         let driver = Driver::new(store.clone(), driver_options(&settings, description.revisions), events);
         if description.revisions == RevisionScope::Store {
@@ -132,6 +148,10 @@ impl Server {
             engine: engine.clone(),
             sources: secrets.clone(),
         }));
+        registry.register_collector(Box::new(EndpointCollector {
+            engine: engine.clone(),
+            sources: endpoints.clone(),
+        }));
         let source = StatusSource {
             engine: engine.clone(),
             fleets: fleets.clone(),
@@ -142,9 +162,11 @@ impl Server {
             store: name.clone(),
             resources: Arc::new(Witness { inner: resources, meant: meant.clone() }),
             secrets: secrets.clone(),
+            endpoints: endpoints.clone(),
             acceptance: Acceptance {
                 name: name.clone(),
                 store,
+                endpoints: endpoints.iter().map(|source| source.name()).collect(),
                 driver: driver.handle(),
                 engine: engine.clone(),
                 commands: commands.clone(),
@@ -158,12 +180,21 @@ impl Server {
         let rules = settings.rules(&description);
         let newcomer = records.clone().map(|records| Newcomer { records, driver: handle, rules });
         let secrets = SecretLines { told, confirmations: fleets.confirmations(), sources: secrets };
-        let lines = Lines { events: received, commands: commanded, progress, feed, newcomer, secrets };
+        let lines = Lines {
+            events: received,
+            commands: commanded,
+            progress,
+            feed,
+            newcomer,
+            secrets,
+            endpoints: found,
+        };
         supervisor.spawn("core", run_loop::run(engine.clone(), lines, pulse, shutdown.clone()));
         supervisor.spawn("store", follow(driver, shutdown.clone()));
         let admin = biplane_admin::serve(bound.admin, Arc::new(source), bound.access, shutdown.clone());
         supervisor.spawn("admin", async { Ok(admin.await?) });
         supervisor.spawn("secrets", keeper.run(shutdown.clone()));
+        supervisor.spawn("endpoints", finder.run(shutdown.clone()));
         let xds = biplane_xds::serve(bound.xds, fleets, options, shutdown.clone());
         supervisor.spawn("xds", async { Ok(xds.await?) });
         let sources = intents::Sources { records, meant, board };
@@ -188,7 +219,7 @@ fn engine(
     store: &dyn Store,
     fleets: &Fleets,
     last_run: snapshot::LastRun,
-    secrets: &[Arc<dyn SecretSource>],
+    (secrets, endpoints): (&[Arc<dyn SecretSource>], &[Arc<dyn EndpointSource>]),
 ) -> Engine {
     let description = store.describe();
     let moved = !last_run.sources.is_empty() && !last_run.sources.contains_key(&description.name);
@@ -201,7 +232,9 @@ fn engine(
     let sources = secrets.iter().map(|source| SourceFacts::of(&**source)).collect();
     let secrets = Secrets::new(sources, last_run.secrets);
     let engine = Engine::guarded(fleets.clone(), holds, guard, last_run.objects);
-    engine.read_last(record.read_at).with_secrets(secrets)
+    let sources = endpoints.iter().map(|source| DiscoverySource::of(&**source)).collect();
+    let discovery = Discovery::new(sources, last_run.endpoints);
+    engine.read_last(record.read_at).with_secrets(secrets).with_discovery(discovery)
 }
 
 /// A store that counts its own revisions is across a network and shared.

@@ -1,6 +1,7 @@
 //! What the process says about itself: the admin server's [`Source`], put together when asked.
 //! The engine is locked for one reading; nothing is kept ready, so serving pays nothing for it.
 
+mod endpoints;
 mod nodes;
 mod secrets;
 mod source;
@@ -12,10 +13,11 @@ use std::time::SystemTime;
 use async_trait::async_trait;
 use biplane_admin::Source;
 use biplane_admin_api::resources::Accepted;
+use biplane_admin_api::status::EndpointsStatus;
 use biplane_admin_api::status::{HeldDeletion, ObjectReport, SecretStatus, Severity, SourceStatus};
 use biplane_admin_api::{Problem, ProblemKind, Resources, Status};
 use biplane_core::scalars::Timestamp;
-use biplane_source::SecretSource;
+use biplane_source::{EndpointSource, SecretSource};
 use biplane_xds::Fleets;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
@@ -28,6 +30,7 @@ use crate::leader::Board;
 use crate::run_loop::Pulse;
 use crate::shared::SharedEngine;
 use crate::snapshot::SnapshotHealth;
+pub(crate) use endpoints::state as endpoint_state;
 pub(crate) use secrets::state as secret_state;
 
 /// Answers the admin server.
@@ -41,6 +44,7 @@ pub(crate) struct StatusSource {
     pub(crate) store: Arc<str>,
     pub(crate) resources: Arc<dyn Resources>,
     pub(crate) secrets: Vec<Arc<dyn SecretSource>>,
+    pub(crate) endpoints: Vec<Arc<dyn EndpointSource>>,
     pub(crate) acceptance: Acceptance,
     pub(crate) started: SystemTime,
 }
@@ -64,8 +68,8 @@ impl Source for StatusSource {
         if self.fleets.is_open() {
             return Ok(());
         }
-        let secrets = self.engine.lock().awaited_secrets();
-        let sources = if secrets.is_empty() { self.store.to_string() } else { secrets.join(", ") };
+        let awaited = self.engine.lock().awaited_sources();
+        let sources = if awaited.is_empty() { self.store.to_string() } else { awaited.join(", ") };
         Err(format!("waiting for {sources}"))
     }
 
@@ -86,19 +90,27 @@ impl Source for StatusSource {
         block_in_place(|| secrets::secrets(&self.engine.lock()))
     }
 
+    fn endpoints(&self) -> Vec<EndpointsStatus> {
+        block_in_place(|| endpoints::endpoints(&self.engine.lock()))
+    }
+
     fn refresh(&self, source: &str) -> Result<(), Problem> {
-        let found = self.secrets.iter().find(|known| known.name() == source);
-        let Some(found) = found else {
-            let names: Vec<_> = self.secrets.iter().map(|source| source.name()).collect();
-            let problem =
-                Problem::new(ProblemKind::NotFound, format!("there is no source of secrets {source:?}"));
-            return Err(match names.as_slice() {
-                [] => problem.hint("none is set up: see the setting `secrets`"),
-                _ => problem.hint(format!("the sources are {}", names.join(", "))),
-            });
-        };
-        found.refresh();
-        Ok(())
+        if let Some(found) = self.secrets.iter().find(|known| known.name() == source) {
+            found.refresh();
+            return Ok(());
+        }
+        if let Some(found) = self.endpoints.iter().find(|known| known.name() == source) {
+            found.refresh();
+            return Ok(());
+        }
+        let secrets = self.secrets.iter().map(|source| source.name());
+        let names: Vec<_> = secrets.chain(self.endpoints.iter().map(|source| source.name())).collect();
+        let message = format!("there is no source of secrets or endpoints {source:?}");
+        let problem = Problem::new(ProblemKind::NotFound, message);
+        Err(match names.as_slice() {
+            [] => problem.hint("none is set up: see the settings `secrets` and `discovery`"),
+            _ => problem.hint(format!("the sources are {}", names.join(", "))),
+        })
     }
 
     fn resources(&self) -> Arc<dyn Resources> {
@@ -113,7 +125,9 @@ impl Source for StatusSource {
 impl StatusSource {
     fn sources(&self, engine: &Engine) -> Vec<SourceStatus> {
         let store = source::source(engine, &self.store);
-        std::iter::once(store).chain(secrets::sources(engine, &self.secrets)).collect()
+        let secrets = secrets::sources(engine, &self.secrets);
+        let endpoints = endpoints::sources(engine, &self.endpoints);
+        std::iter::once(store).chain(secrets).chain(endpoints).collect()
     }
 
     /// Everything that needs the engine's lock; findings are placed and turned into text without it.

@@ -4,6 +4,7 @@
 //! shape, and decoding has looked at what a shape cannot say (one action a route, a
 //! regex that Envoy accepts). References in them always carry a namespace.
 
+pub mod endpoint;
 pub mod gateway;
 pub mod metadata;
 pub mod route;
@@ -17,6 +18,7 @@ use std::sync::Arc;
 
 use crate::key::{Kind, ObjectKey};
 pub use crate::options::{RouteOption, RouteOptions, VirtualHostOption, VirtualHostOptions};
+pub use endpoint::Endpoint;
 pub use gateway::Gateway;
 pub use metadata::Metadata;
 pub use route::{Route, RouteTable};
@@ -73,5 +75,10 @@ impl Spec {
             Self::Secret(_) => Kind::Secret,
             Self::Settings(_) => Kind::Settings,
         }
+    }
+
+    /// The fields of a secret, if it is one.
+    pub const fn secret(&self) -> Option<&Arc<Secret>> {
+        if let Self::Secret(secret) = self { Some(secret) } else { None }
     }
 }

@@ -7,11 +7,10 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::hash::{Hash, Hasher};
-use std::net::IpAddr;
-use std::num::{NonZeroU16, NonZeroU32};
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use biplane_core::resources::endpoint::{Endpoint, Health, Locality};
 use biplane_core::resources::upstream::discovery::{
     AwsEc2Upstream, ConsulUpstream, DnsUpstream, NomadUpstream,
 };
@@ -19,70 +18,6 @@ use tokio::sync::watch;
 use zeroize::Zeroizing;
 
 use crate::{SourceError, SourceState, Watch};
-
-/// One place where a service listens. Its order is that of places, so that a sorted list does not move when health does.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Endpoint {
-    /// Its address. Names are resolved by the source.
-    pub address: IpAddr,
-    /// Its port.
-    pub port: NonZeroU16,
-    /// What the source calls it: the id of an instance, of an allocation.
-    pub id: String,
-    /// Whether it should get requests.
-    pub health: Health,
-    /// Its share of the requests, relative to the others.
-    pub weight: NonZeroU32,
-    /// Where it is.
-    pub locality: Locality,
-    /// What the source says about it, for subsets.
-    pub metadata: BTreeMap<String, String>,
-}
-
-/// Where an endpoint is, from the large to the small. What a source does not know is empty.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Locality {
-    /// A region of AWS or of Nomad, a data centre of Consul.
-    pub region: String,
-    /// An availability zone, a data centre of Nomad.
-    pub zone: String,
-}
-
-/// What the source knows about an endpoint's health.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Health {
-    /// Nothing.
-    #[default]
-    Unknown,
-    /// It passes its checks.
-    Healthy,
-    /// It fails a check, is in maintenance, or is not ready yet.
-    Unhealthy,
-    /// It is about to stop: it finishes what it has and gets nothing new.
-    Draining,
-}
-
-impl Health {
-    /// Whether new requests may go there.
-    pub const fn is_usable(self) -> bool {
-        matches!(self, Self::Unknown | Self::Healthy)
-    }
-}
-
-impl Endpoint {
-    /// An endpoint of which nothing but the place is known.
-    pub const fn new(address: IpAddr, port: NonZeroU16) -> Self {
-        Self {
-            address,
-            port,
-            id: String::new(),
-            health: Health::Unknown,
-            weight: NonZeroU32::MIN,
-            locality: Locality { region: String::new(), zone: String::new() },
-            metadata: BTreeMap::new(),
-        }
-    }
-}
 
 /// What one upstream asks for. Equal requests have equal answers.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -6,12 +6,16 @@ use std::sync::Arc;
 use biplane_core::key::ResourceRef;
 use biplane_core::resources::route::{RouteTable, RouteTableSelector};
 use biplane_core::resources::settings::InvalidConfigPolicy;
-use biplane_core::resources::{RouteOption, Secret, UpstreamGroup, VirtualHostOption};
+use biplane_core::resources::{Endpoint, RouteOption, Secret, UpstreamGroup, VirtualHostOption};
 
 /// The objects around the one that is translated.
 pub trait Lookup {
     /// Whether an upstream of this name exists. Routes need no more of it.
     fn has_upstream(&self, name: &ResourceRef) -> bool;
+
+    /// The endpoints that were found for an upstream that has them looked up; `None`: they are not known yet. Asked for
+    /// the upstream that is translated only.
+    fn endpoints(&self, name: &ResourceRef) -> Option<Arc<[Endpoint]>>;
 
     /// An upstream group.
     fn upstream_group(&self, name: &ResourceRef) -> Option<Arc<UpstreamGroup>>;

@@ -1,6 +1,7 @@
 //! Upstreams: one Envoy cluster each, and the load assignment of those that Biplane hands the addresses of.
 //!
 //! ```text
+//! looked up           EDS cluster + ClusterLoadAssignment of what was found
 //! only IP addresses   EDS cluster + ClusterLoadAssignment: an address that comes or goes touches no cluster
 //! any DNS name        STRICT_DNS, hosts inline: Envoy resolves
 //! pipe                STATIC, the socket inline
@@ -12,6 +13,7 @@
 
 mod circuit_breakers;
 mod connection;
+mod discovered;
 mod endpoints;
 mod health_check;
 mod load_balancer;
@@ -38,6 +40,13 @@ pub fn translate(name: &ResourceRef, upstream: &Upstream, lookup: &dyn Lookup) -
     let key = name.key(Kind::Upstream);
     let mut report = Reporter { object: &key, reports: Vec::new() };
     let mut endpoints = endpoints::of(upstream, &mut report);
+    if let Some(discovery) = upstream.discovery() {
+        discovered::credentials(discovery, lookup, &mut report);
+        let Some(found) = lookup.endpoints(name) else {
+            return Output { resources: Vec::new(), reports: report.reports };
+        };
+        endpoints.found = Some(found);
+    }
     let tls = match tls::of(upstream, &endpoints, lookup, &mut report) {
         Ok(tls) => tls,
         Err(tls::Refused::Unsafe) => {
@@ -50,7 +59,10 @@ pub fn translate(name: &ResourceRef, upstream: &Upstream, lookup: &dyn Lookup) -
             return Output { resources: Vec::new(), reports: report.reports };
         }
     };
-    let assignment = endpoints.assignment(&names::cluster(name), upstream, &tls.labels);
+    let assignment = match &endpoints.found {
+        Some(found) => discovered::assignment(&names::cluster(name), found),
+        None => endpoints.assignment(&names::cluster(name), upstream, &tls.labels),
+    };
     let mut cluster = cluster(name, upstream, &endpoints, &mut report);
     cluster.transport_socket = tls.socket;
     cluster.transport_socket_matches = tls.matches;
@@ -120,10 +132,16 @@ fn cluster(
         outlier_detection: upstream.outlier_detection.as_ref().map(outlier_detection::of),
         health_checks: health_check::of(upstream, endpoints, report).into_iter().collect(),
         ignore_health_on_host_removal: upstream.ignore_health_on_host_removal.unwrap_or_default(),
-        lb_subset_config: endpoints.subsets(report),
+        lb_subset_config: match upstream.discovery() {
+            Some(discovery) => discovered::subsets(discovery),
+            None => endpoints.subsets(report),
+        },
         ..Cluster::default()
     };
     load_balancer::apply(upstream.load_balancer_config.as_ref(), discovery, &mut cluster, report);
+    if upstream.discovery().is_some() {
+        discovered::never_panic(&mut cluster);
+    }
     connection::apply(upstream, &mut cluster, report);
     if discovery == DiscoveryType::StrictDns {
         endpoints::apply_dns(upstream, &mut cluster);

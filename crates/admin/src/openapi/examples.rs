@@ -6,7 +6,10 @@ use biplane_admin_api::resources::{
     Accepted, Action, ApplyRequest, ApplyResult, Change, ChangeResult, Expect, Name, Operation, Resource,
     ResourceEvent, ResourceList, ValidationFinding, Version,
 };
-use biplane_admin_api::status::{Gate, GateState, ObjectReport, SecretState, SecretStatus, Severity, Status};
+use biplane_admin_api::status::{
+    EndpointStatus, EndpointsState, EndpointsStatus, Gate, GateState, ObjectReport, SecretState,
+    SecretStatus, Severity, Status,
+};
 use biplane_admin_api::wire::{AcceptRequest, Initialized, Refreshed, RollbackRequest, WatchLine};
 use biplane_admin_api::{Problem, ProblemKind};
 use biplane_core::key::Kind;
@@ -133,6 +136,30 @@ pub(crate) fn secrets() -> Vec<SecretStatus> {
         ..SecretStatus::default()
     };
     vec![secret]
+}
+
+pub(crate) fn endpoints() -> Vec<EndpointsStatus> {
+    let endpoint = EndpointStatus {
+        address: "10.0.0.7:8080".to_owned(),
+        id: Some("web-2".to_owned()),
+        health: "healthy".to_owned(),
+        weight: 1,
+        region: Some("dc1".to_owned()),
+        ..EndpointStatus::default()
+    };
+    let upstream = EndpointsStatus {
+        namespace: "default".to_owned(),
+        name: "web".to_owned(),
+        kind: "consul".to_owned(),
+        state: EndpointsState::Complete,
+        source: Some("consul".to_owned()),
+        query: Some("web".to_owned()),
+        age_seconds: Some(0),
+        endpoints: vec![endpoint],
+        users: vec!["VirtualService default/web".to_owned()],
+        ..EndpointsStatus::default()
+    };
+    vec![upstream]
 }
 
 pub(crate) fn watch_line() -> WatchLine {

@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use biplane_admin_api::status::SecretStatus;
+use biplane_admin_api::status::{EndpointsStatus, SecretStatus};
 use biplane_admin_api::{Status, path};
 
 use super::{Route, Shared};
@@ -32,6 +32,11 @@ pub(super) fn routes() -> Vec<Route> {
         Tag::State,
         "secrets",
         "Secrets: where they come from, how long they last, and who uses them.",
+    );
+    let endpoints = Operation::new(
+        Tag::State,
+        "endpoints",
+        "The endpoints of upstreams: where they come from, how old that is, and who uses them.",
     );
     let document = Operation::new(Tag::State, "openapi", "This document.");
     vec![
@@ -65,6 +70,16 @@ pub(super) fn routes() -> Vec<Route> {
             secrets.json::<Vec<SecretStatus>>(200, "All secrets, never their values.", &examples::secrets()),
             get(self::secrets),
         ),
+        Route::get(
+            path::ENDPOINTS,
+            Need::Read,
+            endpoints.json::<Vec<EndpointsStatus>>(
+                200,
+                "The endpoints of all upstreams.",
+                &examples::endpoints(),
+            ),
+            get(self::endpoints),
+        ),
         Route::get(path::OPENAPI, Need::Status, document.any_json(200, "OpenAPI 3.1."), get(openapi)),
     ]
 }
@@ -87,6 +102,10 @@ async fn status(State(shared): State<Arc<Shared>>) -> Json<Status> {
 
 async fn secrets(State(shared): State<Arc<Shared>>) -> Json<Vec<SecretStatus>> {
     Json(shared.source.secrets())
+}
+
+async fn endpoints(State(shared): State<Arc<Shared>>) -> Json<Vec<EndpointsStatus>> {
+    Json(shared.source.endpoints())
 }
 
 async fn openapi(State(shared): State<Arc<Shared>>) -> Response {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use biplane_admin::Source;
 use biplane_admin_api::resources::{Accepted, Name};
-use biplane_admin_api::status::SecretStatus;
+use biplane_admin_api::status::{EndpointsStatus, SecretStatus};
 use biplane_admin_api::{Problem, ProblemKind, Resources, Status};
 use biplane_core::key::Kind;
 
@@ -45,6 +45,10 @@ impl Source for Plane {
 
     fn metrics(&self) -> String {
         "# TYPE biplane_up gauge\nbiplane_up 1\n# EOF\n".to_owned()
+    }
+
+    fn endpoints(&self) -> Vec<EndpointsStatus> {
+        Vec::new()
     }
 
     fn secrets(&self) -> Vec<SecretStatus> {

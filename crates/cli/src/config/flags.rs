@@ -31,6 +31,10 @@ pub(crate) struct Flags {
     /// file://DIR, credentials:
     #[arg(long, value_name = "URLS")]
     pub(crate) secrets: Option<String>,
+    /// Where upstreams' endpoints are looked up, one or more, words apart: consul://HOST:8500, nomad://HOST:4646, ec2:, dns:; a
+    /// scheme and a colon alone take what the environment says (CONSUL_HTTP_ADDR, NOMAD_ADDR, AWS_REGION) [default: dns:]
+    #[arg(long, value_name = "URLS")]
+    pub(crate) discovery: Option<String>,
     /// Where Envoys connect to; loopback only for now [default: 127.0.0.1:9977]
     #[arg(long, value_name = "IP:PORT")]
     pub(crate) xds: Option<String>,
@@ -126,6 +130,7 @@ impl Flags {
         vec![
             ("store", "--store", &self.store),
             ("secrets", "--secrets", &self.secrets),
+            ("discovery", "--discovery", &self.discovery),
             ("xds", "--xds", &self.xds),
             ("admin", "--admin", &self.admin),
             ("stateDir", "--state-dir", &self.state_dir),

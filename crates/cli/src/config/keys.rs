@@ -19,6 +19,7 @@ pub(super) struct Key {
 pub(super) const KEYS: &[Key] = &[
     key("store", "BIPLANE_STORE", Some("file:///etc/biplane/resources")),
     Key { many: true, ..key("secrets", "BIPLANE_SECRETS", None) },
+    Key { many: true, ..key("discovery", "BIPLANE_DISCOVERY", None) },
     key("xds", "BIPLANE_XDS", Some("127.0.0.1:9977")),
     key("admin", "BIPLANE_ADMIN", Some("127.0.0.1:9978")),
     key("stateDir", "BIPLANE_STATE_DIR", None),

@@ -31,11 +31,8 @@ pub(super) fn parse(figment: &Figment, problems: &mut Vec<Problem>) -> Option<Co
     let identity = |(cert_file, key_file)| Identity { cert_file, key_file };
     Some(Config {
         store: store.ok()?,
-        secrets: text(figment, "secrets")
-            .iter()
-            .flat_map(|text| text.split_whitespace())
-            .map(str::to_owned)
-            .collect(),
+        secrets: words(figment, "secrets"),
+        discovery: words(figment, "discovery"),
         xds: xds.ok()?,
         serving: serving.ok()?,
         state_dir: reader.path("stateDir"),
@@ -60,6 +57,12 @@ pub(super) fn parse(figment: &Figment, problems: &mut Vec<Problem>) -> Option<Co
 /// A setting's text.
 pub(super) fn text(figment: &Figment, name: &str) -> Option<String> {
     figment.find_value(name).ok()?.into_string()
+}
+
+/// A setting's words.
+fn words(figment: &Figment, name: &str) -> Vec<String> {
+    let text = text(figment, name).unwrap_or_default();
+    text.split_whitespace().map(str::to_owned).collect()
 }
 
 /// Where a setting was written.

@@ -1,6 +1,7 @@
 //! `biplane get [KIND [NAME...]]`: what a store holds.
 
 mod columns;
+mod endpoints;
 mod secrets;
 mod text;
 
@@ -27,7 +28,8 @@ Examples:
   biplane get vs -n default             the virtual services of a namespace
   biplane get upstreams -l app=web,!old those with these labels
   biplane get vs petstore -o yaml       one, as it was written
-  biplane get us -o name | xargs biplane delete")]
+  biplane get us -o name | xargs biplane delete
+  biplane get endpoints [UPSTREAM]      where requests go: each endpoint, its health, who found it")]
 pub(crate) struct Arguments {
     /// The kind in any case, singular, plural or short; or KIND/NAME, KIND/NAMESPACE/NAME. None: all kinds
     #[arg(value_name = "KIND", value_parser = KindWord)]
@@ -72,6 +74,9 @@ pub(crate) enum Format {
 
 /// Reads and prints.
 pub(crate) async fn run(global: &GlobalFlags, arguments: &Arguments) -> Outcome {
+    if arguments.kind.as_deref().is_some_and(endpoints::is_word) {
+        return endpoints::run(global, arguments).await;
+    }
     let selection = arguments.selection()?;
     let connection = arguments.target.connect(global)?;
     if arguments.watch {

@@ -11,7 +11,7 @@ use tracing::info;
 
 use crate::config::{self, Config, Flags, GlobalFlags, Serving};
 use crate::exit::{Code, Failure, Outcome};
-use crate::{backends, credentials, logging, service_manager, signals};
+use crate::{backends, credentials, discovery, logging, service_manager, signals};
 
 /// The command line.
 #[derive(Debug, Args)]
@@ -38,8 +38,9 @@ pub(crate) async fn run(global: &GlobalFlags, arguments: &Arguments) -> Outcome 
     let stop = signals::stop_token()?;
     let editor = Arc::new(Editor::new(store.clone()));
     let secrets = backends::secrets(&config.secrets)?;
+    let endpoints = discovery::endpoints(&config.discovery)?;
     let server = Server::bind(settings(config), store, editor).await.map_err(|error| cannot_start(&error))?;
-    let server = server.with_secrets(secrets);
+    let server = server.with_secrets(secrets).with_endpoints(endpoints);
     service_manager::ready();
     let announced = stop.clone();
     tokio::spawn(async move {

@@ -91,6 +91,8 @@ pub(crate) struct Dependencies {
     selectors: HashMap<String, BTreeSet<Selector>>,
     /// Secrets that the first node began to ask for, or the last one ceased to, since somebody looked.
     secrets: BTreeSet<ResourceRef>,
+    /// The same of upstreams.
+    upstreams: BTreeSet<ResourceRef>,
 }
 
 impl Dependencies {
@@ -131,11 +133,16 @@ impl Dependencies {
         std::mem::take(&mut self.secrets)
     }
 
-    fn note_secret(&mut self, dependency: &Dependency) {
-        if let Dependency::Object(key) = dependency
-            && key.kind == Kind::Secret
-        {
-            self.secrets.insert(key.reference());
+    /// The same of upstreams.
+    pub(crate) fn take_upstreams(&mut self) -> BTreeSet<ResourceRef> {
+        std::mem::take(&mut self.upstreams)
+    }
+
+    fn note(&mut self, dependency: &Dependency) {
+        match dependency {
+            Dependency::Object(key) if key.kind == Kind::Secret => drop(self.secrets.insert(key.reference())),
+            Dependency::UpstreamExists(name) => drop(self.upstreams.insert(name.clone())),
+            _ => {}
         }
     }
 
@@ -144,7 +151,7 @@ impl Dependencies {
         let first = askers.is_empty();
         askers.insert(node.clone());
         if first {
-            self.note_secret(dependency);
+            self.note(dependency);
         }
         if let Dependency::Selector(selector) = dependency {
             for bucket in buckets(selector) {
@@ -160,7 +167,7 @@ impl Dependencies {
             return;
         }
         self.askers.remove(dependency);
-        self.note_secret(dependency);
+        self.note(dependency);
         if let Dependency::Selector(selector) = dependency {
             for bucket in buckets(selector) {
                 let emptied = self.selectors.get_mut(&bucket).is_some_and(|set| {

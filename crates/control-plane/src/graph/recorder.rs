@@ -7,7 +7,7 @@ use std::sync::Arc;
 use biplane_core::key::{Kind, ResourceRef};
 use biplane_core::resources::route::RouteTableSelector;
 use biplane_core::resources::settings::InvalidConfigPolicy;
-use biplane_core::resources::{RouteOption, RouteTable, Secret, UpstreamGroup, VirtualHostOption};
+use biplane_core::resources::{Endpoint, RouteOption, RouteTable, Secret, UpstreamGroup, VirtualHostOption};
 use biplane_translator::Lookup;
 
 use super::dependencies::{Dependency, Selector};
@@ -43,6 +43,11 @@ impl Lookup for Recorder<'_> {
     fn has_upstream(&self, name: &ResourceRef) -> bool {
         self.record(Dependency::UpstreamExists(name.clone()));
         self.tables.upstreams.contains_key(name)
+    }
+
+    fn endpoints(&self, name: &ResourceRef) -> Option<Arc<[Endpoint]>> {
+        // Only the upstream itself asks, and an edit of its endpoints wakes it.
+        self.tables.endpoints.get(name).cloned().or_else(|| self.tables.assume.then(Arc::default))
     }
 
     fn upstream_group(&self, name: &ResourceRef) -> Option<Arc<UpstreamGroup>> {

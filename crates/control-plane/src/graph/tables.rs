@@ -12,8 +12,8 @@ use biplane_core::resources::secret::{
     HeaderSecret, OauthSecret, SecretForm, TlsSecret,
 };
 use biplane_core::resources::{
-    Gateway, Metadata, Object, RouteOption, RouteTable, Secret, Settings, Spec, Upstream, UpstreamGroup,
-    VirtualHostOption, VirtualService,
+    Endpoint, Gateway, Metadata, Object, RouteOption, RouteTable, Secret, Settings, Spec, Upstream,
+    UpstreamGroup, VirtualHostOption, VirtualService,
 };
 use biplane_core::scalars::SecretString;
 
@@ -24,6 +24,8 @@ pub enum Edit {
     Put(Box<Object>, Option<u64>),
     /// The object is gone.
     Delete(ObjectKey),
+    /// These endpoints were found for an upstream that has them looked up. They go with the upstream.
+    Endpoints(ObjectKey, Arc<[Endpoint]>),
 }
 
 impl Edit {
@@ -31,7 +33,7 @@ impl Edit {
     pub const fn key(&self) -> &ObjectKey {
         match self {
             Self::Put(object, _) => &object.key,
-            Self::Delete(key) => key,
+            Self::Delete(key) | Self::Endpoints(key, _) => key,
         }
     }
 }
@@ -52,13 +54,15 @@ pub(crate) struct Tables {
     /// Route tables.
     pub(crate) delegated: BTreeMap<ResourceRef, Entry<RouteTable>>,
     pub(crate) upstreams: HashMap<ResourceRef, Entry<Upstream>>,
+    /// Endpoints of upstreams that have them looked up.
+    pub(crate) endpoints: HashMap<ResourceRef, Arc<[Endpoint]>>,
     pub(crate) groups: HashMap<ResourceRef, Entry<UpstreamGroup>>,
     pub(crate) route_options: HashMap<ResourceRef, Entry<RouteOption>>,
     pub(crate) host_options: HashMap<ResourceRef, Entry<VirtualHostOption>>,
     pub(crate) secrets: HashMap<ResourceRef, Entry<Secret>>,
     pub(crate) settings: BTreeMap<ResourceRef, Entry<Settings>>,
-    /// Secrets whose values are kept elsewhere are given some.
-    assume: bool,
+    /// Secrets whose values are kept elsewhere are given some, and endpoints that are looked up are taken to be known.
+    pub(crate) assume: bool,
 }
 
 /// What an edit did to a table, as far as dependents care.
@@ -86,6 +90,7 @@ impl Tables {
         match edit {
             Edit::Delete(key) => self.delete(key.kind, &name),
             Edit::Put(object, revision) => self.put(name, object, *revision),
+            Edit::Endpoints(_, endpoints) => self.found(name, endpoints),
         }
     }
 
@@ -114,12 +119,20 @@ impl Tables {
         }
     }
 
+    fn found(&mut self, name: ResourceRef, endpoints: &Arc<[Endpoint]>) -> Effect {
+        let before = self.endpoints.insert(name, endpoints.clone());
+        Effect { content: before.as_ref() != Some(endpoints), ..Effect::default() }
+    }
+
     fn delete(&mut self, kind: Kind, name: &ResourceRef) -> Effect {
         match kind {
             Kind::Gateway => gone(self.gateways.remove(name)),
             Kind::VirtualService => gone(self.services.remove(name)),
             Kind::RouteTable => gone(self.delegated.remove(name)),
-            Kind::Upstream => gone(self.upstreams.remove(name)),
+            Kind::Upstream => {
+                self.endpoints.remove(name);
+                gone(self.upstreams.remove(name))
+            }
             Kind::UpstreamGroup => gone(self.groups.remove(name)),
             Kind::RouteOption => gone(self.route_options.remove(name)),
             Kind::VirtualHostOption => gone(self.host_options.remove(name)),

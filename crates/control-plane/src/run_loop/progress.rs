@@ -3,6 +3,7 @@
 use biplane_store::Revision;
 use tokio::sync::watch;
 
+use crate::discovery::WantedEndpoints;
 use crate::secrets::WantedSecrets;
 use crate::shared::SharedEngine;
 
@@ -15,6 +16,8 @@ pub(crate) struct Progress {
     pub(crate) revisions: watch::Sender<Revision>,
     /// The secrets that are to be asked for.
     pub(crate) wanted: watch::Sender<WantedSecrets>,
+    /// The endpoints that are to be looked up.
+    pub(crate) endpoints: watch::Sender<WantedEndpoints>,
     /// For those who look at everything again.
     pub(crate) activity: watch::Sender<Activity>,
 }
@@ -37,19 +40,27 @@ impl Progress {
             editions: watch::Sender::new(0),
             revisions: watch::Sender::new(Revision::default()),
             wanted: watch::Sender::default(),
+            endpoints: watch::Sender::default(),
             activity: watch::Sender::default(),
         }
     }
 
     pub(super) fn tell(&self, engine: &SharedEngine) {
-        let (edition, revision, readings, held, wanted) = {
+        let (edition, revision, readings, held, wanted, endpoints) = {
             let engine = engine.lock();
             let (readings, held) = (engine.store().readings, engine.guard().held().len());
-            (engine.edition(), engine.revision(), readings, held, engine.secrets().wanted().clone())
+            let (wanted, endpoints) =
+                (engine.secrets().wanted().clone(), engine.discovery().wanted().clone());
+            (engine.edition(), engine.revision(), readings, held, wanted, endpoints)
         };
         self.wanted.send_if_modified(|last| {
             let same = last.ptr_eq(&wanted);
             *last = wanted;
+            !same
+        });
+        self.endpoints.send_if_modified(|last| {
+            let same = last.ptr_eq(&endpoints);
+            *last = endpoints;
             !same
         });
         self.editions.send_if_modified(|last| std::mem::replace(last, edition) != edition);

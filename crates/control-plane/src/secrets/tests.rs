@@ -100,7 +100,7 @@ impl World {
     fn carry_out(&mut self, edit: Option<Edit>) {
         match edit {
             None => {}
-            Some(Edit::Delete(_)) => self.served = None,
+            Some(Edit::Delete(_) | Edit::Endpoints(..)) => self.served = None,
             Some(Edit::Put(object, _)) => match object.spec {
                 Spec::Secret(secret) => self.served = Some((*secret).clone()),
                 other => panic!("{other:?}"),

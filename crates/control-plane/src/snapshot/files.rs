@@ -21,6 +21,7 @@ use super::format::Fault;
 use super::last_run::{LastRun, Sources};
 use super::seal::SealingKey;
 use super::{SnapshotError, durable, format};
+use crate::discovery::KeptEndpoints;
 use crate::secrets::KeptSecret;
 
 /// Editions that stay on disk: the newest, and two to fall back on.
@@ -117,7 +118,7 @@ impl SnapshotDirectory {
         &self,
         sources: &Sources,
         objects: impl Iterator<Item = &'a StoredObject>,
-        secrets: &[KeptSecret],
+        (secrets, endpoints): (&[KeptSecret], &[KeptEndpoints]),
     ) -> Result<(), SnapshotError> {
         self.claim()?;
         let key = self.key().and_then(|key| key.map_or_else(|| SealingKey::create(&self.own_key()), Ok))?;
@@ -126,7 +127,7 @@ impl SnapshotDirectory {
         let path = self.path.join(format!("{PREFIX}{number:010}"));
         let temporary = self.path.join("snapshot.tmp");
         durable::write(&path, &temporary, |out| {
-            format::write(out, sources, objects, secrets, &self.store, &key)
+            format::write(out, sources, objects, (secrets, endpoints), &self.store, &key)
         })?;
         let identity = sources.get(&self.store).and_then(|source| source.identity.as_deref());
         self.rotate(editions, &key, identity.filter(|_| self.marked));

@@ -6,6 +6,7 @@
 //!                                       what was known of the sources
 //! {"key":..,"place":..,"value":..}      one line an object
 //! {"secret":..,"sealed":..}             one line a secret that is kept elsewhere, with what its source gave
+//! {"endpoints":..,"found":..}           one line a question to a source of endpoints, with its answer
 //! end <count> <sha-256>                 of all lines above
 //! ```
 //!
@@ -31,12 +32,15 @@ use zeroize::Zeroizing;
 
 use super::last_run::{LastRun, Sources};
 use super::seal::SealingKey;
+use crate::discovery::KeptEndpoints;
 use crate::secrets::KeptSecret;
 
 /// The first line. The number is raised when an older reader could not read the file.
 const MAGIC: &[u8] = b"biplane-snapshot 4\n";
 /// The first lines of the formats before, which lack what has a default here.
 const OLDER: [&[u8]; 2] = [b"biplane-snapshot 2\n", b"biplane-snapshot 3\n"];
+/// How the line of an answer about endpoints begins.
+const ENDPOINTS: &[u8] = b"{\"endpoints\":";
 /// How the line of a secret begins.
 const SECRET: &[u8] = b"{\"secret\":";
 /// No object's line begins with it: those are JSON.
@@ -105,7 +109,7 @@ pub(super) fn write<'a>(
     out: &mut dyn Write,
     sources: &Sources,
     objects: impl Iterator<Item = &'a StoredObject>,
-    secrets: &[KeptSecret],
+    (secrets, endpoints): (&[KeptSecret], &[KeptEndpoints]),
     store: &str,
     key: &SealingKey,
 ) -> io::Result<()> {
@@ -121,6 +125,10 @@ pub(super) fn write<'a>(
     }
     for secret in secrets {
         body.write_json(&secret_line(secret, &own).ok_or_else(unsealed)?)?;
+        count += 1;
+    }
+    for kept in endpoints {
+        body.write_json(&kept.to_line())?;
         count += 1;
     }
     let end = end(count, body.digest);
@@ -189,16 +197,21 @@ pub(super) fn read(
 ) -> Result<LastRun, Fault> {
     let mut lines = Lines::new(input);
     let (own, sources) = open(&mut lines, is_ours, key)?;
-    let (mut objects, mut secrets) = (Vec::new(), Vec::new());
+    let (mut objects, mut secrets, mut endpoints) = (Vec::new(), Vec::new(), Vec::new());
     loop {
         lines.advance()?;
         if lines.line.starts_with(END.as_bytes()) {
-            let whole = lines.end_here(objects.len() + secrets.len())?;
+            let whole = lines.end_here(objects.len() + secrets.len() + endpoints.len())?;
             return if whole {
-                Ok(LastRun { objects, secrets, sources })
+                Ok(LastRun { objects, secrets, endpoints, sources })
             } else {
                 Err(Fault::Invalid(ALTERED))
             };
+        }
+        if lines.line.starts_with(ENDPOINTS) {
+            let line = serde_json::from_slice(&lines.line).map_err(|_| Fault::Invalid(ALTERED))?;
+            endpoints.push(KeptEndpoints::from_line(line));
+            continue;
         }
         if lines.line.starts_with(SECRET) {
             let line = serde_json::from_slice(&lines.line).map_err(|_| Fault::Invalid(ALTERED))?;
@@ -346,13 +359,19 @@ mod tests {
         KeptSecret { name, question: "q".into(), secret: secret.into(), old_roots: String::new() }
     }
 
+    fn found() -> KeptEndpoints {
+        let port = std::num::NonZeroU16::new(8080).unwrap();
+        let endpoint = biplane_core::resources::Endpoint::new([192, 0, 2, 1].into(), port);
+        KeptEndpoints { question: "consul: web".to_owned(), endpoints: [endpoint].into() }
+    }
+
     fn is_store(name: &str, _: &Sources) -> bool {
         name == STORE
     }
 
     fn written(objects: &[StoredObject], key: &SealingKey) -> String {
         let mut out = Vec::new();
-        write(&mut out, &sources(), objects.iter(), &[kept()], STORE, key).unwrap();
+        write(&mut out, &sources(), objects.iter(), (&[kept()], &[found()]), STORE, key).unwrap();
         String::from_utf8(out).unwrap()
     }
 
@@ -374,7 +393,12 @@ mod tests {
         ];
         objects[1].location = Location::Key { store: "consul://a".into(), key: "k".into(), revision: 4 };
         objects[1].revision = Revision(4);
-        let expected = LastRun { objects: objects.to_vec(), secrets: vec![kept()], sources: sources() };
+        let expected = LastRun {
+            objects: objects.to_vec(),
+            secrets: vec![kept()],
+            endpoints: vec![found()],
+            sources: sources(),
+        };
         assert!(!written(&objects, &key).contains("canary"), "nothing secret is in the clear");
         assert_eq!(read(written(&objects, &key).as_bytes(), is_store, &key).unwrap(), expected);
         assert_eq!(read(written(&[], &key).as_bytes(), is_store, &key).unwrap().objects, []);
@@ -438,7 +462,7 @@ mod tests {
             &mut Full(10_000),
             &Sources::default(),
             objects,
-            &[],
+            (&[], &[]),
             STORE,
             &SealingKey::random().unwrap(),
         );

@@ -7,6 +7,7 @@ use biplane_core::scalars::Timestamp;
 use biplane_store::{Identity, Revision, StoredObject};
 use serde::{Deserialize, Serialize};
 
+use crate::discovery::KeptEndpoints;
 use crate::guard::Memory;
 use crate::secrets::KeptSecret;
 
@@ -17,6 +18,8 @@ pub struct LastRun {
     pub objects: Vec<StoredObject>,
     /// What the sources of secrets gave.
     pub secrets: Vec<KeptSecret>,
+    /// Endpoints that were looked up.
+    pub endpoints: Vec<KeptEndpoints>,
     /// The sources that the objects came from.
     pub sources: Sources,
 }

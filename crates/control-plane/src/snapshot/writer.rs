@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
 use super::{SnapshotDirectory, SnapshotHealth, SourceRecord, Sources};
+use crate::discovery::KeptEndpoints;
 use crate::secrets::KeptSecret;
 use crate::shared::SharedEngine;
 
@@ -39,7 +40,9 @@ pub async fn write_editions(
             SourceRecord::new(engine.guard().memory(), engine.store().read_at(Instant::now(), now()));
         let (number, objects) = engine.good();
         let secrets = engine.secrets().kept();
-        Edition { number, sources: Sources::from([(source.to_string(), record)]), objects, secrets }
+        let endpoints = engine.discovery().kept();
+        let sources = Sources::from([(source.to_string(), record)]);
+        Edition { number, sources, objects, secrets, endpoints }
     };
     let writer = Writer { directory, good, written: 0, health };
     writer.follow(editions, shutdown).await;
@@ -65,6 +68,8 @@ pub(crate) struct Edition {
     pub(crate) objects: OrdMap<ObjectKey, StoredObject>,
     /// What the sources of secrets gave.
     pub(crate) secrets: Vec<KeptSecret>,
+    /// Endpoints that were looked up.
+    pub(crate) endpoints: Vec<KeptEndpoints>,
 }
 
 impl<G: Fn() -> Edition> Writer<G> {
@@ -90,12 +95,14 @@ impl<G: Fn() -> Edition> Writer<G> {
 
     /// The last edition is written although only the time of its reading has changed.
     async fn write(&mut self, last: bool) {
-        let Edition { number, sources, objects, secrets } = (self.good)();
+        let Edition { number, sources, objects, secrets, endpoints } = (self.good)();
         if number == 0 || number == self.written && !last {
             return;
         }
         let directory = self.directory.clone();
-        match spawn_blocking(move || directory.write(&sources, objects.values(), &secrets)).await {
+        match spawn_blocking(move || directory.write(&sources, objects.values(), (&secrets, &endpoints)))
+            .await
+        {
             Ok(Ok(())) => self.succeeded(number),
             Ok(Err(error)) => self.failed(error.to_string()),
             Err(error) => self.failed(format!("the writer stopped: {error}")),
@@ -155,6 +162,7 @@ mod tests {
                     sources: Sources::default(),
                     objects: objects(),
                     secrets: Vec::new(),
+                    endpoints: Vec::new(),
                 }
             };
             let writer =

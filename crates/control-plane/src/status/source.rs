@@ -13,7 +13,7 @@ use crate::guard::{Held, Reason, Suspicion, Withheld};
 
 /// Whether first answers go out.
 pub(super) fn gate(engine: &Engine, store: &str) -> GateStatus {
-    let awaited = engine.awaited_secrets();
+    let awaited = engine.awaited_sources();
     let (state, waiting_for) = match engine.gate() {
         Gate::Restored | Gate::Open if !awaited.is_empty() => (GateState::Waiting, awaited),
         Gate::Waiting => (GateState::Waiting, vec![store.to_owned()]),

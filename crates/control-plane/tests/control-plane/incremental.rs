@@ -35,7 +35,7 @@ fn remember(objects: &mut BTreeMap<ObjectKey, Edit>, batch: &Batch) {
     for edit in batch {
         match edit {
             Edit::Put(..) => objects.insert(edit.key().clone(), edit.clone()),
-            Edit::Delete(key) => objects.remove(key),
+            Edit::Delete(key) | Edit::Endpoints(key, _) => objects.remove(key),
         };
     }
 }

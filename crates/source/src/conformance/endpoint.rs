@@ -241,12 +241,12 @@ fn watch(harness: &impl EndpointHarness, service: &str) -> Watch<Vec<Endpoint>> 
 }
 
 fn places_of(told: &[Endpoint]) -> BTreeSet<SocketAddr> {
-    told.iter().map(|at| SocketAddr::new(at.address, at.port.get())).collect()
+    told.iter().map(|at| at.place()).collect()
 }
 
 fn usable_of(told: &[Endpoint]) -> BTreeSet<SocketAddr> {
     let usable = told.iter().filter(|at| at.health.is_usable());
-    usable.map(|at| SocketAddr::new(at.address, at.port.get())).collect()
+    usable.map(|at| at.place()).collect()
 }
 
 async fn until(watch: &mut Watch<Vec<Endpoint>>, places: &BTreeSet<SocketAddr>) -> Vec<Endpoint> {

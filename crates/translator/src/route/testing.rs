@@ -7,7 +7,9 @@ use std::sync::Arc;
 use biplane_core::key::{Kind, ObjectKey, ResourceRef};
 use biplane_core::resources::route::{RouteTable, RouteTableSelector};
 use biplane_core::resources::settings::InvalidConfigPolicy;
-use biplane_core::resources::{RouteOption, Secret, UpstreamGroup, VirtualHostOption, VirtualService};
+use biplane_core::resources::{
+    Endpoint, RouteOption, Secret, UpstreamGroup, VirtualHostOption, VirtualService,
+};
 use envoy_types::pb::envoy::config::route::v3::route::Action;
 use envoy_types::pb::envoy::config::route::v3::route_action::ClusterSpecifier;
 use envoy_types::pb::envoy::config::route::v3::route_match::PathSpecifier;
@@ -96,6 +98,10 @@ impl Objects {
 impl Lookup for Objects {
     fn has_upstream(&self, name: &ResourceRef) -> bool {
         self.upstreams.contains(name)
+    }
+
+    fn endpoints(&self, _: &ResourceRef) -> Option<Arc<[Endpoint]>> {
+        None
     }
 
     fn upstream_group(&self, name: &ResourceRef) -> Option<Arc<UpstreamGroup>> {

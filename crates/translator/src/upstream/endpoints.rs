@@ -3,9 +3,11 @@
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use biplane_core::path::FieldPath;
 use biplane_core::resources::Upstream;
+use biplane_core::resources::endpoint::Endpoint as Found;
 use biplane_core::resources::upstream::StaticHost;
 use envoy_types::pb::envoy::config::cluster::v3::Cluster;
 use envoy_types::pb::envoy::config::cluster::v3::cluster::lb_subset_config::{
@@ -27,7 +29,7 @@ use crate::resource::{EnvoyName, EnvoyType};
 
 /// Up to this many metadata keys, routes can select by any combination of them. Envoy wants each combination
 /// listed, and there are 2^keys - 1.
-const MOST_COMBINED_KEYS: usize = 4;
+pub(super) const MOST_COMBINED_KEYS: usize = 4;
 
 /// The endpoints of an upstream.
 pub(super) struct Endpoints<'a> {
@@ -35,6 +37,8 @@ pub(super) struct Endpoints<'a> {
     pub(super) hosts: Vec<&'a StaticHost>,
     pipe: Option<&'a str>,
     discovery: DiscoveryType,
+    /// What was found, where the endpoints are looked up.
+    pub(super) found: Option<Arc<[Found]>>,
 }
 
 /// The endpoints of `upstream`.
@@ -48,7 +52,7 @@ pub(super) fn of<'a>(upstream: &'a Upstream, report: &mut Reporter<'_>) -> Endpo
     } else {
         DiscoveryType::Eds
     };
-    Endpoints { hosts, pipe, discovery }
+    Endpoints { hosts, pipe, discovery, found: None }
 }
 
 fn unique<'a>(hosts: &'a [StaticHost], report: &mut Reporter<'_>) -> Vec<&'a StaticHost> {
@@ -97,6 +101,7 @@ impl Endpoints<'_> {
     pub(super) fn clear(&mut self) {
         self.hosts.clear();
         self.pipe = None;
+        self.found = self.found.take().map(|_| Arc::default());
     }
 
     /// The endpoints in Envoy's words. With `labels`, each carries the label that picks its transport socket.
@@ -167,7 +172,7 @@ impl Endpoints<'_> {
     }
 }
 
-fn combinations<'k>(keys: &BTreeSet<&'k str>) -> BTreeSet<Vec<&'k str>> {
+pub(super) fn combinations<'k>(keys: &BTreeSet<&'k str>) -> BTreeSet<Vec<&'k str>> {
     let mut all: BTreeSet<Vec<&str>> = BTreeSet::from([Vec::new()]);
     for key in keys {
         let with: Vec<Vec<&str>> =
@@ -178,7 +183,7 @@ fn combinations<'k>(keys: &BTreeSet<&'k str>) -> BTreeSet<Vec<&'k str>> {
     all
 }
 
-fn selector(keys: Vec<&str>) -> LbSubsetSelector {
+pub(super) fn selector(keys: Vec<&str>) -> LbSubsetSelector {
     LbSubsetSelector { keys: keys.into_iter().map(str::to_owned).collect(), ..LbSubsetSelector::default() }
 }
 

@@ -1,5 +1,7 @@
 //! The objects of a case, and a `Lookup` over them.
 
+use std::collections::BTreeMap;
+use std::num::{NonZeroU16, NonZeroU32};
 use std::sync::Arc;
 
 use biplane_core::age::Age;
@@ -8,11 +10,12 @@ use biplane_core::document::{IdentifyHint, identify, split};
 use biplane_core::key::ResourceRef;
 use biplane_core::location::Location;
 use biplane_core::report::Report;
+use biplane_core::resources::endpoint::{Health, Locality};
 use biplane_core::resources::route::{RouteTable, RouteTableSelector};
 use biplane_core::resources::settings::InvalidConfigPolicy;
 use biplane_core::resources::{
-    Gateway, Object, RouteOption, Secret, Settings, Spec, Upstream, UpstreamGroup, VirtualHostOption,
-    VirtualService,
+    Endpoint, Gateway, Object, RouteOption, Secret, Settings, Spec, Upstream, UpstreamGroup,
+    VirtualHostOption, VirtualService,
 };
 use biplane_translator::Lookup;
 
@@ -76,9 +79,33 @@ pick!(virtual_host_option, VirtualHostOption);
 pick!(secret, Secret);
 pick!(settings, Settings);
 
+/// Endpoints as a source finds them: in two places, of all healths, with a tag, of double weight.
+fn found() -> Vec<Endpoint> {
+    let at = |number: u8, health, zone: &str| Endpoint {
+        health,
+        locality: Locality { region: "eu".to_owned(), zone: zone.to_owned() },
+        ..Endpoint::new([192, 0, 2, number].into(), NonZeroU16::new(8080).expect("not zero"))
+    };
+    let tagged = BTreeMap::from([("tag_blue".to_owned(), "1".to_owned())]);
+    vec![
+        Endpoint { metadata: tagged, ..at(1, Health::Healthy, "a") },
+        Endpoint { weight: NonZeroU32::new(2).expect("not zero"), ..at(2, Health::Unknown, "b") },
+        at(3, Health::Unhealthy, "a"),
+        at(4, Health::Draining, "a"),
+        // The same place twice, as while one registration follows another: the usable one counts.
+        at(5, Health::Draining, "b"),
+        Endpoint { id: "new".to_owned(), ..at(5, Health::Healthy, "b") },
+    ]
+}
+
 impl Lookup for Objects {
     fn has_upstream(&self, name: &ResourceRef) -> bool {
         self.one(name, upstream).is_some()
+    }
+
+    /// The same for all but those of which nothing is known.
+    fn endpoints(&self, name: &ResourceRef) -> Option<Arc<[Endpoint]>> {
+        (name.name != "unknown").then(|| found().into())
     }
 
     fn upstream_group(&self, name: &ResourceRef) -> Option<Arc<UpstreamGroup>> {

@@ -38,8 +38,8 @@ fn opened() -> (tempfile::TempDir, SnapshotDirectory) {
 /// A directory with an old and a new edition, and the path of the new one.
 fn two_editions() -> (tempfile::TempDir, SnapshotDirectory, PathBuf) {
     let (directory, snapshots) = opened();
-    snapshots.write(&Sources::default(), old().iter(), &[]).unwrap();
-    snapshots.write(&Sources::default(), new().iter(), &[]).unwrap();
+    snapshots.write(&Sources::default(), old().iter(), (&[], &[])).unwrap();
+    snapshots.write(&Sources::default(), new().iter(), (&[], &[])).unwrap();
     let (_, newest) = snapshots.editions().unwrap().pop().unwrap();
     (directory, snapshots, newest)
 }
@@ -73,8 +73,8 @@ fn secret_values_are_sealed_and_files_private() {
 #[test]
 fn three_editions_are_kept() {
     let (_directory, snapshots, _) = two_editions();
-    snapshots.write(&Sources::default(), old().iter(), &[]).unwrap();
-    snapshots.write(&Sources::default(), old().iter(), &[]).unwrap();
+    snapshots.write(&Sources::default(), old().iter(), (&[], &[])).unwrap();
+    snapshots.write(&Sources::default(), old().iter(), (&[], &[])).unwrap();
     assert_eq!(numbers(&snapshots), [2, 3, 4]);
 }
 
@@ -111,7 +111,7 @@ fn edition_of_a_future_format_is_passed_over_and_stays() {
     fs::write(&newest, &future).unwrap();
     assert_eq!(snapshots.load().objects, old());
     for _ in 0..4 {
-        snapshots.write(&Sources::default(), old().iter(), &[]).unwrap();
+        snapshots.write(&Sources::default(), old().iter(), (&[], &[])).unwrap();
     }
     assert_eq!(fs::read_to_string(&newest).unwrap(), future);
 }
@@ -123,7 +123,7 @@ fn edition_of_another_store_is_not_served_and_stays() {
     assert_eq!(other.load().objects, []);
     snapshots.claim.give_up();
     for _ in 0..4 {
-        other.write(&Sources::default(), old().iter(), &[]).unwrap();
+        other.write(&Sources::default(), old().iter(), (&[], &[])).unwrap();
     }
     assert_eq!(snapshots.load().objects, new());
 }
@@ -137,7 +137,7 @@ fn process_killed_anywhere_in_a_write_leaves_the_last_edition() {
         fs::write(&temporary, &whole[..length]).unwrap();
         assert_eq!(snapshots.load().objects, new(), "killed after {length} bytes");
     }
-    snapshots.write(&Sources::default(), old().iter(), &[]).unwrap();
+    snapshots.write(&Sources::default(), old().iter(), (&[], &[])).unwrap();
     assert_eq!(snapshots.load().objects, old());
     assert!(!temporary.exists());
 }
@@ -149,7 +149,7 @@ fn process_killed_anywhere_in_making_the_key_starts_again() {
         fs::create_dir(&snapshots.path).unwrap();
         fs::write(snapshots.path.join("snapshot.key.tmp"), &[1; 32][..length]).unwrap();
         let again = SnapshotDirectory::open(&snapshots.path, STORE, None).unwrap();
-        again.write(&Sources::default(), new().iter(), &[]).unwrap();
+        again.write(&Sources::default(), new().iter(), (&[], &[])).unwrap();
         assert_eq!(snapshots.load().objects, new(), "killed after {length} bytes");
     }
 }
@@ -159,7 +159,7 @@ fn opening_makes_nothing_and_the_first_write_everything() {
     let (_directory, snapshots) = opened();
     assert_eq!(snapshots.load().objects, []);
     assert!(!snapshots.path.exists());
-    snapshots.write(&Sources::default(), new().iter(), &[]).unwrap();
+    snapshots.write(&Sources::default(), new().iter(), (&[], &[])).unwrap();
     assert_eq!(snapshots.load().objects, new());
 }
 
@@ -180,7 +180,10 @@ fn lost_key_is_an_error_and_no_other_is_made() {
     let error = SnapshotDirectory::open(&snapshots.path, STORE, None).unwrap_err();
     assert!(error.to_string().contains("hint: put it back"), "{error}");
     assert!(
-        matches!(snapshots.write(&Sources::default(), old().iter(), &[]), Err(SnapshotError::Key { .. })),
+        matches!(
+            snapshots.write(&Sources::default(), old().iter(), (&[], &[])),
+            Err(SnapshotError::Key { .. })
+        ),
         "also while running"
     );
     assert_eq!(snapshots.load().objects, []);
@@ -206,14 +209,14 @@ fn editions_of_another_key_are_not_served_and_stay() {
     let state = directory.path().join("state");
     let (first, second) = (key_file(&directory, "first", 1), key_file(&directory, "second", 2));
     let first = SnapshotDirectory::open(&state, STORE, Some(&first)).unwrap();
-    first.write(&Sources::default(), old().iter(), &[]).unwrap();
-    first.write(&Sources::default(), new().iter(), &[]).unwrap();
+    first.write(&Sources::default(), old().iter(), (&[], &[])).unwrap();
+    first.write(&Sources::default(), new().iter(), (&[], &[])).unwrap();
 
     first.claim.give_up();
     let second = SnapshotDirectory::open(&state, STORE, Some(&second)).unwrap();
     assert_eq!(second.load().objects, [], "no objects without their secrets");
     for _ in 0..4 {
-        second.write(&Sources::default(), old().iter(), &[]).unwrap();
+        second.write(&Sources::default(), old().iter(), (&[], &[])).unwrap();
     }
     assert_eq!(numbers(&second), [1, 2, 4, 5, 6]);
     assert_eq!((first.load().objects, second.load().objects), (new().to_vec(), old().to_vec()));
@@ -224,7 +227,7 @@ fn directory_of_another_process_is_left_alone_and_read_all_the_same() {
     let (_directory, first, _) = two_editions();
     let second = SnapshotDirectory::open(&first.path, STORE, None).unwrap();
     assert!(matches!(second.claim(), Err(SnapshotError::InUse { .. })));
-    let refused = second.write(&Sources::default(), old().iter(), &[]);
+    let refused = second.write(&Sources::default(), old().iter(), (&[], &[]));
     assert!(matches!(refused, Err(SnapshotError::InUse { .. })));
     assert_eq!(second.load().objects, new());
     drop(first);
@@ -250,12 +253,12 @@ fn edition_is_found_however_the_address_of_a_marked_store_is_spelled() {
     let (a, b) = ("etcd://a:2379/biplane", "etcds://a:2379,b:2379/biplane");
     let directory = tempfile::tempdir().unwrap();
     let first = SnapshotDirectory::open(directory.path(), a, None).unwrap().marked(true);
-    first.write(&sources_of(a, "x"), new().iter(), &[]).unwrap();
+    first.write(&sources_of(a, "x"), new().iter(), (&[], &[])).unwrap();
     let second = moved_to(&first, b);
     assert_eq!((second.load().objects, second.load().sources), (new().to_vec(), sources_of(a, "x")));
     // Known by its mark, the old one goes in turn.
     for _ in 0..3 {
-        second.write(&sources_of(b, "x"), old().iter(), &[]).unwrap();
+        second.write(&sources_of(b, "x"), old().iter(), (&[], &[])).unwrap();
     }
     assert_eq!(numbers(&second), [2, 3, 4]);
     for other in ["etcd://a:2379/other", "consul://a:2379/biplane", "file:///biplane"] {
@@ -270,10 +273,10 @@ fn edition_of_the_very_name_goes_before_a_later_one_of_another() {
     let (a, b) = ("etcd://a:2379/biplane", "etcd://b:2379/biplane");
     let directory = tempfile::tempdir().unwrap();
     let first = SnapshotDirectory::open(directory.path(), a, None).unwrap().marked(true);
-    first.write(&sources_of(a, "x"), new().iter(), &[]).unwrap();
+    first.write(&sources_of(a, "x"), new().iter(), (&[], &[])).unwrap();
     let second = moved_to(&first, b);
     for _ in 0..4 {
-        second.write(&sources_of(b, "y"), old().iter(), &[]).unwrap();
+        second.write(&sources_of(b, "y"), old().iter(), (&[], &[])).unwrap();
     }
     assert_eq!(numbers(&second), [1, 3, 4, 5], "another store's edition stays");
     assert_eq!(moved_to(&second, a).load().objects, new());

@@ -1,0 +1,388 @@
+//! Endpoints that are looked up: which upstreams ask for what, what is known of each answer, and what is served.
+//!
+//! ```text
+//!  edits of upstreams ─▶ questions ─ those of named upstreams ─▶ wanted ─▶ keeper ─▶ sources
+//!                            ▲                                                │
+//!  graph ◀─ endpoints ─ answers ◀──────── told: a listing of one question ◀───┘
+//! ```
+//!
+//! Upstreams that ask the same share one answer. An answer touches the load assignments of its upstreams alone: never a
+//! cluster, and no edit of an upstream takes its endpoints away (I5). Everything here is decided without I/O;
+//! [`keeper`] asks the sources.
+//!
+//! Invariants: what was served stays served until something better is known (I1). `wanted` holds exactly the
+//! questions of the upstreams that something names. Many services that vanish at once are held ([`vanished`], I3).
+
+mod answer;
+pub(crate) mod keeper;
+mod kept;
+mod question;
+#[cfg(test)]
+mod tests;
+mod vanished;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use biplane_core::key::{Kind, ObjectKey, ResourceRef};
+use biplane_core::report::Report;
+use biplane_core::resources::{Endpoint, Secret, Spec, Upstream};
+use biplane_source::{Cause, Listing};
+use imbl::OrdSet;
+use tokio::time::Instant;
+
+use crate::graph::Edit;
+pub(crate) use answer::{Answer, State};
+pub use kept::KeptEndpoints;
+use question::Misasked;
+pub use question::{DiscoverySource, Question};
+use vanished::Vanished;
+
+/// What was heard about one question.
+#[derive(Debug)]
+pub(crate) struct Told {
+    pub(crate) question: Question,
+    pub(crate) listing: Listing<Vec<Endpoint>>,
+}
+
+/// All that is wanted; a copy shares everything.
+pub(crate) type WantedEndpoints = OrdSet<Question>;
+
+/// An upstream whose endpoints are looked up.
+#[derive(Debug)]
+pub(crate) struct Asker {
+    spec: Arc<Upstream>,
+    pub(crate) question: Result<Question, Misasked>,
+    pub(crate) is_named: bool,
+    /// What the graph has been given.
+    pub(crate) served: Option<Arc<[Endpoint]>>,
+}
+
+/// The endpoints of one process.
+#[derive(Debug, Default)]
+pub struct Discovery {
+    sources: Vec<DiscoverySource>,
+    /// What the last run left, by the text of the question, until somebody asks it.
+    left: BTreeMap<String, KeptEndpoints>,
+    askers: BTreeMap<ResourceRef, Asker>,
+    answers: BTreeMap<Question, Answer>,
+    /// Upstreams that ask with the credentials of a secret.
+    credentials: BTreeMap<ResourceRef, BTreeSet<ResourceRef>>,
+    wanted: WantedEndpoints,
+    /// Every upstream counts as named: a route picks its cluster by a header.
+    all_named: bool,
+    vanished: Vanished,
+    /// Counts changes of what is kept on disk.
+    edition: u64,
+}
+
+impl Asker {
+    /// The field of the upstream that says what is looked up.
+    pub(crate) fn field(&self) -> &'static str {
+        self.spec.discovery().map_or("", question::field_of)
+    }
+}
+
+impl Discovery {
+    /// Endpoints from these sources, with what the last run left.
+    pub fn new(sources: Vec<DiscoverySource>, left: Vec<KeptEndpoints>) -> Self {
+        let left = left.into_iter().map(|kept| (kept.question.clone(), kept)).collect();
+        Self { sources, left, ..Self::default() }
+    }
+
+    /// Looks at edits on their way to the graph; gives those that endpoints add to them. `secret` and `is_named` answer
+    /// from the graph as it is before the edits.
+    pub(crate) fn follow(
+        &mut self,
+        edits: &[Edit],
+        secret: impl Fn(&ResourceRef) -> Option<Arc<Secret>>,
+        is_named: impl Fn(&ObjectKey) -> bool,
+    ) -> Vec<Edit> {
+        let mut fresh = BTreeMap::new();
+        for edit in edits.iter().filter(|edit| edit.key().kind == Kind::Secret) {
+            let spec = match edit {
+                Edit::Put(object, _) => object.spec.secret().cloned(),
+                _ => None,
+            };
+            fresh.insert(edit.key().reference(), spec);
+        }
+        let secret = |name: &ResourceRef| fresh.get(name).cloned().unwrap_or_else(|| secret(name));
+        let mut changed = BTreeSet::new();
+        for edit in edits.iter().filter(|edit| edit.key().kind == Kind::Upstream) {
+            let name = edit.key().reference();
+            match edit {
+                Edit::Put(object, _) => {
+                    let Spec::Upstream(spec) = &object.spec else { continue };
+                    self.put(&name, spec, &secret, is_named(edit.key()));
+                    changed.insert(name);
+                }
+                Edit::Delete(_) => self.forget(&name),
+                Edit::Endpoints(..) => {}
+            }
+        }
+        for name in fresh.keys() {
+            for asker in self.credentials.get(name).cloned().unwrap_or_default() {
+                self.ask_again(&asker, &secret);
+                changed.insert(asker);
+            }
+        }
+        changed.iter().filter_map(|name| self.serve(name)).collect()
+    }
+
+    fn put(
+        &mut self,
+        name: &ResourceRef,
+        spec: &Arc<Upstream>,
+        secret: &impl Fn(&ResourceRef) -> Option<Arc<Secret>>,
+        is_named: bool,
+    ) {
+        let before = self.askers.get(name).and_then(|asker| asker.served.clone());
+        let Some(discovery) = spec.discovery() else {
+            self.forget(name);
+            return;
+        };
+        let question = Question::of(discovery, &self.sources, secret);
+        let same = self.askers.get(name).is_some_and(|asker| asker.question == question);
+        if same {
+            let asker = self.askers.get_mut(name).expect("just looked at");
+            (asker.spec, asker.is_named) = (spec.clone(), is_named);
+            self.settle(name);
+            return;
+        }
+        self.forget(name);
+        if let Some(secret) = question::secret(discovery) {
+            self.credentials.entry(secret.clone()).or_default().insert(name.clone());
+        }
+        let asker = Asker { spec: spec.clone(), question, is_named, served: before };
+        self.askers.insert(name.clone(), asker);
+        self.settle(name);
+    }
+
+    fn ask_again(&mut self, name: &ResourceRef, secret: &impl Fn(&ResourceRef) -> Option<Arc<Secret>>) {
+        let Some(asker) = self.askers.get(name) else { return };
+        let (spec, is_named) = (asker.spec.clone(), asker.is_named);
+        self.put(name, &spec, secret, is_named);
+    }
+
+    fn forget(&mut self, name: &ResourceRef) {
+        let Some(gone) = self.askers.remove(name) else { return };
+        self.edition += 1;
+        if let Some(secret) = gone.spec.discovery().and_then(question::secret) {
+            let users = self.credentials.entry(secret.clone()).or_default();
+            users.remove(name);
+            if users.is_empty() {
+                self.credentials.remove(secret);
+            }
+        }
+        if let Ok(question) = gone.question {
+            self.leave(name, &question);
+        }
+    }
+
+    /// Something names an upstream now, or nothing does any more.
+    pub(crate) fn named(&mut self, name: &ResourceRef, is_named: bool) -> Option<Edit> {
+        let asker = self.askers.get_mut(name)?;
+        asker.is_named = is_named;
+        self.settle(name);
+        self.serve(name)
+    }
+
+    /// A route picks its cluster by a header now, so that every upstream counts as named; or none does any more.
+    pub(crate) fn name_all(&mut self, all: bool) -> Vec<Edit> {
+        if self.all_named == all {
+            return Vec::new();
+        }
+        self.all_named = all;
+        let names: Vec<_> = self.askers.keys().cloned().collect();
+        names.iter().for_each(|name| self.settle(name));
+        names.iter().filter_map(|name| self.serve(name)).collect()
+    }
+
+    /// Makes `wanted` and the answer's askers say what the upstream says.
+    fn settle(&mut self, name: &ResourceRef) {
+        let Some(asker) = self.askers.get(name) else { return };
+        let Ok(question) = asker.question.clone() else { return };
+        if !(asker.is_named || self.all_named) {
+            self.leave(name, &question);
+            return;
+        }
+        let left = &mut self.left;
+        let answer = self.answers.entry(question.clone()).or_insert_with(|| {
+            left.remove(&question.text()).map_or_else(Answer::waiting, |kept| Answer::restored(&kept))
+        });
+        answer.askers.insert(name.clone());
+        self.wanted.insert(question);
+    }
+
+    /// The upstream asks this no more.
+    fn leave(&mut self, name: &ResourceRef, question: &Question) {
+        let Some(answer) = self.answers.get_mut(question) else { return };
+        answer.askers.remove(name);
+        if answer.askers.is_empty() {
+            self.answers.remove(question);
+            self.wanted.remove(question);
+            self.vanished.forget(question);
+        }
+    }
+
+    /// The edit that gives the graph what is known, if it has not got that yet.
+    fn serve(&mut self, name: &ResourceRef) -> Option<Edit> {
+        let asker = self.askers.get_mut(name)?;
+        let known = self.answers.get(asker.question.as_ref().ok()?)?.served.clone()?;
+        if asker.served.as_ref() == Some(&known) {
+            // The graph forgets what a deleted upstream had; telling it again costs nothing.
+            return Some(Edit::Endpoints(name.key(Kind::Upstream), known));
+        }
+        self.edition += 1;
+        asker.served = Some(known.clone());
+        Some(Edit::Endpoints(name.key(Kind::Upstream), known))
+    }
+
+    /// Sources have told something. The edits: what is served changes by it.
+    pub(crate) fn told(&mut self, told: Vec<Told>, now: Instant) -> Vec<Edit> {
+        let mut changed = BTreeSet::new();
+        for Told { question, listing } in told {
+            let Some(answer) = self.answers.get_mut(&question) else { continue };
+            let is_news = match listing {
+                Listing::Complete(endpoints) if answer.vanishes(&endpoints) => {
+                    answer.read(now);
+                    self.vanished.add(&question, now);
+                    false
+                }
+                Listing::Complete(endpoints) => {
+                    self.vanished.forget(&question);
+                    answer.know(endpoints, now)
+                }
+                Listing::Failed(error) => {
+                    answer.fail(&question, error, now);
+                    false
+                }
+            };
+            if is_news {
+                changed.insert(question);
+            }
+        }
+        self.serve_all(changed)
+    }
+
+    /// Does what time has made due: services that vanished alone are gone now, those that vanished with many others are
+    /// held.
+    pub(crate) fn on_time(&mut self, now: Instant) -> Vec<Edit> {
+        let answers = &self.answers;
+        let stocked = |source: &str| {
+            let of_source = answers.iter().filter(|(question, _)| *question.source == *source);
+            of_source.filter(|(_, answer)| answer.has_some()).count()
+        };
+        let (gone, held) = self.vanished.judge(now, stocked);
+        for question in held {
+            self.answers.get_mut(&question).into_iter().for_each(|answer| answer.is_held = true);
+        }
+        self.empty(gone, now)
+    }
+
+    /// An operator means what a source shows: what is held is gone.
+    pub(crate) fn accept(&mut self, source: &str, now: Instant) -> Vec<Edit> {
+        let gone = self.vanished.accept(source);
+        self.empty(gone, now)
+    }
+
+    fn empty(&mut self, gone: Vec<Question>, now: Instant) -> Vec<Edit> {
+        let mut changed = BTreeSet::new();
+        for question in gone {
+            if self.answers.get_mut(&question).is_some_and(|answer| answer.know(Vec::new(), now)) {
+                changed.insert(question);
+            }
+        }
+        self.serve_all(changed)
+    }
+
+    fn serve_all(&mut self, questions: BTreeSet<Question>) -> Vec<Edit> {
+        let askers: BTreeSet<_> = questions
+            .iter()
+            .filter_map(|question| self.answers.get(question))
+            .flat_map(|answer| answer.askers.iter().cloned())
+            .collect();
+        askers.iter().filter_map(|name| self.serve(name)).collect()
+    }
+
+    /// When [`Self::on_time`] has something to do though nothing happens.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.vanished.deadline()
+    }
+
+    /// The sources that first answers to Envoys wait for: those that have not answered about something of which nothing is
+    /// known.
+    pub(crate) fn awaited(&self) -> BTreeSet<Arc<str>> {
+        self.awaiting(|_, state| *state == State::Waiting)
+    }
+
+    /// The ones among them that are required, for as long as they are away.
+    pub(crate) fn required(&self) -> BTreeSet<Arc<str>> {
+        let is_away = |state: &State| match state {
+            State::Waiting => true,
+            State::Failed(error) => error.cause == Cause::Unavailable,
+            State::Restored | State::Complete => false,
+        };
+        self.awaiting(|source, state| source.required && is_away(state))
+    }
+
+    fn awaiting(&self, waits: impl Fn(&DiscoverySource, &State) -> bool) -> BTreeSet<Arc<str>> {
+        let unknown = self.answers.iter().filter(|(_, answer)| answer.served.is_none());
+        let waiting = unknown.filter(|(question, answer)| {
+            let source = self.sources.iter().find(|source| source.name == question.source);
+            source.is_some_and(|source| waits(source, &answer.state))
+        });
+        waiting.map(|(question, _)| question.source.clone()).collect()
+    }
+
+    /// What is to be watched.
+    pub(crate) const fn wanted(&self) -> &WantedEndpoints {
+        &self.wanted
+    }
+
+    /// Every upstream whose endpoints are looked up, with what is known of its answer.
+    pub(crate) fn askers(&self) -> impl Iterator<Item = (&ResourceRef, &Asker, Option<&Answer>)> {
+        let answer = |asker: &Asker| self.answers.get(asker.question.as_ref().ok()?);
+        self.askers.iter().map(move |(name, asker)| (name, asker, answer(asker)))
+    }
+
+    /// One of them; none: its endpoints are written into it.
+    pub(crate) fn asker(&self, name: &ResourceRef) -> Option<(&Asker, Option<&Answer>)> {
+        let asker = self.askers.get(name)?;
+        let question = asker.question.as_ref().ok();
+        Some((asker, question.and_then(|question| self.answers.get(question))))
+    }
+
+    /// How many services of each source are held though the source shows none of their endpoints.
+    pub(crate) fn held(&self) -> BTreeMap<Arc<str>, usize> {
+        self.vanished.held()
+    }
+
+    /// What is to be kept on disk.
+    pub(crate) fn kept(&self) -> Vec<KeptEndpoints> {
+        let served = self
+            .askers
+            .values()
+            .filter_map(|asker| Some((asker.question.as_ref().ok()?.text(), asker.served.clone()?)));
+        let served: BTreeMap<_, _> = served.collect();
+        let kept = |(question, endpoints)| KeptEndpoints { question, endpoints };
+        served.into_iter().map(kept).chain(self.left.values().cloned()).collect()
+    }
+
+    /// A number that changes with [`Self::kept`].
+    pub(crate) const fn edition(&self) -> u64 {
+        self.edition
+    }
+
+    /// What there is to say about upstreams whose endpoints cannot be looked up.
+    pub(crate) fn reports(&self) -> Vec<Report> {
+        let of = |(name, asker, answer): (&ResourceRef, &Asker, Option<&Answer>)| {
+            let key = name.key(Kind::Upstream);
+            match &asker.question {
+                Err(why) => Some(why.report(&key)),
+                Ok(question) => answer?.report(&key, question),
+            }
+        };
+        self.askers().filter_map(of).collect()
+    }
+}

@@ -1,0 +1,221 @@
+//! Rules of what is asked, known and served, without sources and without a graph.
+
+use biplane_core::decode::decode;
+use biplane_core::document::{IdentifyHint, identify};
+use biplane_core::location::Location;
+use biplane_core::report::Severity;
+use biplane_source::SourceError;
+use std::num::NonZeroU16;
+use std::time::Duration;
+
+use super::*;
+
+/// Endpoints from a Consul, and what the graph was told of them.
+struct World {
+    discovery: Discovery,
+    served: BTreeMap<ResourceRef, Arc<[Endpoint]>>,
+    now: Instant,
+}
+
+impl World {
+    fn new() -> Self {
+        Self::with(Vec::new())
+    }
+
+    fn with(left: Vec<KeptEndpoints>) -> Self {
+        let consul = DiscoverySource { name: "consul".into(), kind: "consul", required: false };
+        let discovery = Discovery::new(vec![consul], left);
+        Self { discovery, served: BTreeMap::new(), now: Instant::now() }
+    }
+
+    fn take(&mut self, edits: Vec<Edit>) {
+        for edit in edits {
+            let Edit::Endpoints(key, endpoints) = edit else { panic!("{edit:?}") };
+            self.served.insert(key.reference(), endpoints);
+        }
+    }
+
+    /// An upstream is put that something names.
+    fn put(&mut self, upstream: &str, spec: &str) {
+        let edits = self.discovery.follow(&[edit(upstream, spec)], |_| None, |_| true);
+        self.take(edits);
+    }
+
+    fn tell(&mut self, service: &str, ports: &[u16]) {
+        self.hear(service, Listing::Complete(ports.iter().map(|port| endpoint(*port)).collect()));
+    }
+
+    fn hear(&mut self, service: &str, listing: Listing<Vec<Endpoint>>) {
+        let wanted = self.discovery.wanted().iter();
+        let question = wanted.clone().find(|question| question.request.query.to_string() == service);
+        let question = question.unwrap_or_else(|| panic!("{service} is not wanted")).clone();
+        let edits = self.discovery.told(vec![Told { question, listing }], self.now);
+        self.take(edits);
+    }
+
+    fn wait(&mut self, time: Duration) {
+        self.now += time;
+        let edits = self.discovery.on_time(self.now);
+        self.take(edits);
+    }
+
+    fn ports(&self, upstream: &str) -> Option<Vec<u16>> {
+        let served = self.served.get(&ResourceRef::new("default", upstream))?;
+        Some(served.iter().map(|endpoint| endpoint.port.get()).collect())
+    }
+}
+
+fn endpoint(port: u16) -> Endpoint {
+    Endpoint::new([127, 0, 0, 1].into(), NonZeroU16::new(port).expect("tests name real ports"))
+}
+
+fn edit(upstream: &str, spec: &str) -> Edit {
+    let text = format!("kind: Upstream\nmetadata: {{name: {upstream}, namespace: default}}\nspec: {spec}\n");
+    let key = identify(&text, &IdentifyHint::default()).expect("it says what it is");
+    let decoded = decode(&text, &key, &Location::file("a.yaml", 1));
+    Edit::Put(Box::new(decoded.object.unwrap_or_else(|| panic!("{:?}", decoded.reports))), None)
+}
+
+#[test]
+fn upstreams_that_ask_the_same_share_one_question_and_one_answer() {
+    let mut world = World::new();
+    world.put("a", "{consul: {serviceName: web}}");
+    world.put("b", "{consul: {serviceName: web}, useHttp2: true}");
+    assert_eq!(world.discovery.wanted().len(), 1);
+    world.tell("web", &[1, 2]);
+    assert_eq!((world.ports("a"), world.ports("b")), (Some(vec![1, 2]), Some(vec![1, 2])));
+}
+
+#[test]
+fn what_nothing_names_is_not_asked_for_and_what_was_known_stays_when_it_is_named_again() {
+    let mut world = World::new();
+    let name = ResourceRef::new("default", "a");
+    let edits = world.discovery.follow(&[edit("a", "{consul: {serviceName: web}}")], |_| None, |_| false);
+    world.take(edits);
+    assert!(world.discovery.wanted().is_empty());
+    assert!(world.discovery.named(&name, true).is_none(), "nothing is known yet");
+    world.tell("web", &[1]);
+    assert!(world.discovery.named(&name, false).is_none());
+    assert!(world.discovery.wanted().is_empty());
+    let asker = world.discovery.askers().next().map(|(_, asker, _)| asker.served.as_ref().map(|s| s.len()));
+    assert_eq!(asker, Some(Some(1)));
+}
+
+#[test]
+fn an_edit_that_asks_the_same_touches_no_endpoint_and_one_that_asks_otherwise_keeps_them_until_the_answer() {
+    let mut world = World::new();
+    world.put("a", "{consul: {serviceName: web}}");
+    world.tell("web", &[1]);
+    world.put("a", "{consul: {serviceName: web}, useHttp2: true}");
+    assert_eq!(world.ports("a"), Some(vec![1]));
+    world.put("a", "{consul: {serviceName: web-2}}");
+    assert_eq!(world.ports("a"), Some(vec![1]), "the new question has no answer yet");
+    world.tell("web-2", &[2]);
+    assert_eq!(world.ports("a"), Some(vec![2]));
+    assert_eq!(world.discovery.wanted().len(), 1);
+}
+
+#[test]
+fn a_failure_changes_nothing_and_is_said_about_the_upstream() {
+    let mut world = World::new();
+    world.put("a", "{consul: {serviceName: web}}");
+    world.tell("web", &[1]);
+    world.hear("web", Listing::Failed(SourceError::denied("no read on web").hint("grant it")));
+    assert_eq!(world.ports("a"), Some(vec![1]));
+    let reports = world.discovery.reports();
+    assert_eq!(reports.len(), 1, "{reports:?}");
+    assert_eq!((reports[0].severity, reports[0].path.to_string()), (Severity::Error, "consul".to_owned()));
+    world.tell("web", &[1]);
+    assert!(world.discovery.reports().is_empty());
+}
+
+#[test]
+fn a_source_that_nobody_has_set_up_is_said_with_the_setting() {
+    let mut world = World::new();
+    world.put("a", "{nomad: {serviceName: web}}");
+    let report = world.discovery.reports().remove(0);
+    assert!(report.message.contains("no discovery source of kind nomad"), "{report}");
+    world.put("a", "{consul: {serviceName: web, source: elsewhere}}");
+    let report = world.discovery.reports().remove(0);
+    assert!(report.path.to_string() == "consul.source" && report.to_string().contains("consul"), "{report}");
+}
+
+#[test]
+fn one_service_that_vanishes_is_gone_after_a_moment() {
+    let mut world = World::new();
+    world.put("a", "{consul: {serviceName: web}}");
+    world.tell("web", &[1]);
+    world.tell("web", &[]);
+    assert_eq!(world.ports("a"), Some(vec![1]));
+    world.wait(Duration::from_secs(1));
+    assert_eq!(world.ports("a"), Some(vec![]));
+}
+
+#[test]
+fn many_services_that_vanish_at_once_are_held_until_they_are_back_or_somebody_means_it() {
+    let mut world = World::new();
+    let services: Vec<_> = (0..8).map(|number| format!("s{number}")).collect();
+    for service in &services {
+        world.put(service, &format!("{{consul: {{serviceName: {service}}}}}"));
+        world.tell(service, &[1]);
+    }
+    services.iter().for_each(|service| world.tell(service, &[]));
+    world.wait(Duration::from_secs(1));
+    assert!(services.iter().all(|service| world.ports(service) == Some(vec![1])));
+    assert_eq!(world.discovery.held(), BTreeMap::from([("consul".into(), 8)]));
+    world.tell("s0", &[2]);
+    assert_eq!(world.ports("s0"), Some(vec![2]));
+    let edits = world.discovery.accept("consul", world.now);
+    world.take(edits);
+    assert_eq!((world.ports("s0"), world.ports("s1")), (Some(vec![2]), Some(vec![])));
+    assert!(world.discovery.held().is_empty());
+}
+
+#[test]
+fn services_that_vanish_one_by_one_are_held_once_they_are_many() {
+    let mut world = World::new();
+    let services: Vec<_> = (0..10).map(|number| format!("s{number}")).collect();
+    for service in &services {
+        world.put(service, &format!("{{consul: {{serviceName: {service}}}}}"));
+        world.tell(service, &[1]);
+    }
+    for service in &services {
+        world.tell(service, &[]);
+        world.wait(Duration::from_secs(1));
+    }
+    let gone = services.iter().filter(|service| world.ports(service) == Some(vec![])).count();
+    assert_eq!(gone, 4, "fewer than five are nothing unusual");
+}
+
+#[test]
+fn a_service_whose_instances_all_fail_their_checks_has_not_vanished() {
+    let mut world = World::new();
+    world.put("a", "{consul: {serviceName: web}}");
+    world.tell("web", &[1]);
+    let sick = Endpoint { health: biplane_source::Health::Unhealthy, ..endpoint(1) };
+    world.hear("web", Listing::Complete(vec![sick.clone()]));
+    assert_eq!(world.served[&ResourceRef::new("default", "a")].to_vec(), [sick]);
+}
+
+#[test]
+fn what_the_last_run_knew_is_served_until_the_source_answers() {
+    let mut world = World::new();
+    world.put("a", "{consul: {serviceName: web}}");
+    world.tell("web", &[1]);
+    let kept = world.discovery.kept();
+    let mut next = World::with(kept);
+    next.put("a", "{consul: {serviceName: web}}");
+    assert_eq!(next.ports("a"), Some(vec![1]));
+    assert!(next.discovery.awaited().is_empty());
+    next.tell("web", &[2]);
+    assert_eq!(next.ports("a"), Some(vec![2]));
+}
+
+#[test]
+fn first_answers_wait_for_a_source_of_which_nothing_is_known() {
+    let mut world = World::new();
+    world.put("a", "{consul: {serviceName: web}}");
+    assert_eq!(world.discovery.awaited().len(), 1);
+    world.hear("web", Listing::Failed(SourceError::new("no route to host")));
+    assert!(world.discovery.awaited().is_empty());
+}

@@ -1,0 +1,110 @@
+//! Services that lost their last registered instance: gone, if a few; held, if they are many of a source's at once.
+//!
+//! A catalog that was restarted empty, a token that sees nothing any more, a server that lags: each shows services without
+//! instances, one after the other. So a service that vanishes waits a moment for others to follow. (A service whose
+//! instances all fail their checks has not vanished: they are still registered.)
+//!
+//! Invariant: a question is in at most one of `waiting` and `held`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tracing::{info, warn};
+
+use super::Question;
+
+/// How long a service that vanished waits for others.
+const MOMENT: Duration = Duration::from_secs(1);
+/// What vanished within this time before counts with it.
+const WINDOW: Duration = Duration::from_secs(60);
+/// That many are held, if they are also more than [`PERCENT`] of a source's.
+const MANY: usize = 5;
+/// See [`MANY`].
+const PERCENT: usize = 30;
+
+/// What vanished lately.
+#[derive(Debug, Default)]
+pub(super) struct Vanished {
+    waiting: BTreeMap<Question, Instant>,
+    held: BTreeSet<Question>,
+    /// When those were let go that were few, by source.
+    gone: BTreeMap<Arc<str>, Vec<Instant>>,
+}
+
+impl Vanished {
+    /// A service has no instances any more.
+    pub(super) fn add(&mut self, question: &Question, now: Instant) {
+        if !self.held.contains(question) {
+            self.waiting.entry(question.clone()).or_insert(now + MOMENT);
+        }
+    }
+
+    /// It has some, or nobody asks for it.
+    pub(super) fn forget(&mut self, question: &Question) {
+        self.waiting.remove(question);
+        if self.held.remove(question) && !self.held.iter().any(|other| other.source == question.source) {
+            info!(source = %question.source, "no service is held back any more");
+        }
+    }
+
+    /// When [`Self::judge`] is due.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.waiting.values().min().copied()
+    }
+
+    /// Decides about those that have waited; gives those that are gone, and those that are held from now on. `stocked` says how many services of a source still
+    /// have endpoints in use, those that wait and those that are held included.
+    pub(super) fn judge(
+        &mut self,
+        now: Instant,
+        stocked: impl Fn(&str) -> usize,
+    ) -> (Vec<Question>, Vec<Question>) {
+        let due = |(question, at): (&Question, &Instant)| (*at <= now).then(|| question.source.clone());
+        let sources: BTreeSet<_> = self.waiting.iter().filter_map(due).collect();
+        let (mut gone, mut held) = (Vec::new(), Vec::new());
+        for source in sources {
+            let of_source: Vec<_> =
+                self.waiting.keys().filter(|question| question.source == source).cloned().collect();
+            self.waiting.retain(|question, _| question.source != source);
+            if self.are_many(&source, of_source.len(), now, stocked(&source)) {
+                self.held.extend(of_source.iter().cloned());
+                held.extend(of_source);
+            } else {
+                self.gone.entry(source).or_default().extend(of_source.iter().map(|_| now));
+                gone.extend(of_source);
+            }
+        }
+        (gone, held)
+    }
+
+    fn are_many(&mut self, source: &Arc<str>, vanished: usize, now: Instant, stocked: usize) -> bool {
+        let gone = self.gone.entry(source.clone()).or_default();
+        gone.retain(|at| now.saturating_duration_since(*at) < WINDOW);
+        let held = self.held.iter().filter(|question| question.source == *source).count();
+        let all = vanished + gone.len() + held;
+        let many = all >= MANY && all * 100 > PERCENT * (stocked + gone.len());
+        if many {
+            let hint = format!("if they are meant to be gone: biplane source accept {source}");
+            let services = vanished + held;
+            warn!(%source, services, hint, "many services have vanished at once: their endpoints stay in use");
+        }
+        many
+    }
+
+    /// An operator means it; gives those that are gone.
+    pub(super) fn accept(&mut self, source: &str) -> Vec<Question> {
+        let of_source = |question: &&Question| *question.source == *source;
+        let gone: Vec<_> = self.held.iter().chain(self.waiting.keys()).filter(of_source).cloned().collect();
+        gone.iter().for_each(|question| self.forget(question));
+        gone
+    }
+
+    /// How many are held, by source.
+    pub(super) fn held(&self) -> BTreeMap<Arc<str>, usize> {
+        let mut counts = BTreeMap::new();
+        self.held.iter().for_each(|question| *counts.entry(question.source.clone()).or_default() += 1);
+        counts
+    }
+}
