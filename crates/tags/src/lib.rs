@@ -10,10 +10,13 @@
 //! settings give equal documents in every process.
 #![forbid(unsafe_code)]
 
+mod compile;
+
 pub mod fabio;
 pub mod finding;
 pub mod own;
 pub mod reader;
+mod rollout;
 pub mod router;
 pub mod service;
 pub mod settings;

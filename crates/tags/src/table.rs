@@ -1,7 +1,41 @@
 //! The table of all routers: services in, changes of documents out.
+//!
+//! Routers are kept by their service. Each claims the domains that its rule is bound to, and a change costs the
+//! domains that the changed routers touch. Whoever claimed a domain first is its senior: identical rules, and hosts that are not
+//! shared, stay with the senior however important a later router calls itself. Services that come at once
+//! come in the order of their ids, so that every replica seats them alike.
+
+mod domain;
+mod entry;
+mod gateways;
+mod hosts;
+mod made;
+mod names;
+mod policy;
+mod probe;
+mod tls;
+mod upstream;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::Arc;
 
 use biplane_core::key::ObjectKey;
 use serde_json::Value;
+
+use crate::compile::Domain;
+use crate::fabio::FabioReader;
+use crate::finding::Finding;
+use crate::own::OwnReader;
+use crate::reader::{Reader, Reading};
+use crate::rollout;
+use crate::router::{Dialect, Router};
+use crate::service::{Service, ServiceId, SourceKind};
+use crate::settings::Settings;
+use crate::traefik::TraefikReader;
+use entry::Entry;
+use hosts::Hosts;
+use made::Made;
 
 /// What changed, sorted by key.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -13,10 +47,218 @@ pub struct Changes {
 }
 
 /// One object as a store would show it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Document {
     /// Which object.
     pub key: ObjectKey,
     /// `metadata` beside the fields.
     pub value: Value,
+}
+
+/// Without its content: that of a secret must not be shown.
+impl fmt::Debug for Document {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Document").field("key", &self.key).finish_non_exhaustive()
+    }
+}
+
+/// Which router it is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct RouterKey {
+    owner: ServiceId,
+    dialect: Dialect,
+    name: String,
+}
+
+/// A router, and what serves it; `None`: it was refused, or waits for its name.
+struct Held {
+    router: Router,
+    entry: Option<Arc<Entry>>,
+}
+
+/// What findings are about, and replaced with.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Subject {
+    Tags(ServiceId, Dialect),
+    Router(RouterKey),
+    Domain(Domain),
+}
+
+/// A name that only one service of a source may give to a router.
+type ExclusiveName = (SourceKind, String, Dialect, String);
+
+/// All routers, and the documents that serve them.
+pub struct Table {
+    settings: Settings,
+    marks: Vec<String>,
+    readers: Vec<(Dialect, Box<dyn Reader + Send>)>,
+    routers: BTreeMap<RouterKey, Held>,
+    /// Who wants each name, in the order of arrival: the first has it.
+    names: BTreeMap<ExclusiveName, Vec<RouterKey>>,
+    hosts: Hosts,
+    made: Made,
+    findings: BTreeMap<Subject, Vec<Finding>>,
+}
+
+impl fmt::Debug for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Table").field("routers", &self.routers.len()).finish_non_exhaustive()
+    }
+}
+
+impl Table {
+    /// A table without services.
+    pub fn new(settings: Settings) -> Self {
+        let mut readers: Vec<(Dialect, Box<dyn Reader + Send>)> = Vec::new();
+        let mut marks = Vec::new();
+        if settings.biplane.enabled {
+            readers.push((Dialect::Own, Box::new(OwnReader::new(&settings))));
+            marks.push(format!("{}.canary", settings.biplane.prefix));
+        }
+        if settings.traefik.enabled {
+            readers.push((Dialect::Traefik, Box::new(TraefikReader::new(&settings))));
+            let prefix = &settings.traefik.prefix;
+            marks.extend(["nomad", "consulcatalog"].map(|source| format!("{prefix}.{source}.canary")));
+        }
+        if settings.fabio.enabled {
+            readers.push((Dialect::Fabio, Box::new(FabioReader::new(&settings))));
+        }
+        Self {
+            settings,
+            marks,
+            readers,
+            routers: BTreeMap::new(),
+            names: BTreeMap::new(),
+            hosts: Hosts::default(),
+            made: Made::default(),
+            findings: BTreeMap::new(),
+        }
+    }
+
+    /// Takes over what a service is now; `None`: it is gone.
+    pub fn set(&mut self, id: &ServiceId, service: Option<&Service>) -> Changes {
+        let lineup = service.map(|service| rollout::lineup(service, &self.marks));
+        let mut readings = Vec::new();
+        for (dialect, reader) in &mut self.readers {
+            readings.extend(reader.set(id, lineup.as_ref()).into_iter().map(|reading| (*dialect, reading)));
+        }
+        let mut touched = BTreeSet::new();
+        for (dialect, reading) in readings {
+            self.take(dialect, reading, &mut touched);
+        }
+        for domain in &touched {
+            self.serve(domain);
+        }
+        self.made.changes()
+    }
+
+    /// All findings, in a stable order.
+    pub fn findings(&self) -> impl Iterator<Item = &Finding> {
+        self.findings.values().flatten()
+    }
+
+    fn take(&mut self, dialect: Dialect, reading: Reading, touched: &mut BTreeSet<Domain>) {
+        let Reading { owner, routers, findings } = reading;
+        self.say(Subject::Tags(owner.clone(), dialect), findings);
+        let first = RouterKey { owner, dialect, name: String::new() };
+        let before = self.routers.range(&first..).map(|(key, _)| key);
+        let mut gone: BTreeSet<_> =
+            before.take_while(|key| key.owner == first.owner && key.dialect == dialect).cloned().collect();
+        // Those that come go before those that leave, so that a service that renames a router keeps its seats.
+        for router in routers {
+            let key = RouterKey { owner: router.owner.clone(), dialect, name: router.name.clone() };
+            gone.remove(&key);
+            if self.routers.get(&key).is_none_or(|held| held.router != router) {
+                self.put(&key, router, touched);
+            }
+        }
+        for key in gone {
+            self.remove(&key, touched);
+        }
+    }
+
+    fn put(&mut self, key: &RouterKey, router: Router, touched: &mut BTreeSet<Domain>) {
+        let name = exclusive_name(&router);
+        let before = self.routers.get(key).map(|held| exclusive_name(&held.router));
+        if before.as_ref().is_some_and(|before| *before != name) {
+            self.remove(key, touched);
+        }
+        if let Some(name) = name {
+            let wanted_by = self.names.entry(name).or_default();
+            if !wanted_by.contains(key) {
+                wanted_by.push(key.clone());
+            }
+        }
+        self.admit(key, router, touched);
+    }
+
+    /// Checks a router and puts it into the place of what was served under its key.
+    fn admit(&mut self, key: &RouterKey, router: Router, touched: &mut BTreeSet<Domain>) {
+        let (entry, findings) = match self.name_is_taken(key, &router) {
+            Some(finding) => (None, vec![finding]),
+            None => entry::admit(&router, &self.settings),
+        };
+        let entry = entry.map(Arc::new);
+        self.say(Subject::Router(key.clone()), findings);
+        let before = self.routers.insert(key.clone(), Held { router, entry: entry.clone() });
+        let before = before.and_then(|held| held.entry);
+        self.hosts.replace(key, before.as_deref(), entry.as_ref(), touched);
+        self.made.need(entry.iter().flat_map(|entry| &entry.needs));
+        self.made.release(before.iter().flat_map(|entry| &entry.needs));
+    }
+
+    fn name_is_taken(&self, key: &RouterKey, router: &Router) -> Option<Finding> {
+        let holder = self.names.get(&exclusive_name(router)?)?.first().filter(|holder| *holder != key)?;
+        let message =
+            format!("another service has a router named {:?}, so this one is not served", router.name);
+        let finding = Finding::error(&router.owner, message).other(&holder.owner);
+        Some(entry::blame(finding, router).hint("give the router a name of its own"))
+    }
+
+    fn remove(&mut self, key: &RouterKey, touched: &mut BTreeSet<Domain>) {
+        let Some(held) = self.routers.remove(key) else { return };
+        self.findings.remove(&Subject::Router(key.clone()));
+        self.hosts.replace(key, held.entry.as_deref(), None, touched);
+        self.made.release(held.entry.iter().flat_map(|entry| &entry.needs));
+        if let Some(name) = exclusive_name(&held.router) {
+            self.pass_on(&name, key, touched);
+        }
+    }
+
+    /// The next that waits for a name gets it.
+    fn pass_on(&mut self, name: &ExclusiveName, key: &RouterKey, touched: &mut BTreeSet<Domain>) {
+        let Some(wanted_by) = self.names.get_mut(name) else { return };
+        let was_first = wanted_by.first() == Some(key);
+        wanted_by.retain(|each| each != key);
+        let next = wanted_by.first().filter(|_| was_first).cloned();
+        if wanted_by.is_empty() {
+            self.names.remove(name);
+        }
+        let Some(next) = next else { return };
+        if let Some(router) = self.routers.get(&next).map(|held| held.router.clone()) {
+            self.admit(&next, router, touched);
+        }
+    }
+
+    /// Makes the virtual services of a domain again.
+    fn serve(&mut self, domain: &Domain) {
+        let served = domain::serve(domain, &self.hosts, &self.settings);
+        self.say(Subject::Domain(domain.clone()), served.findings);
+        self.made.replace_domain(domain, served.documents);
+    }
+
+    fn say(&mut self, subject: Subject, mut findings: Vec<Finding>) {
+        if findings.is_empty() {
+            self.findings.remove(&subject);
+            return;
+        }
+        findings.sort();
+        findings.dedup();
+        self.findings.insert(subject, findings);
+    }
+}
+
+fn exclusive_name(router: &Router) -> Option<ExclusiveName> {
+    let name = router.exclusive_name.clone()?;
+    Some((router.owner.source, router.owner.source_name.clone(), router.dialect, name))
 }

@@ -1,0 +1,153 @@
+//! Conditions on the path. Rules see it decoded, but for reserved characters; Envoy sees it as it is on the wire, with
+//! unreserved characters decoded.
+
+use regex_syntax::hir::{ClassUnicode, Hir, HirKind, Look};
+
+use super::pattern::{self, Inside};
+use super::spelling;
+
+/// What a path must be like, in both ways in which Envoy can be asked.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct PathTest {
+    /// As the matcher's own path.
+    pub(super) form: PathForm,
+    /// As a regex over `:path`, which has the query behind it.
+    pub(super) with_query: String,
+}
+
+/// The path of a matcher.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum PathForm {
+    /// Starts with this.
+    Prefix(String),
+    /// Is this.
+    Exact(String),
+    /// As a whole matches this.
+    Regex(String),
+}
+
+impl Default for PathForm {
+    fn default() -> Self {
+        Self::Prefix("/".to_owned())
+    }
+}
+
+/// The path is this. `None`: no path is.
+pub(super) fn exact(path: &str) -> Option<PathTest> {
+    let hir = literal(path)?;
+    let form =
+        if is_plain(path) { PathForm::Exact(path.to_owned()) } else { PathForm::Regex(pattern::print(&hir)) };
+    Some(PathTest { form, with_query: with_query(&hir) })
+}
+
+/// The path starts with this. `None`: no path does.
+pub(super) fn prefix(path: &str) -> Option<PathTest> {
+    let hir = Hir::concat(vec![literal(path)?, anything()]);
+    let form = if is_plain(path) {
+        PathForm::Prefix(path.to_owned())
+    } else {
+        PathForm::Regex(pattern::print(&hir))
+    };
+    Some(PathTest { form, with_query: with_query(&hir) })
+}
+
+/// The path holds a match of this.
+pub(super) fn regex(text: &str) -> Result<PathTest, String> {
+    let hir = pattern::parse(text)?;
+    if let Some(simple) = simple(&hir) {
+        return Ok(simple);
+    }
+    let on_the_wire = pattern::map(&hir, &character, &class);
+    let whole = pattern::whole(&on_the_wire, &anything(), Inside::Allowed).unwrap_or(on_the_wire);
+    let form = PathForm::Regex(pattern::print(&whole));
+    // Anchors inside would see the query.
+    let bounded = pattern::whole(&whole, &anything(), Inside::Forbidden).map(|_| whole);
+    let bounded = bounded.ok_or("an anchor (^ or $) in the middle of a pattern cannot be said to Envoy")?;
+    Ok(PathTest { form, with_query: with_query(&bounded) })
+}
+
+/// `^/api` and `^/api$` need no regex.
+fn simple(hir: &Hir) -> Option<PathTest> {
+    let HirKind::Concat(parts) = hir.kind() else { return None };
+    let is = |part: &Hir, look| matches!(part.kind(), HirKind::Look(each) if *each == look);
+    let text = |part: &Hir| match part.kind() {
+        HirKind::Literal(literal) => std::str::from_utf8(&literal.0).ok().map(str::to_owned),
+        _ => None,
+    };
+    match parts.as_slice() {
+        [start, path] if is(start, Look::Start) => prefix(&text(path).filter(|text| text.starts_with('/'))?),
+        [start, path, end] if is(start, Look::Start) && is(end, Look::End) => exact(&text(path)?),
+        _ => None,
+    }
+}
+
+/// Any characters of a path.
+fn anything() -> Hir {
+    pattern::any_number(pattern::none_of("\n"))
+}
+
+/// The path up to the query, whose `?` no path holds.
+fn with_query(path: &Hir) -> String {
+    let no_query = pattern::map(path, &|c| pattern::literal(c.encode_utf8(&mut [0; 4])), &without_query);
+    let rest = pattern::any_number(pattern::none_of("\n"));
+    let query = pattern::optional(Hir::concat(vec![pattern::literal("?"), rest]));
+    pattern::print(&Hir::concat(vec![no_query, query]))
+}
+
+fn without_query(class: &ClassUnicode) -> Hir {
+    let mut class = class.clone();
+    class.difference(&ClassUnicode::new([regex_syntax::hir::ClassUnicodeRange::new('?', '?')]));
+    Hir::class(regex_syntax::hir::Class::Unicode(class))
+}
+
+/// Whether the wire has one spelling for it that matters.
+fn is_plain(path: &str) -> bool {
+    path.starts_with('/') && path.chars().all(|c| spelling::is_unreserved(c) || spelling::is_reserved(c))
+}
+
+/// A decoded path as it may be spelled; `None`: decoding never yields it.
+fn literal(path: &str) -> Option<Hir> {
+    let mut parts = Vec::new();
+    let mut rest = path;
+    while let Some(c) = rest.chars().next() {
+        if let Some((escape, kept)) = escape_at(rest) {
+            if !kept {
+                return None;
+            }
+            parts.push(Hir::concat(escape.chars().map(spelling::either_case).collect()));
+            rest = &rest[escape.len()..];
+            continue;
+        }
+        if matches!(c, '?' | '#') {
+            return None;
+        }
+        parts.push(character(c));
+        rest = &rest[c.len_utf8()..];
+    }
+    Some(Hir::concat(parts))
+}
+
+/// `%2F` at the start of the text, and whether decoding keeps it.
+fn escape_at(text: &str) -> Option<(&str, bool)> {
+    let escape = text.get(..3).filter(|escape| escape.starts_with('%'))?;
+    let byte = u8::from_str_radix(&escape[1..], 16).ok()?;
+    Some((escape, byte == b'%' || spelling::is_reserved(char::from(byte))))
+}
+
+fn character(c: char) -> Hir {
+    if spelling::is_unreserved(c) || spelling::is_reserved(c) || c == '%' {
+        return pattern::literal(c.encode_utf8(&mut [0; 4]));
+    }
+    Hir::alternation(vec![pattern::literal(c.encode_utf8(&mut [0; 4])), spelling::encoded(c)])
+}
+
+/// A class with a blank matches its encoding too; other characters that are always encoded are matched where
+/// `.` and the like take several characters anyway.
+fn class(class: &ClassUnicode) -> Hir {
+    let whole = Hir::class(regex_syntax::hir::Class::Unicode(class.clone()));
+    let holds = |c: char| class.ranges().iter().any(|range| range.start() <= c && c <= range.end());
+    if holds(' ') && !holds('%') {
+        return Hir::alternation(vec![whole, spelling::encoded(' ')]);
+    }
+    whole
+}
