@@ -1,0 +1,151 @@
+//! From tags to labels: keys and values under Traefik's own prefix, and what they say about the instance itself.
+
+use std::collections::BTreeMap;
+
+use crate::service::SourceKind;
+
+/// The prefix that all keys have once they are labels.
+pub(crate) const PREFIX: &str = "traefik";
+
+/// The labels of an instance, and the tags that they were.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Labels {
+    /// Values by key; of equal keys the last tag counts.
+    pub(crate) values: BTreeMap<String, String>,
+    /// The tag that each key came from.
+    tags: BTreeMap<String, String>,
+}
+
+/// Reads the tags that start with `prefix` and have a `=`. Nomad's reader takes blanks around the first `=` away,
+/// Consul's does not: there they belong to the key and to the value.
+pub(crate) fn read(tags: &[String], prefix: &str, source: SourceKind) -> Labels {
+    let mut labels = Labels::default();
+    let own = format!("{prefix}.");
+    for tag in tags.iter().filter(|tag| tag.starts_with(prefix)) {
+        let Some((key, value)) = tag.split_once('=') else { continue };
+        let (key, value) = match source {
+            SourceKind::Nomad => (key.trim(), value.trim()),
+            SourceKind::Consul => (key, value),
+        };
+        let key = format!("{PREFIX}.{}", key.strip_prefix(&own).unwrap_or(key));
+        labels.values.insert(key.clone(), value.to_owned());
+        labels.tags.insert(key, tag.clone());
+    }
+    labels
+}
+
+/// What an instance says about itself, besides routers and their like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Extra {
+    /// It takes part.
+    pub(crate) enabled: bool,
+    /// It is a canary.
+    pub(crate) canary: bool,
+    /// It wants to be reached through Consul's mesh.
+    pub(crate) connect: bool,
+}
+
+impl Labels {
+    /// The tag that `key` came from.
+    pub(crate) fn tag(&self, key: &str) -> Option<&str> {
+        self.tags.get(key).map(String::as_str)
+    }
+
+    /// What the instance says about itself. A value that is neither true nor false counts as false, and is told.
+    pub(crate) fn extra(
+        &self,
+        source: SourceKind,
+        exposed_by_default: bool,
+    ) -> (Extra, Vec<(String, String)>) {
+        let mut doubts = Vec::new();
+        let extra = match source {
+            SourceKind::Nomad => Extra {
+                enabled: self.truth("traefik.enable", exposed_by_default, true, &mut doubts),
+                canary: self.truth("traefik.nomad.canary", false, true, &mut doubts),
+                connect: false,
+            },
+            SourceKind::Consul => Extra {
+                enabled: self.truth("traefik.enable", exposed_by_default, false, &mut doubts),
+                canary: self.truth("traefik.consulcatalog.canary", false, false, &mut doubts),
+                connect: self.truth("traefik.consulcatalog.connect", false, false, &mut doubts),
+            },
+        };
+        (extra, doubts)
+    }
+
+    fn truth(&self, key: &str, default: bool, nomad: bool, doubts: &mut Vec<(String, String)>) -> bool {
+        let Some(value) = self.values.get(key) else { return default };
+        // Nomad's reader knows one word, in any case; Consul's knows those of the Go language.
+        let truth = if nomad { Ok(value.eq_ignore_ascii_case("true")) } else { super::scalar::flag(value) };
+        let known = super::scalar::flag(&value.to_lowercase()).is_ok();
+        if truth.is_err() || !known {
+            let tag = self.tag(key).unwrap_or(key).to_owned();
+            doubts.push((tag, format!("{value:?} is neither true nor false; it counts as false")));
+        }
+        truth.unwrap_or(false)
+    }
+
+    /// Whether there is a router or a service of TCP or UDP.
+    pub(crate) fn has_other_protocols(&self) -> bool {
+        self.values.keys().any(|key| {
+            let key = key.to_lowercase();
+            ["traefik.tcp.", "traefik.udp."].iter().any(|start| {
+                let rest = key.strip_prefix(start).unwrap_or_default();
+                rest.starts_with("routers.") || rest.starts_with("services.")
+            })
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tags(tags: &[&str]) -> Vec<String> {
+        tags.iter().map(|tag| (*tag).to_owned()).collect()
+    }
+
+    #[test]
+    fn nomad_takes_blanks_around_the_equals_sign_away_and_consul_keeps_them() {
+        let tags = tags(&["traefik.a.b = c = d "]);
+        let nomad = read(&tags, "traefik", SourceKind::Nomad);
+        assert_eq!(nomad.values.into_iter().collect::<Vec<_>>(), [("traefik.a.b".into(), "c = d".into())]);
+        let consul = read(&tags, "traefik", SourceKind::Consul);
+        assert_eq!(
+            consul.values.into_iter().collect::<Vec<_>>(),
+            [("traefik.a.b ".into(), " c = d ".into())]
+        );
+    }
+
+    #[test]
+    fn another_prefix_stands_for_traefiks() {
+        let tags = tags(&["edge.enable=true", "traefik.enable=false", "edge.http.x", "edge=1"]);
+        let labels = read(&tags, "edge", SourceKind::Consul);
+        assert_eq!(labels.values.get("traefik.enable").map(String::as_str), Some("true"));
+        assert_eq!(labels.tag("traefik.enable"), Some("edge.enable=true"));
+        assert!(labels.extra(SourceKind::Consul, false).0.enabled);
+    }
+
+    #[test]
+    fn enable_is_read_as_each_source_reads_it() {
+        for (value, nomad, consul) in [
+            ("true", true, true),
+            ("TRUE", true, true),
+            ("tRuE", true, false),
+            ("1", false, true),
+            ("yes", false, false),
+        ] {
+            let tags = tags(&[&format!("traefik.enable={value}")]);
+            for (source, wanted) in [(SourceKind::Nomad, nomad), (SourceKind::Consul, consul)] {
+                let (extra, _) = read(&tags, "traefik", source).extra(source, true);
+                assert_eq!(extra.enabled, wanted, "{value} {source:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn words_that_are_no_truth_values_are_told() {
+        let labels = read(&tags(&["traefik.enable=yes"]), "traefik", SourceKind::Nomad);
+        assert_eq!(labels.extra(SourceKind::Nomad, true).1.len(), 1);
+    }
+}
