@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use biplane_source::{
-    Listing, Secret, SecretOptions, SecretRequest, SecretSource, SourceError, SourceState, Watch,
+    Listing, Phase, Secret, SecretOptions, SecretRequest, SecretSource, SourceError, SourceState, Watch,
 };
 use futures::{StreamExt as _, stream};
 use tokio::sync::watch;
@@ -69,10 +69,11 @@ impl VaultSecrets {
         }
     }
 
-    /// Nobody has answered a question that may be several.
+    /// Nobody has answered a question that may be several. Where nobody can be answered, the reason is known.
     fn too_slow(&self) -> SourceError {
         let (address, limit) = (self.vault.client.address(), self.vault.client.timeout());
-        let standing = self.vault.report.subscribe().borrow().last_error.clone();
+        let state = self.vault.report.subscribe().borrow().clone();
+        let standing = state.last_error.filter(|_| state.phase == Phase::Failed);
         standing.unwrap_or_else(|| SourceError::new(format!("no answer from {address} within {limit:?}")))
     }
 }

@@ -3,12 +3,13 @@
 use std::time::{Duration, Instant};
 
 use biplane_source::{Cause, Listing, Phase, SecretSource as _};
+use biplane_store_vault::Auth;
 use biplane_testkit::bao::ROOT_TOKEN;
 use biplane_testkit::fault_proxy::{Answer, Matcher};
 use biplane_testkit::{Bao, FaultProxy, TempDir};
 use serde_json::json;
 
-use crate::harness::{Reader, World, connect, failed, kv, options, state, token, told, value};
+use crate::harness::{Reader, World, connect, failed, kv, options, replace, state, token, told, value};
 
 #[tokio::test]
 async fn a_sealed_server_is_named_and_changes_nothing_until_it_is_open_again() {
@@ -186,4 +187,19 @@ async fn a_standby_passes_questions_on_and_takes_over() {
         .await
         .expect("a write");
     while reader.values_in_the_end().await["n"] != "2" {}
+}
+
+#[tokio::test]
+async fn slowness_is_not_told_with_the_error_of_another_question() {
+    let world = World::new().await;
+    let file = world.file("token", ROOT_TOKEN);
+    let source = world.source_with(Auth::TokenFile(file.clone()));
+    state(&source, "a login", |state| state.phase == Phase::Complete).await;
+    replace(&file, "a token that is none");
+    let refused = state(&source, "a refusal", |state| state.last_error.is_some()).await;
+    assert_eq!(refused.phase, Phase::Complete, "the token in use goes on");
+    // Three seconds an answer: each is in time, and all that the question takes are not.
+    world.link.delay(Duration::from_millis(1500));
+    let error = source.read(&kv("secret", "a")).await.expect_err("too slow");
+    assert!(error.message.contains("no answer"), "{error:?}");
 }
