@@ -208,7 +208,8 @@ impl Table {
     }
 
     fn name_is_taken(&self, key: &RouterKey, router: &Router) -> Option<Finding> {
-        let holder = self.names.get(&exclusive_name(router)?)?.first().filter(|holder| *holder != key)?;
+        let holder =
+            self.names.get(&exclusive_name(router)?)?.first().filter(|holder| holder.owner != key.owner)?;
         let message =
             format!("another service has a router named {:?}, so this one is not served", router.name);
         let finding = Finding::error(&router.owner, message).other(&holder.owner);

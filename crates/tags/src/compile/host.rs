@@ -225,6 +225,13 @@ fn lower_character(c: char) -> Hir {
 fn lower_class(class: &ClassUnicode) -> Hir {
     let mut class = class.clone();
     class.difference(&ClassUnicode::new([ClassUnicodeRange::new('A', 'Z')]));
+    // What is asked of Envoy ignores case, and a class that leaves capitals out would leave small letters out with them.
+    let mut letters = class.clone();
+    letters.intersect(&ClassUnicode::new([ClassUnicodeRange::new('a', 'z')]));
+    for range in letters.iter() {
+        let capitals = (range.start().to_ascii_uppercase(), range.end().to_ascii_uppercase());
+        class.push(ClassUnicodeRange::new(capitals.0, capitals.1));
+    }
     Hir::class(Class::Unicode(class))
 }
 

@@ -18,6 +18,8 @@ use crate::service::ServiceId;
 const MAX_DEPTH: usize = 16;
 /// What to try where a name is not known.
 const UNKNOWN: &str = "tags know what other tags of the same source and namespace define";
+/// Traefik's service of routers that only redirect; it answers 418.
+const NOTHING: &str = "noop@internal";
 /// Methods that Traefik does not try again on its own.
 const UNSAFE_METHODS: [&str; 3] = ["POST", "LOCK", "PATCH"];
 
@@ -33,6 +35,13 @@ pub(crate) fn routers(registry: &Registry, id: &ServiceId, namespace: &str) -> (
             for router in built {
                 join(&mut routers, router, at);
             }
+        }
+    }
+    for router in &mut routers {
+        if let Action::Forward(targets) = &mut router.action
+            && let [only] = targets.as_mut_slice()
+        {
+            only.weight = 1;
         }
     }
     (routers, findings)
@@ -121,10 +130,18 @@ impl Builder<'_> {
             self.go_through(&service.middlewares, found.owner, found.group, &mut draft, 0);
             target::build(bare, service, found)
         } else {
-            draft.close(503, format!("the service {} is not known", self.written.service), Some(UNKNOWN));
+            self.without_service(&mut draft);
             Backend::default()
         };
         (draft, backend)
+    }
+
+    fn without_service(&self, draft: &mut Draft<'_>) {
+        if self.written.service == NOTHING {
+            draft.closed.get_or_insert((418, "nothing is behind this route".to_owned()));
+            return;
+        }
+        draft.close(503, format!("the service {} is not known", self.written.service), Some(UNKNOWN));
     }
 
     /// Options may ask clients for certificates, and are kept where they are not read.

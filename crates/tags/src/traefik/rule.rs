@@ -8,7 +8,6 @@ use biplane_core::regex;
 use ipnet::IpNet;
 
 use super::expression::{self, Call, Expression};
-use super::wire;
 use crate::router::Rule;
 
 /// The text is not a rule.
@@ -64,7 +63,7 @@ fn matcher(call: &Call) -> Result<Rule, RuleError> {
         "HostRegexp" => Rule::HostRegexp(pattern(ascii(&first).map_err(fail)?).map_err(fail)?),
         "Path" => Rule::Path(path(&first).map_err(fail)?),
         "PathPrefix" => Rule::PathPrefix(path(&first).map_err(fail)?),
-        "PathRegexp" => Rule::PathRegexp(wire::pattern(&pattern(&first).map_err(fail)?)),
+        "PathRegexp" => Rule::PathRegexp(pattern(&first).map_err(fail)?),
         "Header" => Rule::Header { name: first, value: second.unwrap_or_default() },
         "HeaderRegexp" => {
             Rule::HeaderRegexp { name: first, pattern: pattern(&second.unwrap_or_default()).map_err(fail)? }
@@ -130,7 +129,7 @@ fn ascii(text: &str) -> Result<&str, String> {
 }
 
 fn path(text: &str) -> Result<String, String> {
-    if text.starts_with('/') { Ok(wire::path(text)) } else { Err(format!("{text:?} does not start with /")) }
+    if text.starts_with('/') { Ok(text.to_owned()) } else { Err(format!("{text:?} does not start with /")) }
 }
 
 fn pattern(text: &str) -> Result<String, String> {
@@ -145,7 +144,7 @@ fn host(text: &str) -> Rule {
     let text = text.to_ascii_lowercase();
     let name = text.strip_suffix('.').unwrap_or(&text);
     if name.parse::<std::net::Ipv6Addr>().is_ok() {
-        return Rule::Host(format!("[{name}]"));
+        return Rule::Host(name.to_owned());
     }
     let (stars, rest) = match (name.strip_prefix("**."), name.strip_prefix("*.")) {
         (Some(rest), _) => ("**", rest),
@@ -187,7 +186,7 @@ mod tests {
         assert_eq!(host_of("*.Example"), Rule::Host("*.example".to_owned()));
         assert_eq!(host_of("*"), Rule::Host("*".to_owned()));
         assert_eq!(host_of("**.example"), Rule::HostSuffix(".example".to_owned()));
-        assert_eq!(host_of("fe80::1"), Rule::Host("[fe80::1]".to_owned()));
+        assert_eq!(host_of("fe80::1"), Rule::Host("fe80::1".to_owned()));
     }
 
     #[test]

@@ -31,16 +31,13 @@ pub(crate) fn build(name: &str, service: &Service, found: Found<'_>) -> Backend 
     // An instance without one is left out when it is read.
     let default = LoadBalancer::default();
     let balancer = service.load_balancer.as_ref().unwrap_or(&default);
-    let upstream = upstream(name, balancer, &mut backend);
     let placed = found.group.places.get(name).map(Vec::as_slice).unwrap_or_default();
+    let upstream = upstream(name, balancer, placed, &mut backend);
     for one in placed {
         match target(found.owner, one, &upstream) {
             Ok(target) => backend.targets.push(target),
             Err(why) => backend.broken = Some(format!("service {name}: {why}")),
         }
-    }
-    if let [only] = backend.targets.as_mut_slice() {
-        only.weight = 1;
     }
     transport(name, balancer, &mut backend);
     host(name, balancer, placed, &mut backend);
@@ -154,12 +151,19 @@ fn transport(name: &str, balancer: &LoadBalancer, backend: &mut Backend) {
     }
 }
 
-fn upstream(name: &str, balancer: &LoadBalancer, backend: &mut Backend) -> Map<String, Value> {
+fn upstream(
+    name: &str,
+    balancer: &LoadBalancer,
+    placed: &[Placed],
+    backend: &mut Backend,
+) -> Map<String, Value> {
     let mut upstream = Map::new();
     if let Some(config) = spread(name, balancer, backend) {
         upstream.insert("loadBalancerConfig".to_owned(), config);
     }
-    if let Some(check) = balancer.health_check.as_ref().and_then(|check| health_check(name, check, backend)) {
+    let http2 = placed.iter().all(|one| one.place.scheme.eq_ignore_ascii_case("h2c"));
+    let check = balancer.health_check.as_ref().and_then(|check| health_check(name, check, http2, backend));
+    if let Some(check) = check {
         upstream.insert("healthChecks".to_owned(), json!([check]));
     }
     if let Some(passive) = &balancer.passive_health_check {
@@ -198,7 +202,7 @@ fn spread(name: &str, balancer: &LoadBalancer, backend: &mut Backend) -> Option<
     }
 }
 
-fn health_check(name: &str, check: &HealthCheck, backend: &mut Backend) -> Option<Value> {
+fn health_check(name: &str, check: &HealthCheck, speaks_http2: bool, backend: &mut Backend) -> Option<Value> {
     if check.port != 0 || !check.scheme.is_empty() {
         let message = "healthCheck with a port or a scheme of its own is left out; the source's checks count";
         backend.warn(format!("service {name}: {message}"));
@@ -215,6 +219,11 @@ fn health_check(name: &str, check: &HealthCheck, backend: &mut Backend) -> Optio
         built["unhealthyInterval"] = seconds(interval, 30);
     }
     if check.mode.eq_ignore_ascii_case("grpc") {
+        if !speaks_http2 {
+            backend
+                .warn(format!("service {name}: healthCheck of gRPC is left out; it needs server.scheme=h2c"));
+            return None;
+        }
         built["grpcHealthCheck"] = json!({});
         return Some(built);
     }

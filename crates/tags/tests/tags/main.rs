@@ -1,1 +1,3 @@
 //! What tags become, seen from outside: services in, documents and findings out.
+
+mod traefik;

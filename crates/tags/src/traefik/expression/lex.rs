@@ -141,8 +141,7 @@ impl Lexer {
         let error = Invalid::new(self.at, format!("{c} has no meaning here"));
         match c {
             '&' | '|' => error.hint(format!("write {c}{c}")),
-            '\'' => error.hint("put the text between backticks: `...`"),
-            _ => error,
+            _ => error.hint("put texts between backticks: `...`"),
         }
     }
 

@@ -69,23 +69,23 @@ pub(super) struct EncodedCharacters {
 
 /// Paths with an encoded character that is not allowed are bad requests.
 pub(super) fn encoded_characters(options: &EncodedCharacters, draft: &mut Draft<'_>) {
+    // Of these, rules see what is not reserved decoded.
     let refused: Vec<&str> = [
-        (options.allow_encoded_slash, "2f"),
-        (options.allow_encoded_back_slash, "5c"),
-        (options.allow_encoded_null_character, "00"),
-        (options.allow_encoded_semicolon, "3b"),
-        (options.allow_encoded_percent, "25"),
-        (options.allow_encoded_question_mark, "3f"),
-        (options.allow_encoded_hash, "23"),
+        (options.allow_encoded_slash, "%2[fF]"),
+        (options.allow_encoded_back_slash, r"\\"),
+        (options.allow_encoded_null_character, r"\x00"),
+        (options.allow_encoded_semicolon, "%3[bB]"),
+        (options.allow_encoded_percent, "%25"),
+        (options.allow_encoded_question_mark, "%3[fF]"),
+        (options.allow_encoded_hash, "%23"),
     ]
     .into_iter()
-    .filter_map(|(allowed, code)| (!allowed).then_some(code))
+    .filter_map(|(allowed, pattern)| (!allowed).then_some(pattern))
     .collect();
     if !refused.is_empty() {
-        let when = Rule::PathRegexp(format!("(?i)%(?:{})", refused.join("|")));
-        draft
-            .before
-            .push(Before { when, action: Action::Respond { status: 400, body: "Bad Request".to_owned() } });
+        let when = Rule::PathRegexp(refused.join("|"));
+        let action = Action::Respond { status: 400, body: "Bad Request".to_owned() };
+        draft.before.push(Before { when, action });
     }
 }
 

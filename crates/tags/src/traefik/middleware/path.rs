@@ -117,14 +117,14 @@ pub(crate) fn add(name: &str, prefix: &str, draft: &mut Draft<'_>) {
 
 pub(super) fn strip_prefix(name: &str, options: &StripPrefix, draft: &mut Draft<'_>) {
     // A request's path starts with a slash, so that nothing else can be at its start.
-    let prefixes: Vec<String> =
-        options.prefixes.iter().filter(|one| one.starts_with('/')).map(|one| wire::path(one)).collect();
+    let prefixes: Vec<&String> = options.prefixes.iter().filter(|one| one.starts_with('/')).collect();
     if let [only] = prefixes.as_slice()
         && draft.path == PathRewrite::Unchanged
         && implies_prefix(draft.rule, only)
     {
-        draft.headers.set_request("X-Forwarded-Prefix", only);
+        draft.headers.set_request("X-Forwarded-Prefix", &wire::path(only));
     }
+    let prefixes: Vec<String> = prefixes.into_iter().map(|one| wire::path(one)).collect();
     if let PathRewrite::Constant(path) = &draft.path {
         let stripped = prefixes.iter().find_map(|prefix| path.strip_prefix(prefix.as_str()));
         let path = stripped.map_or_else(|| path.clone(), |rest| format!("/{}", rest.trim_start_matches('/')));
