@@ -1,5 +1,6 @@
-//! An HTTP client that does what it is told: one connection, one protocol, no redirects, no retries.
+//! An HTTP client that does what it is told: one protocol, no redirects, no retries.
 
+mod client;
 mod connection;
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -9,9 +10,12 @@ use anyhow::{Context, Result};
 use bytes::Bytes;
 pub use hyper::{HeaderMap, Method};
 use rustls_pki_types::CertificateDer;
+use tokio::time::error::Elapsed;
+use tokio::time::timeout;
 
 use crate::certificates::Identity;
-pub(crate) use connection::{Connection, SendError};
+pub use client::Client;
+use connection::{Connection, SendError};
 
 /// How long an answer may take unless the request says otherwise.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -148,8 +152,12 @@ impl Request {
             let mut connection = Connection::open(address, self).await?;
             connection.send(self).await.map_err(SendError::into_error)
         };
+        self.explain(address, timeout(self.patience, exchange).await)
+    }
+
+    /// What became of it, with what was asked where in an error.
+    fn explain(&self, address: SocketAddr, answer: Result<Result<Response>, Elapsed>) -> Result<Response> {
         let what = || format!("{} {}{} at {address}", self.method, self.host, self.path);
-        let answer = tokio::time::timeout(self.patience, exchange).await;
         answer
             .with_context(|| format!("{}: no answer within {:?}", what(), self.patience))?
             .with_context(what)

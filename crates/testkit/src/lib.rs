@@ -49,7 +49,7 @@ pub use etcd::Etcd;
 pub use eventually::{Hopeless, eventually, throughout};
 pub use fault_proxy::FaultProxy;
 pub use files::Files;
-pub use http::{ClientTls, Keys, Protocol, Request, Response};
+pub use http::{Client, ClientTls, Keys, Protocol, Request, Response};
 pub use load::Load;
 pub use moto::Moto;
 pub use nomad::Nomad;

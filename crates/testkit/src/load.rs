@@ -1,12 +1,10 @@
 //! Traffic at a constant rate over connections that are kept, and an account of every answer.
 //!
 //! The schedule does not wait for answers: a request that is sent late because an earlier one hung counts its
-//! waiting as latency. A request that could not be written at all goes over another connection, as with any
-//! HTTP client; one that was on its way and got no answer is an error. There are no other retries.
+//! waiting as latency. What a [`Client`] reports as an error is one.
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -14,7 +12,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use crate::background::Background;
-use crate::http::{Connection, Request, Response, SendError};
+use crate::http::{Client, Request, Response};
 
 /// Failures described in a report.
 const SAMPLES: usize = 10;
@@ -79,8 +77,7 @@ impl Load {
         let (stop, stopped) = watch::channel(false);
         let account = Arc::new(Mutex::new(Account::default()));
         let theirs = Arc::clone(&account);
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        let thread = Background::spawn("load", move || run(address, requests.into(), rate, stopped, theirs));
+        let thread = Background::spawn("load", move || run(port, requests.into(), rate, stopped, theirs));
         Self { stop, account, thread }
     }
 
@@ -178,7 +175,7 @@ impl Account {
 
 /// One worker a connection, each with its own part of the schedule.
 async fn run(
-    address: SocketAddr,
+    port: u16,
     requests: Arc<[Request]>,
     rate: Rate,
     stopped: watch::Receiver<bool>,
@@ -189,11 +186,9 @@ async fn run(
     let workers: Vec<_> = (0..rate.connections.max(1))
         .map(|number| {
             let worker = Worker {
-                address,
+                client: Client::new(port),
                 requests: Arc::clone(&requests),
                 next: number as usize,
-                connection: None,
-                connected: false,
                 started,
                 account: Arc::clone(&account),
             };
@@ -206,12 +201,9 @@ async fn run(
 }
 
 struct Worker {
-    address: SocketAddr,
+    client: Client,
     requests: Arc<[Request]>,
     next: usize,
-    connection: Option<Connection>,
-    /// Whether there was a connection before: the first one is no reconnect.
-    connected: bool,
     started: Instant,
     account: Arc<Mutex<Account>>,
 }
@@ -232,39 +224,14 @@ impl Worker {
         let requests = Arc::clone(&self.requests);
         let request = &requests[self.next % requests.len()];
         self.next += 1;
-        let outcome = tokio::time::timeout(request.patience, self.exchange(request)).await;
+        let reconnects = self.client.reconnects();
+        let outcome = self.client.send(request).await;
         let at = due.duration_since(self.started);
         let mut account = self.account.lock().expect(NO_PANIC);
+        account.reconnects += self.client.reconnects() - reconnects;
         match outcome {
-            Ok(Ok(response)) => account.answered(&response, at, due.elapsed()),
-            Ok(Err(error)) => account.failed(&error, at),
-            Err(_) => account.failed(&anyhow::anyhow!("no answer within {:?}", request.patience), at),
+            Ok(response) => account.answered(&response, at, due.elapsed()),
+            Err(error) => account.failed(&error, at),
         }
-    }
-
-    /// Takes the connection out while it is used: a request that is cut off takes its connection with it.
-    async fn exchange(&mut self, request: &Request) -> anyhow::Result<Response> {
-        let mut connection = match self.connection.take().filter(Connection::is_open) {
-            Some(kept) => kept,
-            None => self.connect(request).await?,
-        };
-        let response = match connection.send(request).await {
-            Err(SendError::NotSent(_)) => {
-                connection = self.connect(request).await?;
-                connection.send(request).await.map_err(SendError::into_error)?
-            }
-            answer => answer.map_err(SendError::into_error)?,
-        };
-        if response.header("connection") != Some("close") {
-            self.connection = Some(connection);
-        }
-        Ok(response)
-    }
-
-    async fn connect(&mut self, request: &Request) -> anyhow::Result<Connection> {
-        let connection = Connection::open(self.address, request).await?;
-        self.account.lock().expect(NO_PANIC).reconnects += u64::from(self.connected);
-        self.connected = true;
-        Ok(connection)
     }
 }

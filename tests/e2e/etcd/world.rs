@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use biplane_testkit::load::Rate;
-use biplane_testkit::{Envoy, Load, Request, Upstream, eventually};
+use biplane_testkit::{Client, Envoy, Load, Request, Upstream, eventually};
 use tokio::time::Instant;
 
 use super::served::ROOT;
@@ -88,14 +88,17 @@ impl World {
     pub(crate) async fn live(&self, ports: &[u16], patience: Duration) {
         let deadline = Instant::now() + patience;
         for &port in ports {
-            let mut versions = self.versions.iter().peekable();
+            let mut hosts = self.versions.iter().cycle().peekable();
             let left = deadline.saturating_duration_since(Instant::now());
             eventually(&format!("every host's version at port {port}"), left, async || {
-                while let Some((number, version)) = versions.peek() {
-                    tells(port, **number, **version).await?;
-                    versions.next();
+                let client = &mut Client::new(port);
+                // A round in which nobody is behind, wherever it begins.
+                for _ in 0..self.len() {
+                    let (number, version) = *hosts.peek().expect("a round of nobody has no steps");
+                    tells(client, *number, *version).await?;
+                    hosts.next();
                 }
-                self.check(port).await
+                self.are_gone(client).await
             })
             .await;
         }
@@ -103,11 +106,17 @@ impl World {
 
     /// Whether it is so now.
     pub(crate) async fn check(&self, port: u16) -> Result<()> {
+        // A connection for each question would take longer than what is often waited for.
+        let client = &mut Client::new(port);
         for (&number, &version) in &self.versions {
-            tells(port, number, version).await?;
+            tells(client, number, version).await?;
         }
+        self.are_gone(client).await
+    }
+
+    async fn are_gone(&self, client: &mut Client) -> Result<()> {
         for number in &self.gone {
-            let answer = Request::get(&host(*number), "/version").send(port).await?;
+            let answer = client.send(&Request::get(&host(*number), "/version")).await?;
             ensure!(answer.status == 404, "{} is gone, and answers {}", host(*number), answer.status);
         }
         Ok(())
@@ -164,13 +173,17 @@ pub(crate) fn name(number: usize) -> String {
 
 /// A host's version as Envoy tells it.
 pub(crate) async fn version(port: u16, number: usize) -> Result<u64> {
-    let answer = Request::get(&host(number), "/version").send(port).await?;
+    told(&mut Client::new(port), number).await
+}
+
+async fn told(client: &mut Client, number: usize) -> Result<u64> {
+    let answer = client.send(&Request::get(&host(number), "/version")).await?;
     ensure!(answer.status == 200, "{} answers {} {}", host(number), answer.status, answer.text());
     Ok(answer.text().parse()?)
 }
 
-async fn tells(port: u16, number: usize, wanted: u64) -> Result<()> {
-    let found = version(port, number).await?;
+async fn tells(client: &mut Client, number: usize, wanted: u64) -> Result<()> {
+    let found = told(client, number).await?;
     ensure!(found == wanted, "{} is at version {found}, not {wanted}", host(number));
     Ok(())
 }

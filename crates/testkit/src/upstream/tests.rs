@@ -1,7 +1,7 @@
 //! Upstream and client against each other.
 
 use super::*;
-use crate::{Authority, ClientTls, Request, TempDir};
+use crate::{Authority, Client, ClientTls, Request, TempDir};
 
 #[tokio::test]
 async fn an_upstream_tells_what_reached_it() {
@@ -17,6 +17,21 @@ async fn an_upstream_tells_what_reached_it() {
     assert_eq!(told["body"], "hello");
     assert_eq!(upstream.requests(), 1);
     assert_eq!(upstream.seen(), [told]);
+}
+
+#[tokio::test]
+async fn a_client_keeps_its_connection_until_the_server_breaks_it() {
+    let upstream = Upstream::start("moody");
+    let (mut client, request) = (Client::new(upstream.port()), Request::get("example.com", "/"));
+    for _ in 0..3 {
+        assert_eq!(client.send(&request).await.expect("an answer").status, 200);
+    }
+    assert_eq!(client.reconnects(), 0);
+    upstream.behave(|behaviour| behaviour.reset = true);
+    assert!(client.send(&request).await.is_err(), "a request that was on its way is not sent again");
+    upstream.behave(|behaviour| behaviour.reset = false);
+    assert_eq!(client.send(&request).await.expect("an answer").status, 200);
+    assert_eq!((client.reconnects(), upstream.requests()), (1, 5));
 }
 
 #[tokio::test]
