@@ -41,6 +41,7 @@ async fn a_cluster_elects_another_leader_when_its_own_stands_still() {
     etcd.put("key", "value").await.expect("two of three are enough");
     etcd.resume(first);
     etcd.ready().await;
+    assert_eq!(etcd.get_at(first, "key").await.expect("read").as_deref(), Some("value"));
     assert_eq!(etcd.leader().await.expect("a leader"), second);
     assert_eq!(etcd.endpoints().len(), 3);
 }

@@ -2,7 +2,8 @@
 
 use anyhow::{Context, Result};
 
-use super::Etcd;
+use super::{Etcd, owned};
+use crate::command::Output;
 
 /// Operations of a transaction; etcd takes 128.
 const TRANSACTION: usize = 100;
@@ -47,9 +48,14 @@ impl Etcd {
 
     /// Reads a key.
     pub async fn get(&self, key: &str) -> Result<Option<String>> {
-        let text = self.ctl(["get", key, "--print-value-only"]).await.success()?;
-        // The value and a newline; nothing at all if there is no such key.
-        Ok(text.strip_suffix('\n').map(str::to_owned))
+        value(self.ctl(["get", key, "--print-value-only"]).await)
+    }
+
+    /// Reads a key as one member has it, be it behind the others or not.
+    pub async fn get_at(&self, member: usize, key: &str) -> Result<Option<String>> {
+        let arguments = owned(["get", key, "--print-value-only", "--consistency=s"]);
+        let arguments = self.access.root().into_iter().chain(arguments).collect();
+        value(self.run(&self.access.url(self.members[member].client), arguments, "").await)
     }
 
     /// The keys of a prefix, sorted.
@@ -142,6 +148,11 @@ impl Etcd {
 /// As Go reads a quoted string; JSON's escapes are among Go's.
 fn quoted(value: &str) -> String {
     serde_json::Value::from(value).to_string()
+}
+
+/// The value and a newline; nothing at all if there is no such key.
+fn value(output: Output) -> Result<Option<String>> {
+    Ok(output.success()?.strip_suffix('\n').map(str::to_owned))
 }
 
 fn count(text: &str) -> Result<u64> {
