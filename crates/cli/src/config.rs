@@ -12,13 +12,14 @@ mod keys;
 mod layer;
 mod values;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use biplane_admin_api::client::{Address, Identity};
+use biplane_tags::settings::Settings as Tags;
 use figment::Figment;
 
 use crate::credentials;
@@ -37,6 +38,10 @@ pub(crate) struct Config {
     pub(crate) secrets: Vec<String>,
     /// Where endpoints are looked up.
     pub(crate) discovery: Vec<String>,
+    /// Whose tags on services become routes, and how.
+    pub(crate) tags: Tags,
+    /// The sources whose services become upstreams.
+    pub(crate) discover_upstreams: BTreeSet<String>,
     /// Where Envoys connect to.
     pub(crate) xds: SocketAddr,
     /// Where and to whom the HTTP API is served.

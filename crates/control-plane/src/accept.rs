@@ -29,6 +29,8 @@ pub(crate) struct Acceptance {
     pub(crate) store: Arc<dyn Store>,
     /// The names of the sources of endpoints.
     pub(crate) endpoints: Vec<String>,
+    /// Told the name of a source of services that is accepted.
+    pub(crate) services: watch::Sender<Option<Arc<str>>>,
     pub(crate) driver: DriverHandle,
     pub(crate) engine: SharedEngine,
     pub(crate) commands: mpsc::Sender<Command>,
@@ -88,6 +90,7 @@ impl Acceptance {
         let services = released.await.ok().filter(|_| sent.is_ok());
         let services =
             services.ok_or_else(|| Problem::new(ProblemKind::Unavailable, "Biplane is stopping"))?;
+        self.services.send_replace(Some(source.into()));
         info!(source, author, services, "services that have vanished are accepted");
         Ok(Accepted { source: source.to_owned(), removals: services as u64, objects: Vec::new() })
     }

@@ -11,7 +11,7 @@
 //! [`keeper`] asks the sources.
 //!
 //! Invariants: what was served stays served until something better is known (I1). `wanted` holds exactly the
-//! questions of the upstreams that something names. Many services that vanish at once are held ([`vanished`], I3).
+//! questions of the upstreams that something names. Many services that vanish at once are held ([`vanished`](crate::vanished), I3).
 
 mod answer;
 pub(crate) mod keeper;
@@ -19,10 +19,10 @@ mod kept;
 mod question;
 #[cfg(test)]
 mod tests;
-mod vanished;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use biplane_core::key::{Kind, ObjectKey, ResourceRef};
 use biplane_core::report::Report;
@@ -32,11 +32,11 @@ use imbl::OrdSet;
 use tokio::time::Instant;
 
 use crate::graph::Edit;
+use crate::vanished::{Sourced, Vanished};
 pub(crate) use answer::{Answer, State};
 pub use kept::KeptEndpoints;
 use question::Misasked;
 pub use question::{DiscoverySource, Question};
-use vanished::Vanished;
 
 /// What was heard about one question.
 #[derive(Debug)]
@@ -59,7 +59,7 @@ pub(crate) struct Asker {
 }
 
 /// The endpoints of one process.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Discovery {
     sources: Vec<DiscoverySource>,
     /// What the last run left, by the text of the question, until somebody asks it.
@@ -71,9 +71,24 @@ pub struct Discovery {
     wanted: WantedEndpoints,
     /// Every upstream counts as named: a route picks its cluster by a header.
     all_named: bool,
-    vanished: Vanished,
+    vanished: Vanished<Question>,
     /// Counts changes of what is kept on disk.
     edition: u64,
+}
+
+/// How long a service that vanished waits for others.
+const MOMENT: Duration = Duration::from_secs(1);
+
+impl Default for Discovery {
+    fn default() -> Self {
+        Self::new(Vec::new(), Vec::new())
+    }
+}
+
+impl Sourced for Question {
+    fn source(&self) -> &Arc<str> {
+        &self.source
+    }
 }
 
 impl Asker {
@@ -87,7 +102,17 @@ impl Discovery {
     /// Endpoints from these sources, with what the last run left.
     pub fn new(sources: Vec<DiscoverySource>, left: Vec<KeptEndpoints>) -> Self {
         let left = left.into_iter().map(|kept| (kept.question.clone(), kept)).collect();
-        Self { sources, left, ..Self::default() }
+        Self {
+            sources,
+            left,
+            askers: BTreeMap::new(),
+            answers: BTreeMap::new(),
+            credentials: BTreeMap::new(),
+            wanted: WantedEndpoints::default(),
+            all_named: false,
+            vanished: Vanished::new(MOMENT),
+            edition: 0,
+        }
     }
 
     /// Looks at edits on their way to the graph; gives those that endpoints add to them. `secret` and `is_named` answer

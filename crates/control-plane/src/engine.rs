@@ -9,6 +9,7 @@
 
 mod endpoints;
 mod findings;
+mod made;
 mod opening;
 mod source;
 
@@ -35,6 +36,7 @@ use crate::report_count::Count;
 use crate::secrets::{Secrets, Told};
 use crate::status::timestamp;
 pub use findings::Findings;
+pub(crate) use made::MadeState;
 pub use source::{Doubt, Failure, StoreState};
 
 /// Whether first answers to Envoys go out, and on what grounds.
@@ -65,6 +67,7 @@ pub struct Engine {
     edition: u64,
     secrets: Secrets,
     discovery: Discovery,
+    made: MadeState,
     /// First answers wait for secrets, at most until then.
     opening: Option<Instant>,
 }
@@ -91,6 +94,7 @@ impl Engine {
             edition: 0,
             secrets: Secrets::default(),
             discovery: Discovery::default(),
+            made: MadeState::default(),
             opening: None,
         }
     }
@@ -312,7 +316,7 @@ impl Engine {
 
     /// Objects by kind, without those whose deletion waits; before the first reading those of the last run.
     fn in_use(&self) -> BTreeMap<Kind, usize> {
-        let mut counts = self.graph.counts();
+        let mut counts = self.without_made(self.graph.counts());
         for key in self.ingest.fallback() {
             *counts.entry(key.kind).or_default() += 1;
         }
@@ -326,7 +330,8 @@ impl Engine {
 
     fn stock(&self, before: BTreeMap<Kind, usize>) -> Stock {
         let waiting = self.holds.iter().count();
-        Stock { before, after: self.ingest.good().len().saturating_sub(waiting) }
+        let made: usize = self.ingest.count_made().values().sum();
+        Stock { before, after: self.ingest.good().len().saturating_sub(waiting + made) }
     }
 
     /// Says once that something is held, and that nothing is any more.
@@ -400,10 +405,15 @@ impl Engine {
             return;
         }
         self.edition += 1;
+        let (mut edits, mut freed) = (edits, false);
         for edit in &edits {
             if let Edit::Delete(key) = edit {
                 self.ingest.forget(key);
+                freed |= self.ingest.has_made(key);
             }
+        }
+        if freed {
+            edits.extend(self.ingest.make_up());
         }
         let wall = SystemTime::now();
         let is_named = |key: &ObjectKey| self.graph.is_named(key);
@@ -495,13 +505,16 @@ impl Engine {
         reports.extend(self.graph.reports());
         reports.extend(self.secrets.reports(SystemTime::now()));
         reports.extend(self.discovery.reports());
+        reports.extend(self.made.findings.iter().cloned());
         Findings::new(reports, self.ingest.good().clone())
     }
 
     /// How many findings there are.
     pub fn count_reports(&self) -> Count {
         let secrets = self.secrets.reports(SystemTime::now());
-        let others = secrets.iter().chain(&self.discovery.reports()).fold(Count::default(), Count::with);
+        let looked_up = self.discovery.reports();
+        let others = secrets.iter().chain(&looked_up).chain(&self.made.findings);
+        let others = others.fold(Count::default(), Count::with);
         self.ingest.count_reports().plus(self.graph.count_reports()).plus(others)
     }
 

@@ -386,6 +386,9 @@ impl Graph {
         self.compute_routes(name, &mut gateway);
         self.bring_in(name, &gateway);
         gateway.missing_dirty = false;
+        if let Some(crowded) = gateway.claims.take_crowded() {
+            self.reports.set(Topic::Crowded(name.clone()), reports::crowded(name, crowded));
+        }
         let missing = reports::missing_services(name, &gateway.missing);
         self.reports.set(Topic::MissingServices(name.clone()), missing);
         self.gateways.insert(name.clone(), gateway);

@@ -6,6 +6,7 @@
 //!
 //! Invariant: `good` holds exactly the objects that the graph has been given and not been told to delete.
 
+mod made;
 mod secret;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -23,6 +24,8 @@ use imbl::OrdMap;
 use crate::graph::Edit;
 use crate::news::News;
 use crate::report_count::Count;
+use made::Made;
+pub(crate) use made::MadeObject;
 
 /// What a store event asks of the graph.
 #[derive(Debug, Default)]
@@ -47,6 +50,8 @@ pub struct Ingest {
     /// Good objects that the store has not shown since it can be read, because a fault may hide them.
     /// The store does not know them, so it will never say that they are gone.
     assumed: BTreeSet<ObjectKey>,
+    /// Objects that were made from services, and which of them are in use.
+    made: Made,
     news: News,
 }
 
@@ -54,14 +59,16 @@ impl Ingest {
     /// Starts with what the last run knew to be good. Nothing of it counts until the store fails
     /// ([`Self::restore`]) or holds a version that does not decode.
     pub fn with_fallback(objects: impl IntoIterator<Item = StoredObject>) -> Self {
-        let fallback = objects.into_iter().map(|object| (object.key.clone(), object)).collect();
-        Self { fallback, ..Self::default() }
+        let (left, fallback): (Vec<_>, Vec<_>) = objects.into_iter().partition(made::is_made);
+        let fallback = fallback.into_iter().map(|object| (object.key.clone(), object)).collect();
+        Self { fallback, made: Made::left(left), ..Self::default() }
     }
 
     /// The store cannot be read: everything that the last run knew becomes good again.
     pub fn restore(&mut self) -> Edits {
         let fallback = std::mem::take(&mut self.fallback);
-        let puts = fallback.into_values().filter_map(|object| self.accept(object)).collect();
+        let mut puts: Vec<_> = fallback.into_values().filter_map(|object| self.accept(object)).collect();
+        puts.extend(self.make_up());
         Edits { puts, deletions: Vec::new() }
     }
 
@@ -80,6 +87,11 @@ impl Ingest {
         self.refused.get(key).or_else(|| self.good.get(key))
     }
 
+    /// Whether the object in use was made from services and is in no store.
+    pub fn is_made(&self, key: &ObjectKey) -> bool {
+        self.made.is_in_use(key)
+    }
+
     /// The latest versions that are not good.
     pub const fn refused(&self) -> &BTreeMap<ObjectKey, StoredObject> {
         &self.refused
@@ -91,6 +103,7 @@ impl Ingest {
         self.set_faults(listing.faults);
         let mut puts: Vec<_> = listing.items.into_iter().filter_map(|item| self.take(item)).collect();
         puts.extend(self.recall(&present));
+        puts.extend(self.make_up());
         let absent: Vec<_> = self.known().filter(|key| !present.contains(key)).collect();
         let (hidden, gone): (Vec<_>, Vec<_>) = absent.into_iter().partition(|key| self.is_hidden(key));
         self.assumed = hidden.into_iter().collect();
@@ -129,6 +142,7 @@ impl Ingest {
     pub fn forget(&mut self, key: &ObjectKey) {
         self.good.remove(key);
         self.reports.remove(key);
+        self.made.give_way(key);
     }
 
     /// The last good version of every object, in order of keys.
@@ -151,6 +165,8 @@ impl Ingest {
     /// Looks at one version of an object; gives the edit if it is a good one and new.
     fn take(&mut self, object: StoredObject) -> Option<Edit> {
         let key = object.key.clone();
+        // What somebody has written counts, whatever was made under its name.
+        self.made.give_way(&key);
         if let Some(refused) = self.refused.get(&key)
             && refused.value == object.value
             && refused.location == object.location
@@ -215,8 +231,10 @@ impl Ingest {
         object.is_some_and(|object| self.faults.iter().any(|fault| fault.may_hide(&object.location)))
     }
 
+    /// The objects that the store has shown.
     fn known(&self) -> impl Iterator<Item = ObjectKey> {
-        let keys: BTreeSet<_> = self.good.keys().chain(self.refused.keys()).cloned().collect();
+        let good = self.good.keys().filter(|key| !self.made.is_in_use(key));
+        let keys: BTreeSet<_> = good.chain(self.refused.keys()).cloned().collect();
         keys.into_iter()
     }
 

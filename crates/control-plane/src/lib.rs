@@ -14,6 +14,7 @@
 
 mod accept;
 mod backoff;
+mod catalog;
 mod convert;
 pub mod discovery;
 pub mod engine;
@@ -37,8 +38,10 @@ mod shared;
 pub mod snapshot;
 mod status;
 mod supervisor;
+mod vanished;
 mod watches;
 mod witness;
 
+pub use catalog::CatalogSettings;
 pub use serve::{Server, serve};
 pub use settings::Settings;

@@ -14,6 +14,7 @@ use tokio::task::block_in_place;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use crate::catalog::Made;
 use crate::discovery;
 use crate::guard::Released;
 use crate::leader::Feed;
@@ -56,6 +57,8 @@ pub(crate) struct Lines {
     pub(crate) secrets: SecretLines,
     /// From the sources of endpoints.
     pub(crate) endpoints: mpsc::Receiver<Vec<discovery::Told>>,
+    /// What is made of services.
+    pub(crate) made: mpsc::Receiver<Made>,
 }
 
 /// What is heard of secrets.
@@ -146,6 +149,10 @@ pub(crate) async fn run(
             Some(told) = lines.endpoints.recv() => {
                 pulse.begin();
                 block_in_place(|| engine.lock().on_endpoints(told, Instant::now()));
+            }
+            Some(made) = lines.made.recv() => {
+                pulse.begin();
+                block_in_place(|| engine.lock().on_made(made, Instant::now()));
             }
             Ok(()) = lines.secrets.confirmations.changed(), if spreading => {
                 pulse.begin();

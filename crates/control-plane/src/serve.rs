@@ -7,14 +7,15 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use biplane_admin_api::Resources;
-use biplane_source::{EndpointSource, SecretSource};
+use biplane_source::{EndpointSource, SecretSource, ServiceSource};
 use biplane_store::{Driver, DriverOptions, RevisionScope, Store};
 use biplane_xds::{Fleets, ServerOptions};
 use prometheus_client::registry::Registry;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::accept::Acceptance;
+use crate::catalog::{Catalog, CatalogSettings};
 use crate::discovery::{self, Discovery, DiscoverySource};
 use crate::engine::Engine;
 use crate::freshen::freshen;
@@ -57,6 +58,8 @@ pub struct Server {
     resources: Arc<dyn Resources>,
     secrets: Vec<Arc<dyn SecretSource>>,
     endpoints: Vec<Arc<dyn EndpointSource>>,
+    services: Vec<Arc<dyn ServiceSource>>,
+    catalog: CatalogSettings,
     bound: Bound,
 }
 
@@ -80,7 +83,18 @@ impl Server {
     ) -> anyhow::Result<Self> {
         let (bound, addresses) = Bound::bind(&settings, &store.describe()).await?;
         let (xds, admin) = addresses;
-        Ok(Self { xds, admin, settings, store, resources, secrets: Vec::new(), endpoints: Vec::new(), bound })
+        Ok(Self {
+            xds,
+            admin,
+            settings,
+            store,
+            resources,
+            secrets: Vec::new(),
+            endpoints: Vec::new(),
+            services: Vec::new(),
+            catalog: CatalogSettings::default(),
+            bound,
+        })
     }
 
     /// The same with sources of secrets, each with a name of its own.
@@ -97,15 +111,25 @@ impl Server {
         self
     }
 
+    /// The same with sources of services, and what is made of these.
+    #[must_use]
+    pub fn with_services(mut self, services: Vec<Arc<dyn ServiceSource>>, catalog: CatalogSettings) -> Self {
+        (self.services, self.catalog) = (services, catalog);
+        self
+    }
+
     /// Runs until `shutdown`, or until something breaks that only a new process can mend.
     pub async fn run(self, shutdown: CancellationToken) -> anyhow::Result<()> {
-        let Self { settings, store, resources, secrets, endpoints, bound, .. } = self;
+        let Self { settings, store, resources, secrets, endpoints, services, catalog, bound, .. } = self;
         let description = store.describe();
         let name: Arc<str> = description.name.as_str().into();
         let last_run = bound.snapshots.as_ref().map(snapshot::SnapshotDirectory::load).unwrap_or_default();
         let fleets = Fleets::new();
         let engine = engine(&settings, &*store, &fleets, last_run, (&secrets, &endpoints));
-        let engine = SharedEngine::new(engine);
+        let (make, made) = mpsc::channel(TOLD);
+        let (accepted, accepts) = watch::channel(None);
+        let catalog = Catalog { sources: services, settings: catalog, made: make, accepted: accepts };
+        let engine = SharedEngine::new(engine.with_made(catalog.awaited()));
         let pulse = Pulse::new();
         let (events, received) = mpsc::channel(EVENTS);
         let (commands, commanded) = mpsc::channel(COMMANDS);
@@ -167,6 +191,7 @@ impl Server {
                 name: name.clone(),
                 store,
                 endpoints: endpoints.iter().map(|source| source.name()).collect(),
+                services: accepted,
                 driver: driver.handle(),
                 engine: engine.clone(),
                 commands: commands.clone(),
@@ -188,6 +213,7 @@ impl Server {
             newcomer,
             secrets,
             endpoints: found,
+            made,
         };
         supervisor.spawn("core", run_loop::run(engine.clone(), lines, pulse, shutdown.clone()));
         supervisor.spawn("store", follow(driver, shutdown.clone()));
@@ -195,6 +221,7 @@ impl Server {
         supervisor.spawn("admin", async { Ok(admin.await?) });
         supervisor.spawn("secrets", keeper.run(shutdown.clone()));
         supervisor.spawn("endpoints", finder.run(shutdown.clone()));
+        supervisor.spawn("services", catalog.run(shutdown.clone()));
         let xds = biplane_xds::serve(bound.xds, fleets, options, shutdown.clone());
         supervisor.spawn("xds", async { Ok(xds.await?) });
         let sources = intents::Sources { records, meant, board };

@@ -6,9 +6,10 @@ use crate::scalars::Timestamp;
 
 /// An object's age as a total order, the oldest first: by creation time, then by the revision at
 /// which the store created it, then by key. An object that lacks one of them counts as younger
-/// than one that has it.
+/// than one that has it, and one that was made from services' tags as younger than all that people wrote.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Age {
+    made: bool,
     created: (bool, Timestamp),
     revision: (bool, u64),
     key: ObjectKey,
@@ -18,10 +19,22 @@ impl Age {
     /// The age of the object at `key`.
     pub fn new(created: Option<Timestamp>, create_revision: Option<u64>, key: ObjectKey) -> Self {
         Self {
+            made: false,
             created: (created.is_none(), created.unwrap_or_default()),
             revision: (create_revision.is_none(), create_revision.unwrap_or_default()),
             key,
         }
+    }
+
+    /// The age of an object that nobody wrote.
+    #[must_use]
+    pub fn made(self, made: bool) -> Self {
+        Self { made, ..self }
+    }
+
+    /// Whether nobody wrote the object.
+    pub const fn is_made(&self) -> bool {
+        self.made
     }
 
     /// The object.

@@ -87,6 +87,7 @@ fn set(layer: &mut Layer, path: &Path, name: &str, value: &Spanned<Value>, probl
                 problems.push(Problem::new(place, format!("{name} is a list of texts without white space")));
             }
         },
+        Value::Object(_) if key.tree => layer.set(key.name, value.value.to_string(), place),
         Value::Array(_) | Value::Object(_) => {
             problems.push(Problem::new(place, format!("{name} is one value, not a list or a map")));
         }

@@ -35,6 +35,13 @@ pub(crate) struct Flags {
     /// scheme and a colon alone take what the environment says (CONSUL_HTTP_ADDR, NOMAD_ADDR, AWS_REGION) [default: dns:]
     #[arg(long, value_name = "URLS")]
     pub(crate) discovery: Option<String>,
+    /// Whose tags on services become routes, one or more, words apart: biplane, traefik, fabio; in the settings file a map with all
+    /// that docs/tags.md shows
+    #[arg(long, value_name = "READERS")]
+    pub(crate) tags: Option<String>,
+    /// The sources (of --discovery, by name) whose services become upstreams
+    #[arg(long, value_name = "NAMES")]
+    pub(crate) discover_upstreams: Option<String>,
     /// Where Envoys connect to; loopback only for now [default: 127.0.0.1:9977]
     #[arg(long, value_name = "IP:PORT")]
     pub(crate) xds: Option<String>,
@@ -131,6 +138,8 @@ impl Flags {
             ("store", "--store", &self.store),
             ("secrets", "--secrets", &self.secrets),
             ("discovery", "--discovery", &self.discovery),
+            ("tags", "--tags", &self.tags),
+            ("discoverUpstreams", "--discover-upstreams", &self.discover_upstreams),
             ("xds", "--xds", &self.xds),
             ("admin", "--admin", &self.admin),
             ("stateDir", "--state-dir", &self.state_dir),

@@ -13,6 +13,8 @@ pub(super) struct Key {
     pub(super) default: Option<&'static str>,
     /// Whether it may have several values: a list in the file, words apart elsewhere.
     pub(super) many: bool,
+    /// Whether the file may have a map for it. It is kept as JSON.
+    pub(super) tree: bool,
 }
 
 /// All settings.
@@ -20,6 +22,8 @@ pub(super) const KEYS: &[Key] = &[
     key("store", "BIPLANE_STORE", Some("file:///etc/biplane/resources")),
     Key { many: true, ..key("secrets", "BIPLANE_SECRETS", None) },
     Key { many: true, ..key("discovery", "BIPLANE_DISCOVERY", None) },
+    Key { many: true, tree: true, ..key("tags", "BIPLANE_TAGS", None) },
+    Key { many: true, ..key("discoverUpstreams", "BIPLANE_DISCOVER_UPSTREAMS", None) },
     key("xds", "BIPLANE_XDS", Some("127.0.0.1:9977")),
     key("admin", "BIPLANE_ADMIN", Some("127.0.0.1:9978")),
     key("stateDir", "BIPLANE_STATE_DIR", None),
@@ -49,7 +53,7 @@ pub(super) const KEYS: &[Key] = &[
 ];
 
 const fn key(name: &'static str, variable: &'static str, default: Option<&'static str>) -> Key {
-    Key { name, variable, default, many: false }
+    Key { name, variable, default, many: false, tree: false }
 }
 
 /// The layer below all others.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use biplane_admin_api::client::{Address, Identity};
+use biplane_tags::settings::Settings as Tags;
 use figment::Figment;
 
 use super::{Config, Problem, Serving, file};
@@ -26,6 +27,7 @@ pub(super) fn parse(figment: &Figment, problems: &mut Vec<Problem>) -> Option<Co
     let leader = reader.required("leader", truth);
     let api = reader.optional("api", api);
     let api_identity = reader.pair("apiCertFile", "apiKeyFile");
+    let tags = reader.optional("tags", tags);
     let log = reader.required("log", |text| parse_filter(text).map(|_| text.to_owned()));
     let log_format = reader.required("logFormat", log_format);
     let identity = |(cert_file, key_file)| Identity { cert_file, key_file };
@@ -33,6 +35,8 @@ pub(super) fn parse(figment: &Figment, problems: &mut Vec<Problem>) -> Option<Co
         store: store.ok()?,
         secrets: words(figment, "secrets"),
         discovery: words(figment, "discovery"),
+        tags: tags.ok()?.unwrap_or_default(),
+        discover_upstreams: words(figment, "discoverUpstreams").into_iter().collect(),
         xds: xds.ok()?,
         serving: serving.ok()?,
         state_dir: reader.path("stateDir"),
@@ -184,6 +188,26 @@ fn api(text: &str) -> Result<Address, String> {
             "{shown:?} is none of http://127.0.0.1:9978, https://HOST:9978 and unix:///run/biplane/admin.sock"
         )
     })
+}
+
+/// A map, or the words of those whose tags are read.
+fn tags(text: &str) -> Result<Tags, String> {
+    if text.starts_with('{') {
+        return serde_json::from_str(text).map_err(|error| {
+            let message = error.to_string();
+            message.split(" at line ").next().unwrap_or_default().to_owned()
+        });
+    }
+    let mut tags = Tags::default();
+    for word in text.split_whitespace() {
+        match word {
+            "biplane" => tags.biplane.enabled = true,
+            "traefik" => tags.traefik.enabled = true,
+            "fabio" => tags.fabio.enabled = true,
+            _ => return Err(format!("{word:?} is none of biplane, traefik and fabio")),
+        }
+    }
+    Ok(tags)
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

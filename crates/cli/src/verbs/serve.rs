@@ -1,10 +1,11 @@
 //! `biplane serve`: the process that Envoys and people talk to.
 
+use std::collections::BTreeSet;
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
 
 use biplane_admin::{AccessOptions, TlsOptions};
-use biplane_control_plane::{Server, Settings};
+use biplane_control_plane::{CatalogSettings, Server, Settings};
 use biplane_editor::Editor;
 use clap::Args;
 use tracing::info;
@@ -38,9 +39,14 @@ pub(crate) async fn run(global: &GlobalFlags, arguments: &Arguments) -> Outcome 
     let stop = signals::stop_token()?;
     let editor = Arc::new(Editor::new(store.clone()));
     let secrets = backends::secrets(&config.secrets)?;
-    let endpoints = discovery::endpoints(&config.discovery)?;
+    let sources = discovery::open(&config.discovery)?;
+    let catalog = CatalogSettings { tags: config.tags.clone(), upstreams: config.discover_upstreams.clone() };
+    unknown_upstreams(&config.discover_upstreams, &sources)?;
     let server = Server::bind(settings(config), store, editor).await.map_err(|error| cannot_start(&error))?;
-    let server = server.with_secrets(secrets).with_endpoints(endpoints);
+    let server = server
+        .with_secrets(secrets)
+        .with_endpoints(sources.endpoints)
+        .with_services(sources.services, catalog);
     service_manager::ready();
     let announced = stop.clone();
     tokio::spawn(async move {
@@ -50,6 +56,19 @@ pub(crate) async fn run(global: &GlobalFlags, arguments: &Arguments) -> Outcome 
     server.run(stop).await.map_err(|error| Failure::of(&error))?;
     info!("stopped");
     Ok(Code::Success)
+}
+
+/// A name that no source of services has is a slip.
+fn unknown_upstreams(names: &BTreeSet<String>, sources: &discovery::Sources) -> Result<(), Failure> {
+    let known: BTreeSet<_> = sources.services.iter().map(|source| source.name()).collect();
+    match names.difference(&known).next() {
+        None => Ok(()),
+        Some(name) => {
+            let known = known.iter().cloned().collect::<Vec<_>>().join(", ");
+            Err(Failure::usage(format!("discoverUpstreams: no source of services is named {name:?}"))
+                .hint(format!("the sources of services are: {known}")))
+        }
+    }
 }
 
 /// The one reason that has nothing to do with what was asked for is that somebody was there first.

@@ -48,7 +48,8 @@ impl Engine {
 
     /// Those that have not answered yet.
     fn awaited(&self) -> BTreeSet<Arc<str>> {
-        self.secrets.awaited().into_iter().chain(self.discovery.awaited()).collect()
+        let sources = self.secrets.awaited().into_iter().chain(self.discovery.awaited());
+        sources.chain(self.made.waits_for.iter().cloned()).collect()
     }
 
     /// Those that are waited for as long as it takes.

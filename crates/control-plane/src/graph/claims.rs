@@ -4,6 +4,9 @@
 //! form one group, and each group becomes one Envoy virtual host; in the usual case a group is one
 //! service with all its domains. Moving one domain touches the two groups it moves between.
 //!
+//! What was made from services' tags claims only what nobody wrote a claim for: whoever tags a service is not the
+//! operator of the hosts.
+//!
 //! Groups are formed when they are asked for, so that a domain which many services come to share in
 //! one transaction is looked at once.
 //!
@@ -29,6 +32,16 @@ pub(crate) struct Claims {
     groups: BTreeMap<Claimants, BTreeSet<String>>,
     groups_of: HashMap<ResourceRef, BTreeSet<Claimants>>,
     touched: BTreeSet<Claimants>,
+    /// Domains that made services claim in vain, and who holds them.
+    crowded: BTreeMap<String, Crowded>,
+    crowded_changed: bool,
+}
+
+/// A domain that somebody holds, and those who claim it in vain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Crowded {
+    pub(crate) holder: ResourceRef,
+    pub(crate) out: Vec<ResourceRef>,
 }
 
 impl Claims {
@@ -78,6 +91,7 @@ impl Claims {
 
     fn regroup(&mut self, domain: String) {
         let group: Option<Claimants> = self.claimants.get(&domain).map(claimants);
+        self.note_crowded(&domain);
         let before = match &group {
             Some(group) => self.group_of.insert(domain.clone(), group.clone()),
             None => self.group_of.remove(&domain),
@@ -91,6 +105,20 @@ impl Claims {
         if let Some(group) = group {
             self.join(domain, group);
         }
+    }
+
+    fn note_crowded(&mut self, domain: &str) {
+        let crowded = self.claimants.get(domain).and_then(crowded);
+        let before = match &crowded {
+            Some(crowded) => self.crowded.insert(domain.to_owned(), crowded.clone()),
+            None => self.crowded.remove(domain),
+        };
+        self.crowded_changed |= before != crowded;
+    }
+
+    /// The domains that made services claim in vain, if they have changed since the last call.
+    pub(crate) fn take_crowded(&mut self) -> Option<&BTreeMap<String, Crowded>> {
+        std::mem::take(&mut self.crowded_changed).then_some(&self.crowded)
     }
 
     fn leave(&mut self, domain: &str, group: &Claimants) {
@@ -124,8 +152,16 @@ fn each(claim: Option<&(Age, BTreeSet<String>)>) -> impl Iterator<Item = (&Age, 
     claim.into_iter().flat_map(|(age, domains)| domains.iter().map(move |domain| (age, domain)))
 }
 
+/// All of them, or those that people wrote.
 fn claimants(ages: &BTreeSet<Age>) -> Claimants {
-    ages.iter().map(|age| age.key().reference()).collect()
+    let written = ages.first().is_some_and(|first| !first.is_made());
+    ages.iter().filter(|age| !(written && age.is_made())).map(|age| age.key().reference()).collect()
+}
+
+fn crowded(ages: &BTreeSet<Age>) -> Option<Crowded> {
+    let holder = ages.first().filter(|first| !first.is_made())?;
+    let out: Vec<_> = ages.iter().filter(|age| age.is_made()).map(|age| age.key().reference()).collect();
+    (!out.is_empty()).then(|| Crowded { holder: holder.key().reference(), out })
 }
 
 #[cfg(test)]
@@ -176,6 +212,24 @@ mod tests {
         claims.take_touched();
         assert!(claims.claimed.is_empty() && claims.claimants.is_empty() && claims.groups_of.is_empty());
         assert!(claims.group_of.is_empty());
+    }
+
+    #[test]
+    fn what_tags_made_claims_nothing_that_somebody_wrote_and_gets_it_when_that_goes() {
+        let mut claims = Claims::default();
+        let (age, domains) = claim("made", &["x", "y"]);
+        claims.set(&name("made"), Some((age.made(true), domains)));
+        claims.set(&name("written"), Some(claim("written", &["x"])));
+        claims.take_touched();
+        let strings = |texts: &[&str]| texts.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let expected = [(strings(&["made"]), strings(&["y"])), (strings(&["written"]), strings(&["x"]))];
+        assert_eq!(groups(&claims), expected);
+        let crowded = Crowded { holder: name("written"), out: vec![name("made")] };
+        assert_eq!(claims.take_crowded(), Some(&BTreeMap::from([("x".to_owned(), crowded)])));
+        claims.set(&name("written"), None);
+        claims.take_touched();
+        assert_eq!(groups(&claims), [(strings(&["made"]), strings(&["x", "y"]))]);
+        assert_eq!(claims.take_crowded(), Some(&BTreeMap::new()));
     }
 
     #[test]

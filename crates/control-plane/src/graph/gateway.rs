@@ -127,7 +127,11 @@ impl GatewayNode {
 
     fn selects(&self, name: &ResourceRef, service: &Service) -> bool {
         let Some(http) = &self.spec.http_gateway else { return false };
-        self.spec.ssl == service.ssl().is_some() && in_namespaces(http, name) && chosen(http, name, service)
+        let gateway = self.age.key();
+        self.spec.ssl == service.ssl().is_some()
+            && service.metadata.admits_gateway(&gateway.namespace, &gateway.name)
+            && in_namespaces(http, name)
+            && chosen(http, name, service)
     }
 
     fn serve(&mut self, name: &ResourceRef, routes: Option<Arc<RouteSet>>) {

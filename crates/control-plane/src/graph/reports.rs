@@ -8,7 +8,7 @@ use biplane_core::key::{Kind, ObjectKey, ResourceRef};
 use biplane_core::path::FieldPath;
 use biplane_core::report::Report;
 
-use super::claims::Claimants;
+use super::claims::{Claimants, Crowded};
 use super::dependencies::Node;
 use super::fleet::Address;
 use crate::news::News;
@@ -23,6 +23,8 @@ pub(crate) enum Topic {
     Host(ResourceRef, Claimants),
     /// The services that a gateway names.
     MissingServices(ResourceRef),
+    /// Domains of a gateway that services' tags claim in vain.
+    Crowded(ResourceRef),
 }
 
 /// Findings by topic; topics without findings are not kept.
@@ -51,7 +53,9 @@ impl Reports {
     pub(crate) fn forget_gateway(&mut self, name: &ResourceRef) {
         self.by_topic.retain(|topic, _| match topic {
             Topic::Node(node) => *node != Node::Listener(name.clone()),
-            Topic::Host(gateway, _) | Topic::MissingServices(gateway) => gateway != name,
+            Topic::Host(gateway, _) | Topic::MissingServices(gateway) | Topic::Crowded(gateway) => {
+                gateway != name
+            }
         });
     }
 
@@ -76,6 +80,22 @@ pub(crate) fn missing_services(gateway: &ResourceRef, missing: &BTreeSet<Resourc
             .hint("create it, or take the reference out")
     };
     missing.iter().map(report).collect()
+}
+
+/// Services' tags claim domains that somebody else holds: both are told.
+pub(crate) fn crowded(gateway: &ResourceRef, crowded: &BTreeMap<String, Crowded>) -> Vec<Report> {
+    let path = FieldPath::root().field("virtualHost").field("domains");
+    let mut reports = Vec::new();
+    for (domain, Crowded { holder, out }) in crowded {
+        for made in out {
+            let message = format!(
+                "VirtualService {holder} holds {domain:?} on gateway {gateway}, so services' tags do not get it"
+            );
+            let hint = "take the host out of the tags, or route to the service in that virtual service";
+            reports.push(Report::error(&made.key(Kind::VirtualService), path.clone(), message).hint(hint));
+        }
+    }
+    reports
 }
 
 /// A gateway with `ssl` has no certificate to show: Envoy takes no such listener.

@@ -54,6 +54,7 @@ impl Service {
     pub(crate) fn looks_like(&self, other: &Self) -> bool {
         self.age == other.age
             && self.metadata.labels == other.metadata.labels
+            && self.metadata.annotations == other.metadata.annotations
             && self.domains == other.domains
             && self.ssl() == other.ssl()
             && self.routes_like(other)

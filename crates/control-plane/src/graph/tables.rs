@@ -97,6 +97,7 @@ impl Tables {
     fn put(&mut self, name: ResourceRef, object: &Object, revision: Option<u64>) -> Effect {
         let metadata = object.metadata.clone();
         let age = Age::new(metadata.creation_timestamp, revision, object.key.clone());
+        let age = age.made(metadata.is_made());
         match &object.spec {
             Spec::Gateway(spec) => put(|entry| self.gateways.insert(name, entry), spec, metadata, age),
             Spec::VirtualService(spec) => put(|entry| self.services.insert(name, entry), spec, metadata, age),

@@ -24,6 +24,7 @@ fn status(engine: &Engine, source: &dyn EndpointSource) -> SourceStatus {
     let state = source.state().borrow().clone();
     let objects = engine.discovery().wanted().iter().filter(|question| *question.source == *name).count();
     let held = engine.discovery().held().get(&*name).copied().unwrap_or_default();
+    let held = held + engine.made().held.get(&*name).copied().unwrap_or_default();
     let failing = state.phase == Phase::Failed;
     let error = state.last_error.filter(|_| failing);
     let hint = error.as_ref().and_then(|error| error.hint.clone());

@@ -23,3 +23,50 @@ pub struct Metadata {
     /// When the object was made: the older of two that claim the same thing keeps it.
     pub creation_timestamp: Option<Timestamp>,
 }
+
+/// The label of an object that nobody wrote; its value says what made it: `tags`, or the name of a source of services.
+pub const MADE_BY: &str = "biplane.io/made-by";
+
+/// The annotation of a virtual service that only these gateways may serve: names, or `namespace/name`, with commas between
+/// them. What a gateway selects by itself counts as well.
+pub const GATEWAYS: &str = "biplane.io/gateways";
+
+impl Metadata {
+    /// Whether nobody wrote the object.
+    pub fn is_made(&self) -> bool {
+        self.labels.contains_key(MADE_BY)
+    }
+
+    /// Whether a gateway may serve the virtual service with this metadata.
+    pub fn admits_gateway(&self, namespace: &str, name: &str) -> bool {
+        let Some(gateways) = self.annotations.get(GATEWAYS) else { return true };
+        gateways.split(',').map(str::trim).any(|gateway| match gateway.split_once('/') {
+            Some(whole) => whole == (namespace, name),
+            None => gateway == name,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gateways_are_named_with_or_without_their_namespace_and_none_means_all() {
+        let of = |value: Option<&str>| Metadata {
+            annotations: value.map(|value| (GATEWAYS.to_owned(), value.to_owned())).into_iter().collect(),
+            ..Metadata::default()
+        };
+        for (value, admits) in [
+            (None, true),
+            (Some("edge"), true),
+            (Some("inner, edge"), true),
+            (Some("default/edge"), true),
+            (Some("other/edge"), false),
+            (Some("inner"), false),
+            (Some(""), false),
+        ] {
+            assert_eq!(of(value).admits_gateway("default", "edge"), admits, "{value:?}");
+        }
+    }
+}

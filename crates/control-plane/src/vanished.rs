@@ -13,10 +13,6 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-use super::Question;
-
-/// How long a service that vanished waits for others.
-const MOMENT: Duration = Duration::from_secs(1);
 /// What vanished within this time before counts with it.
 const WINDOW: Duration = Duration::from_secs(60);
 /// That many are held, if they are also more than [`PERCENT`] of a source's.
@@ -24,50 +20,59 @@ const MANY: usize = 5;
 /// See [`MANY`].
 const PERCENT: usize = 30;
 
+/// Something that a source shows.
+pub(crate) trait Sourced: Clone + Ord {
+    /// The source's name.
+    fn source(&self) -> &Arc<str>;
+}
+
 /// What vanished lately.
-#[derive(Debug, Default)]
-pub(super) struct Vanished {
-    waiting: BTreeMap<Question, Instant>,
-    held: BTreeSet<Question>,
+#[derive(Debug)]
+pub(crate) struct Vanished<K> {
+    /// How long what vanished waits for others.
+    moment: Duration,
+    waiting: BTreeMap<K, Instant>,
+    held: BTreeSet<K>,
     /// When those were let go that were few, by source.
     gone: BTreeMap<Arc<str>, Vec<Instant>>,
 }
 
-impl Vanished {
+impl<K: Sourced> Vanished<K> {
+    /// Nothing has vanished; what does waits that long for others.
+    pub(crate) const fn new(moment: Duration) -> Self {
+        Self { moment, waiting: BTreeMap::new(), held: BTreeSet::new(), gone: BTreeMap::new() }
+    }
+
     /// A service has no instances any more.
-    pub(super) fn add(&mut self, question: &Question, now: Instant) {
+    pub(crate) fn add(&mut self, question: &K, now: Instant) {
         if !self.held.contains(question) {
-            self.waiting.entry(question.clone()).or_insert(now + MOMENT);
+            self.waiting.entry(question.clone()).or_insert(now + self.moment);
         }
     }
 
     /// It has some, or nobody asks for it.
-    pub(super) fn forget(&mut self, question: &Question) {
+    pub(crate) fn forget(&mut self, question: &K) {
         self.waiting.remove(question);
-        if self.held.remove(question) && !self.held.iter().any(|other| other.source == question.source) {
-            info!(source = %question.source, "no service is held back any more");
+        if self.held.remove(question) && !self.held.iter().any(|other| other.source() == question.source()) {
+            info!(source = %question.source(), "no service is held back any more");
         }
     }
 
     /// When [`Self::judge`] is due.
-    pub(super) fn deadline(&self) -> Option<Instant> {
+    pub(crate) fn deadline(&self) -> Option<Instant> {
         self.waiting.values().min().copied()
     }
 
     /// Decides about those that have waited; gives those that are gone, and those that are held from now on. `stocked` says how many services of a source still
     /// have endpoints in use, those that wait and those that are held included.
-    pub(super) fn judge(
-        &mut self,
-        now: Instant,
-        stocked: impl Fn(&str) -> usize,
-    ) -> (Vec<Question>, Vec<Question>) {
-        let due = |(question, at): (&Question, &Instant)| (*at <= now).then(|| question.source.clone());
+    pub(crate) fn judge(&mut self, now: Instant, stocked: impl Fn(&str) -> usize) -> (Vec<K>, Vec<K>) {
+        let due = |(question, at): (&K, &Instant)| (*at <= now).then(|| question.source().clone());
         let sources: BTreeSet<_> = self.waiting.iter().filter_map(due).collect();
         let (mut gone, mut held) = (Vec::new(), Vec::new());
         for source in sources {
             let of_source: Vec<_> =
-                self.waiting.keys().filter(|question| question.source == source).cloned().collect();
-            self.waiting.retain(|question, _| question.source != source);
+                self.waiting.keys().filter(|question| *question.source() == source).cloned().collect();
+            self.waiting.retain(|question, _| *question.source() != source);
             if self.are_many(&source, of_source.len(), now, stocked(&source)) {
                 self.held.extend(of_source.iter().cloned());
                 held.extend(of_source);
@@ -82,7 +87,7 @@ impl Vanished {
     fn are_many(&mut self, source: &Arc<str>, vanished: usize, now: Instant, stocked: usize) -> bool {
         let gone = self.gone.entry(source.clone()).or_default();
         gone.retain(|at| now.saturating_duration_since(*at) < WINDOW);
-        let held = self.held.iter().filter(|question| question.source == *source).count();
+        let held = self.held.iter().filter(|question| question.source() == source).count();
         let all = vanished + gone.len() + held;
         let many = all >= MANY && all * 100 > PERCENT * (stocked + gone.len());
         if many {
@@ -94,17 +99,17 @@ impl Vanished {
     }
 
     /// An operator means it; gives those that are gone.
-    pub(super) fn accept(&mut self, source: &str) -> Vec<Question> {
-        let of_source = |question: &&Question| *question.source == *source;
+    pub(crate) fn accept(&mut self, source: &str) -> Vec<K> {
+        let of_source = |question: &&K| **question.source() == *source;
         let gone: Vec<_> = self.held.iter().chain(self.waiting.keys()).filter(of_source).cloned().collect();
         gone.iter().for_each(|question| self.forget(question));
         gone
     }
 
     /// How many are held, by source.
-    pub(super) fn held(&self) -> BTreeMap<Arc<str>, usize> {
+    pub(crate) fn held(&self) -> BTreeMap<Arc<str>, usize> {
         let mut counts = BTreeMap::new();
-        self.held.iter().for_each(|question| *counts.entry(question.source.clone()).or_default() += 1);
+        self.held.iter().for_each(|question| *counts.entry(question.source().clone()).or_default() += 1);
         counts
     }
 }

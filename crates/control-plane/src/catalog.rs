@@ -1,0 +1,157 @@
+//! Services that become objects: their tags virtual services, the services themselves upstreams.
+//!
+//! ```text
+//!  sources ─ services ─▶ shelf ─ those of interest ─▶ watched ─ instances ─▶ shelf ─▶ tags::Table ─▶ made objects ─▶ engine
+//! ```
+//!
+//! This is the task that asks; [`shelf`] decides. What is made is never stored: every replica makes the same.
+//! Invariant: the instances of exactly the services of interest are watched.
+
+mod shelf;
+#[cfg(test)]
+mod tests;
+mod upstreams;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use biplane_core::key::ObjectKey;
+use biplane_core::report::Report;
+use biplane_source::{Listing, ServiceName, ServiceSource};
+use futures::StreamExt as _;
+use futures::stream::{BoxStream, SelectAll};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use crate::engine::MadeState;
+use crate::ingest::MadeObject;
+use crate::watches::Watches;
+use shelf::Shelf;
+
+/// What services become.
+#[derive(Clone, Debug, Default)]
+pub struct CatalogSettings {
+    /// How tags are read.
+    pub tags: biplane_tags::settings::Settings,
+    /// The names of the sources whose services become upstreams.
+    pub upstreams: BTreeSet<String>,
+}
+
+/// What is made of services, and what is not any more.
+#[derive(Debug, Default)]
+pub(crate) struct Made {
+    pub(crate) puts: Vec<MadeObject>,
+    pub(crate) deletions: Vec<ObjectKey>,
+    /// All that there is to say about tags now.
+    pub(crate) findings: Vec<Report>,
+    /// Sources of which not everything is known yet. While there are any, what the last run left stays.
+    pub(crate) waits_for: BTreeSet<Arc<str>>,
+    /// How many services of each source are held though it does not show them.
+    pub(crate) held: Vec<(Arc<str>, usize)>,
+}
+
+/// One service of one source.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Item {
+    pub(crate) source: Arc<str>,
+    pub(crate) name: ServiceName,
+}
+
+/// Asks the sources of services.
+pub(crate) struct Catalog {
+    pub(crate) sources: Vec<Arc<dyn ServiceSource>>,
+    pub(crate) settings: CatalogSettings,
+    pub(crate) made: mpsc::Sender<Made>,
+    /// Sources of which an operator means what they show.
+    pub(crate) accepted: watch::Receiver<Option<Arc<str>>>,
+}
+
+type Services = (Arc<str>, Listing<Vec<biplane_source::Service>>);
+type Instances = (Item, Listing<Vec<biplane_source::Instance>>);
+
+impl Catalog {
+    /// Whether services become anything at all.
+    pub(crate) fn is_idle(&self) -> bool {
+        let tags = &self.settings.tags;
+        let reads = tags.biplane.enabled || tags.traefik.enabled || tags.fabio.enabled;
+        self.sources.is_empty() || !reads && self.settings.upstreams.is_empty()
+    }
+
+    /// What first answers to Envoys wait for.
+    pub(crate) fn awaited(&self) -> MadeState {
+        if self.is_idle() {
+            return MadeState::default();
+        }
+        MadeState::waiting(self.sources.iter().map(|source| source.name().into()))
+    }
+
+    /// Runs until shutdown.
+    pub(crate) async fn run(mut self, shutdown: CancellationToken) -> anyhow::Result<()> {
+        if self.is_idle() {
+            shutdown.cancelled().await;
+            return Ok(());
+        }
+        let kinds = self.sources.iter().map(|source| (source.name().into(), source.kind()));
+        let mut shelf = Shelf::new(self.settings.clone(), kinds.collect(), Instant::now());
+        let mut lists: SelectAll<BoxStream<'static, Services>> =
+            self.sources.iter().map(|source| listings(&**source)).collect();
+        let mut watches: Watches<Item, Instances> = Watches::default();
+        let mut watched = BTreeSet::new();
+        loop {
+            let due = shelf.deadline();
+            let wait = async {
+                match due {
+                    Some(at) => sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                () = shutdown.cancelled() => return Ok(()),
+                Some((source, services)) = lists.next() => shelf.services(&source, services, Instant::now()),
+                Some(batch) = watches.next(), if !watches.is_empty() => {
+                    batch.into_iter().for_each(|(item, instances)| shelf.instances(item, instances));
+                }
+                Ok(()) = self.accepted.changed() => {
+                    let accepted = self.accepted.borrow_and_update().clone();
+                    accepted.iter().for_each(|source| shelf.accept(source));
+                }
+                () = wait => shelf.on_time(Instant::now()),
+            }
+            self.turn(&mut watches, &mut watched, shelf.wanted());
+            if let Some(made) = shelf.take_made(Instant::now())
+                && self.made.send(made).await.is_err()
+            {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Begins and ends watches.
+    fn turn(
+        &self,
+        watches: &mut Watches<Item, Instances>,
+        watched: &mut BTreeSet<Item>,
+        wanted: &BTreeSet<Item>,
+    ) {
+        if watched == wanted {
+            return;
+        }
+        watched.difference(wanted).for_each(|item| watches.end(item));
+        for item in wanted.difference(watched) {
+            let Some(source) = self.sources.iter().find(|source| source.name() == *item.source) else {
+                continue;
+            };
+            let teller = item.clone();
+            let told = source.instances(&item.name).map(move |listing| (teller.clone(), listing));
+            watches.begin(item.clone(), told.boxed());
+        }
+        watched.clone_from(wanted);
+    }
+}
+
+fn listings(source: &dyn ServiceSource) -> BoxStream<'static, Services> {
+    let name: Arc<str> = source.name().into();
+    source.services().map(move |listing| (name.clone(), listing)).boxed()
+}

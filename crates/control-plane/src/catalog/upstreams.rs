@@ -1,0 +1,53 @@
+//! Services as upstreams: one for each, named after it, in the namespace that its source is named after.
+
+use biplane_core::key::{Kind, ObjectKey};
+use biplane_core::resources::metadata::MADE_BY;
+use biplane_source::ServiceName;
+use serde_json::json;
+
+use super::Item;
+use crate::ingest::MadeObject;
+
+/// The upstream of a service. `kind` is that of its source.
+pub(super) fn upstream(item: &Item, kind: &str) -> Option<MadeObject> {
+    let ServiceName { datacenter, namespace, name } = &item.name;
+    let asked = match kind {
+        "consul" => {
+            let datacenters: Vec<_> = [datacenter].into_iter().filter(|name| !name.is_empty()).collect();
+            let mut asked = json!({"serviceName": name, "source": &*item.source});
+            if !datacenters.is_empty() {
+                asked["dataCenters"] = json!(datacenters);
+            }
+            if !namespace.is_empty() {
+                asked["namespace"] = json!(namespace);
+            }
+            asked
+        }
+        "nomad" => {
+            let mut asked = json!({"serviceName": name, "source": &*item.source});
+            for (field, value) in [("namespace", namespace), ("region", datacenter)] {
+                if !value.is_empty() {
+                    asked[field] = json!(value);
+                }
+            }
+            asked
+        }
+        _ => return None,
+    };
+    let key = key(item);
+    let metadata = json!({
+        "name": key.name,
+        "namespace": key.namespace,
+        "labels": {MADE_BY: &*item.source, "discovered_by": kind},
+    });
+    Some(MadeObject { key, value: json!({"metadata": metadata, kind: asked}) })
+}
+
+/// The key of that upstream. Namespaces of upstreams hold no `_`: cluster names join both by it.
+pub(super) fn key(item: &Item) -> ObjectKey {
+    let ServiceName { datacenter, namespace, name } = &item.name;
+    let namespace = Some(namespace).filter(|name| !name.is_empty() && *name != "default");
+    let parts = [Some(datacenter).filter(|name| !name.is_empty()), namespace, Some(name)];
+    let parts: Vec<&str> = parts.into_iter().flatten().map(String::as_str).collect();
+    ObjectKey::new(Kind::Upstream, item.source.replace('_', "-"), parts.join("."))
+}

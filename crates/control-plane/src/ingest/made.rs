@@ -1,0 +1,147 @@
+//! Objects that were made from services: as if a store had shown them, but what somebody has written under the same name
+//! comes first.
+//!
+//! Invariant: `in_use` holds exactly those whose good version is the made one.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use biplane_core::key::{Kind, ObjectKey};
+use biplane_core::location::Location;
+use biplane_store::{Revision, StoredObject};
+use bytes::Bytes;
+
+use super::{Edits, Ingest};
+use crate::graph::Edit;
+
+/// The store that made objects say they are from.
+pub(super) const MADE: &str = "services";
+
+/// An object that was made.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct MadeObject {
+    pub(crate) key: ObjectKey,
+    pub(crate) value: serde_json::Value,
+}
+
+/// The made objects of one process.
+#[derive(Debug, Default)]
+pub(super) struct Made {
+    /// All of them.
+    objects: BTreeMap<ObjectKey, StoredObject>,
+    in_use: BTreeSet<ObjectKey>,
+    /// Those of the last run that were not made again yet.
+    left: BTreeSet<ObjectKey>,
+    /// How many are in use.
+    counts: BTreeMap<Kind, usize>,
+}
+
+/// Whether an object is one that was made, in this run or the last.
+pub(super) fn is_made(object: &StoredObject) -> bool {
+    matches!(&object.location, Location::Key { store, .. } if **store == *MADE)
+}
+
+impl Made {
+    /// Those that the last run left; none is in use yet.
+    pub(super) fn left(objects: Vec<StoredObject>) -> Self {
+        let left = objects.iter().map(|object| object.key.clone()).collect();
+        let objects = objects.into_iter().map(|object| (object.key.clone(), object)).collect();
+        Self { objects, left, ..Self::default() }
+    }
+
+    pub(super) fn is_in_use(&self, key: &ObjectKey) -> bool {
+        self.in_use.contains(key)
+    }
+
+    /// Somebody has written an object of this name.
+    pub(super) fn give_way(&mut self, key: &ObjectKey) {
+        if self.in_use.remove(key) {
+            self.counts.entry(key.kind).and_modify(|count| *count -= 1);
+        }
+    }
+
+    fn comes(&mut self, key: ObjectKey) {
+        let kind = key.kind;
+        if self.in_use.insert(key) {
+            *self.counts.entry(kind).or_default() += 1;
+        }
+    }
+}
+
+impl MadeObject {
+    fn stored(self) -> StoredObject {
+        let key = format!("{}/{}/{}", self.key.kind, self.key.namespace, self.key.name);
+        let location = Location::Key { store: MADE.into(), key: key.into(), revision: 0 };
+        let value = Bytes::from(self.value.to_string());
+        StoredObject { key: self.key, value, location, revision: Revision(0), created: None }
+    }
+}
+
+impl Ingest {
+    /// These were made, anew or otherwise than before, and these are made no more.
+    pub(crate) fn make(&mut self, puts: Vec<MadeObject>, deletions: Vec<ObjectKey>) -> Edits {
+        let mut edits = Edits::default();
+        for object in puts {
+            let object = object.stored();
+            self.made.left.remove(&object.key);
+            self.made.objects.insert(object.key.clone(), object.clone());
+            edits.puts.extend(self.use_made(object));
+        }
+        for key in deletions {
+            self.made.objects.remove(&key);
+            self.made.left.remove(&key);
+            if self.made.in_use.contains(&key) {
+                edits.deletions.push(key);
+            }
+        }
+        edits
+    }
+
+    /// Those that are not in use though nobody has written an object of their name: of the last run, or of a name that
+    /// has just become free. Looks at all of them.
+    pub(crate) fn make_up(&mut self) -> Vec<Edit> {
+        let free = |object: &&StoredObject| {
+            !self.good.contains_key(&object.key) && !self.refused.contains_key(&object.key)
+        };
+        let free: Vec<_> = self.made.objects.values().filter(free).cloned().collect();
+        free.into_iter().filter_map(|object| self.use_made(object)).collect()
+    }
+
+    /// Whether the last run made it and this one has not yet.
+    pub(crate) fn is_left(&self, key: &ObjectKey) -> bool {
+        self.made.left.contains(key)
+    }
+
+    /// What the last run made and this one has not is gone; gives those that the graph knows.
+    pub(crate) fn drop_left(&mut self) -> Vec<ObjectKey> {
+        let left = std::mem::take(&mut self.made.left);
+        left.iter().for_each(|key| drop(self.made.objects.remove(key)));
+        left.into_iter().filter(|key| self.made.in_use.contains(key)).collect()
+    }
+
+    /// How many made objects are in use, by kind.
+    pub(crate) const fn count_made(&self) -> &BTreeMap<Kind, usize> {
+        &self.made.counts
+    }
+
+    /// Whether a made object waits below what somebody has written.
+    pub(crate) fn has_made(&self, key: &ObjectKey) -> bool {
+        self.made.objects.contains_key(key)
+    }
+
+    fn use_made(&mut self, object: StoredObject) -> Option<Edit> {
+        let key = object.key.clone();
+        let is_taken = self.good.contains_key(&key) && !self.made.in_use.contains(&key);
+        if is_taken || self.refused.contains_key(&key) {
+            return None;
+        }
+        if self.good.get(&key).is_some_and(|good| good.value == object.value) {
+            return None;
+        }
+        let edit = self.accept(object);
+        // One that does not decode is a fault of ours; it is reported like any other.
+        if self.good.contains_key(&key) {
+            self.made.comes(key);
+        }
+        edit
+    }
+}
