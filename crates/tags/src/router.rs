@@ -98,6 +98,13 @@ pub enum Rule {
         /// The pattern.
         pattern: String,
     },
+    /// All values of a header, joined by commas, match this as a whole (RE2).
+    HeaderLine {
+        /// The header's name.
+        name: String,
+        /// The pattern.
+        pattern: String,
+    },
     /// One value of a query parameter is this; `None`: there with an empty value or with none.
     Query {
         /// The parameter's name.

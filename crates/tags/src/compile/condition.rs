@@ -45,6 +45,11 @@ pub(super) fn formula(rule: &Rule, negated: bool) -> Result<Formula<Condition>, 
             let test = header::matches(name, pattern).map_err(|why| part("HeaderRegexp", pattern, why))?;
             of_header(name, test, wanted)
         }
+        Rule::HeaderLine { name, pattern } => {
+            biplane_core::regex::check(pattern)
+                .map_err(|why| part("HeaderLine", pattern, why.to_string()))?;
+            of_header(name, HeaderTest::regex(name, pattern.clone()), wanted)
+        }
         Rule::Query { name, value } => always_there(query::equals(name, value.as_deref()), wanted),
         Rule::QueryRegexp { name, pattern } => {
             let test = query::matches(name, pattern).map_err(|why| part("QueryRegexp", pattern, why))?;

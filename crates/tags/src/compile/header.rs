@@ -57,6 +57,13 @@ impl HeaderTest {
     }
 }
 
+/// Whether a header is to be missing while another test asks for its value. Inverted ones do so too.
+pub(super) fn contradict(tests: &[HeaderTest]) -> bool {
+    let is_absent = |test: &HeaderTest| test.value.is_empty() && test.inverted;
+    let mut absent = tests.iter().filter(|test| is_absent(test));
+    absent.any(|one| tests.iter().any(|other| other.name == one.name && !is_absent(other)))
+}
+
 /// Whether a header has one value always.
 pub(super) fn is_pseudo(name: &str) -> bool {
     name.starts_with(':')

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::client::{Client, Clients};
 use super::condition::Condition;
-use super::header::HeaderTest;
+use super::header::{self, HeaderTest};
 use super::path::{PathForm, PathTest};
 
 /// A matcher of core's.
@@ -80,7 +80,7 @@ impl Builder {
         Some(())
     }
 
-    /// `None`: no client's address is left.
+    /// `None`: no client's address is left, or a header is to be there and not to be there.
     pub(super) fn build(mut self) -> Option<Matcher> {
         // The narrowest form leads, which also is the cheapest for Envoy; `:path` is asked for the others.
         self.paths.sort_by_key(|test| match test.form {
@@ -93,6 +93,9 @@ impl Builder {
         self.headers.extend(paths.map(|test| HeaderTest::regex(":path", test.with_query)));
         self.headers.sort();
         self.headers.dedup();
+        if header::contradict(&self.headers) {
+            return None;
+        }
         Some(Matcher {
             path,
             headers: self.headers,

@@ -98,6 +98,21 @@ fn a_negated_header_matches_where_the_header_is_missing() {
 }
 
 #[test]
+fn a_header_as_a_whole_is_not_taken_apart() {
+    let line = |pattern: &str| Rule::HeaderLine { name: "X-A".to_owned(), pattern: pattern.to_owned() };
+    assert_eq!(
+        on(&line("a(,b)?"), &Domain::Any),
+        [json!({ "prefix": "/", "headers": [{ "name": "x-a", "value": "a(,b)?", "regex": true }] })]
+    );
+    // There, and not this: not two branches, one of which asks for a header that is missing and is there.
+    let rule = Rule::And(vec![line(".*"), line("a").negated()]);
+    let there = json!({ "name": "x-a", "value": ".*", "regex": true });
+    let not = json!({ "name": "x-a", "value": "a", "regex": true, "invertMatch": true });
+    assert_eq!(on(&rule, &Domain::Any), [json!({ "prefix": "/", "headers": [there, not] })]);
+    assert!(compile(&line("(")).is_err());
+}
+
+#[test]
 fn several_paths_are_one_path_and_headers() {
     let rule = Rule::And(vec![
         Rule::PathPrefix("/api".to_owned()),
