@@ -1,22 +1,204 @@
 //! fabio's tags: `urlprefix-` to routers.
+//!
+//! ```text
+//! tags ─▶ tag ─▶ options ─▶ claims ───────────▶ bundles ─────────────▶ routers
+//!         text   meaning    of one service      services that share    rule, priority,
+//!                           on routes           a route                rewrites, guards
+//! ```
+//! What fabio would leave open because it cannot read it (`allow`, `deny`, `auth`) lets nobody in here. Whatever else differs is
+//! told in a finding and in `docs/migrate-fabio.md`.
 
+mod access;
+mod addresses;
+mod claims;
+mod expand;
+mod forwarded;
+mod glob;
+mod hosts;
+mod options;
+mod problem;
+mod redirect;
+mod rewrite;
+mod routers;
+mod shares;
+pub mod tag;
+mod wire;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use claims::{Claim, Language, RouteKey};
+pub use problem::Problem;
+use routers::Bundle;
+
+use crate::finding::Finding;
 use crate::reader::{Lineup, Reader, Reading};
 use crate::service::ServiceId;
-use crate::settings::Settings;
+use crate::settings::{Certificate, FabioSettings, Settings, SharedHosts};
 
 /// Reads fabio's tags.
 #[derive(Debug)]
-pub struct FabioReader {}
+pub struct FabioReader {
+    settings: FabioSettings,
+    language: Language,
+    certificates: Vec<Certificate>,
+    shared_hosts: SharedHosts,
+    /// What each service claims, and what is wrong with its tags.
+    services: BTreeMap<ServiceId, (Vec<Claim>, Vec<Finding>)>,
+    /// Who claims each route.
+    routes: BTreeMap<RouteKey, BTreeSet<ServiceId>>,
+    /// What was said last about each service.
+    said: BTreeMap<ServiceId, Reading>,
+}
 
 impl FabioReader {
     /// A reader that has read nothing yet.
-    pub fn new(_settings: &Settings) -> Self {
-        Self {}
+    pub fn new(settings: &Settings) -> Self {
+        let fabio = settings.fabio.clone();
+        Self {
+            language: Language { prefix: fabio.prefix.clone(), variables: fabio.variables.clone() },
+            settings: fabio,
+            certificates: settings.certificates.clone(),
+            shared_hosts: settings.shared_hosts,
+            services: BTreeMap::new(),
+            routes: BTreeMap::new(),
+            said: BTreeMap::new(),
+        }
     }
 }
 
 impl Reader for FabioReader {
-    fn set(&mut self, _id: &ServiceId, _lineup: Option<&Lineup>) -> Vec<Reading> {
-        Vec::new()
+    fn set(&mut self, id: &ServiceId, lineup: Option<&Lineup>) -> Vec<Reading> {
+        let mut affected = self.forget(id);
+        if let Some(lineup) = lineup {
+            affected.extend(self.learn(id, lineup));
+        }
+        affected.insert(id.clone());
+        affected.into_iter().filter_map(|service| self.changed(service)).collect()
     }
+}
+
+impl FabioReader {
+    /// Takes a service out; returns those that share routes with it.
+    fn forget(&mut self, id: &ServiceId) -> BTreeSet<ServiceId> {
+        let mut sharing = BTreeSet::new();
+        for claim in self.services.remove(id).unwrap_or_default().0 {
+            let Some(claimants) = self.routes.get_mut(&claim.key) else { continue };
+            claimants.remove(id);
+            sharing.extend(claimants.iter().cloned());
+            if claimants.is_empty() {
+                self.routes.remove(&claim.key);
+            }
+        }
+        sharing
+    }
+
+    /// Takes a service in; returns those that share routes with it.
+    fn learn(&mut self, id: &ServiceId, lineup: &Lineup) -> BTreeSet<ServiceId> {
+        let (claims, findings) = claims::of(lineup, &self.language);
+        let mut sharing = BTreeSet::new();
+        for claim in &claims {
+            let claimants = self.routes.entry(claim.key.clone()).or_default();
+            claimants.insert(id.clone());
+            sharing.extend(claimants.iter().cloned());
+        }
+        if !claims.is_empty() || !findings.is_empty() {
+            self.services.insert(id.clone(), (claims, findings));
+        }
+        sharing
+    }
+
+    /// What is to be said about a service now, if that is not what was said before.
+    fn changed(&mut self, owner: ServiceId) -> Option<Reading> {
+        let reading = self.reading(owner);
+        let is_empty = reading.routers.is_empty() && reading.findings.is_empty();
+        let before = self.said.get(&reading.owner);
+        if before.map_or(is_empty, |before| *before == reading) {
+            return None;
+        }
+        if is_empty {
+            self.said.remove(&reading.owner);
+        } else {
+            self.said.insert(reading.owner.clone(), reading.clone());
+        }
+        Some(reading)
+    }
+
+    fn reading(&self, owner: ServiceId) -> Reading {
+        let Some((claims, findings)) = self.services.get(&owner) else {
+            return Reading { owner, routers: Vec::new(), findings: Vec::new() };
+        };
+        let mut findings = findings.clone();
+        let mut routers = Vec::new();
+        let keys: BTreeSet<&RouteKey> = claims.iter().map(|claim| &claim.key).collect();
+        for key in keys {
+            let (bundles, refused) = self.bundles(key);
+            findings.extend(refused.into_iter().filter(|finding| finding.service == owner));
+            for bundle in bundles.iter().filter(|bundle| *bundle.owner == owner) {
+                let (made, said) = bundle.routers(&self.settings, self.has_certificate(&key.host));
+                routers.extend(made);
+                findings.extend(said);
+            }
+        }
+        Reading { owner, routers, findings }
+    }
+
+    /// The claims on a route, those that treat it alike together, in the order of their services.
+    fn bundles<'a>(&'a self, key: &'a RouteKey) -> (Vec<Bundle<'a>>, Vec<Finding>) {
+        let mut bundles: Vec<Bundle<'_>> = Vec::new();
+        let mut findings = Vec::new();
+        for (service, claim) in self.claims_on(key) {
+            let alike = bundles.iter_mut().find(|bundle| {
+                bundle.claim.treatment == claim.treatment && self.may_share(bundle.owner, service)
+            });
+            if let Some(bundle) = alike {
+                bundle.join(service, claim);
+                continue;
+            }
+            let first = bundles.iter().find(|bundle| self.may_share(bundle.owner, service));
+            if let Some(first) = first {
+                findings.push(treated_differently(service, claim, first));
+            }
+            // A service's own canaries are no rivals of it.
+            if !bundles.iter().any(|bundle| bundle.owner == service) {
+                bundles.push(Bundle::of(service, claim));
+            }
+        }
+        (bundles, findings)
+    }
+
+    fn claims_on<'a>(&'a self, key: &'a RouteKey) -> impl Iterator<Item = (&'a ServiceId, &'a Claim)> {
+        let services = self.routes.get(key).into_iter().flatten();
+        services.filter_map(|service| self.services.get_key_value(service)).flat_map(
+            move |(service, (claims, _))| {
+                claims.iter().filter(move |claim| claim.key == *key).map(move |claim| (service, claim))
+            },
+        )
+    }
+
+    /// Whether a service may have a part of another one's route.
+    fn may_share(&self, owner: &ServiceId, other: &ServiceId) -> bool {
+        match self.shared_hosts {
+            SharedHosts::Anyone => true,
+            SharedHosts::Service => owner == other,
+            SharedHosts::Namespace => {
+                (owner.source, &owner.source_name, &owner.namespace)
+                    == (other.source, &other.source_name, &other.namespace)
+            }
+        }
+    }
+
+    /// Whether clients of the host can come over TLS.
+    fn has_certificate(&self, _host: &str) -> bool {
+        self.certificates.iter().any(|certificate| certificate.hosts.is_empty())
+    }
+}
+
+fn treated_differently(service: &ServiceId, claim: &Claim, first: &Bundle<'_>) -> Finding {
+    let message =
+        format!("the route's options are not those of another tag, which counts: {}", first.claim.tag);
+    let finding = Finding::error(service, message)
+        .instance(&claim.instance)
+        .tag(&claim.tag)
+        .hint("write equal options, but for weight and proto, wherever a route is shared");
+    if first.owner == service { finding } else { finding.other(first.owner) }
 }

@@ -64,6 +64,16 @@ pub struct FabioSettings {
     pub enabled: bool,
     /// What they start with; default `urlprefix-`.
     pub prefix: String,
+    /// Values of `$name` and `${name}` in hosts and paths. `DC` is the service's datacenter unless it is here.
+    pub variables: BTreeMap<String, String>,
+    /// Names of auth schemes (`auth=name`) to `Secret`s with `credentials`. A route whose scheme is not here lets
+    /// nobody in.
+    pub auth: BTreeMap<String, ResourceRef>,
+    /// A `Secret` with the roots that certificates of services are verified by (`proto=https` and `proto=grpcs` without
+    /// `tlsskipverify=true`). Without it they are not verified, and a warning says so.
+    pub roots_ref: Option<ResourceRef>,
+    /// Hosts match whatever port the client names; default false: only the port of the protocol, as fabio has it.
+    pub any_port: bool,
 }
 
 /// A certificate and its hosts.
@@ -140,6 +150,13 @@ impl Default for TraefikSettings {
 
 impl Default for FabioSettings {
     fn default() -> Self {
-        Self { enabled: false, prefix: "urlprefix-".to_owned() }
+        Self {
+            enabled: false,
+            prefix: "urlprefix-".to_owned(),
+            variables: BTreeMap::new(),
+            auth: BTreeMap::new(),
+            roots_ref: None,
+            any_port: false,
+        }
     }
 }
