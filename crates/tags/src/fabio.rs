@@ -27,21 +27,22 @@ mod wire;
 use std::collections::{BTreeMap, BTreeSet};
 
 use claims::{Claim, Language, RouteKey};
+use hosts::Connection;
 pub use problem::Problem;
 use routers::Bundle;
 
+use crate::compile;
 use crate::finding::Finding;
 use crate::reader::{Lineup, Reader, Reading};
 use crate::service::ServiceId;
-use crate::settings::{Certificate, FabioSettings, Settings, SharedHosts};
+use crate::settings::{FabioSettings, Settings};
+use crate::table::policy;
 
 /// Reads fabio's tags.
 #[derive(Debug)]
 pub struct FabioReader {
-    settings: FabioSettings,
+    settings: Settings,
     language: Language,
-    certificates: Vec<Certificate>,
-    shared_hosts: SharedHosts,
     /// What each service claims, and what is wrong with its tags.
     services: BTreeMap<ServiceId, (Vec<Claim>, Vec<Finding>)>,
     /// Who claims each route.
@@ -53,12 +54,10 @@ pub struct FabioReader {
 impl FabioReader {
     /// A reader that has read nothing yet.
     pub fn new(settings: &Settings) -> Self {
-        let fabio = settings.fabio.clone();
+        let FabioSettings { prefix, variables, .. } = settings.fabio.clone();
         Self {
-            language: Language { prefix: fabio.prefix.clone(), variables: fabio.variables.clone() },
-            settings: fabio,
-            certificates: settings.certificates.clone(),
-            shared_hosts: settings.shared_hosts,
+            language: Language { prefix, variables },
+            settings: settings.clone(),
             services: BTreeMap::new(),
             routes: BTreeMap::new(),
             said: BTreeMap::new(),
@@ -134,7 +133,7 @@ impl FabioReader {
             let (bundles, refused) = self.bundles(key);
             findings.extend(refused.into_iter().filter(|finding| finding.service == owner));
             for bundle in bundles.iter().filter(|bundle| *bundle.owner == owner) {
-                let (made, said) = bundle.routers(&self.settings, self.has_certificate(&key.host));
+                let (made, said) = bundle.routers(&self.settings.fabio, self.has_certificate(&key.host));
                 routers.extend(made);
                 findings.extend(said);
             }
@@ -148,13 +147,13 @@ impl FabioReader {
         let mut findings = Vec::new();
         for (service, claim) in self.claims_on(key) {
             let alike = bundles.iter_mut().find(|bundle| {
-                bundle.claim.treatment == claim.treatment && self.may_share(bundle.owner, service)
+                bundle.claim.treatment == claim.treatment && self.may_share(bundle.owner, service, key)
             });
             if let Some(bundle) = alike {
                 bundle.join(service, claim);
                 continue;
             }
-            let first = bundles.iter().find(|bundle| self.may_share(bundle.owner, service));
+            let first = bundles.iter().find(|bundle| self.may_share(bundle.owner, service, key));
             if let Some(first) = first {
                 findings.push(treated_differently(service, claim, first));
             }
@@ -175,21 +174,31 @@ impl FabioReader {
         )
     }
 
-    /// Whether a service may have a part of another one's route.
-    fn may_share(&self, owner: &ServiceId, other: &ServiceId) -> bool {
-        match self.shared_hosts {
-            SharedHosts::Anyone => true,
-            SharedHosts::Service => owner == other,
-            SharedHosts::Namespace => {
-                (owner.source, &owner.source_name, &owner.namespace)
-                    == (other.source, &other.source_name, &other.namespace)
-            }
-        }
+    /// Whether a service may have a part of another one's route: nobody gets by another's leave what the policy refuses it.
+    fn may_share(&self, owner: &ServiceId, other: &ServiceId, key: &RouteKey) -> bool {
+        policy::share(owner, other, &self.settings)
+            && self.may_claim(owner, key) == self.may_claim(other, key)
     }
 
-    /// Whether clients of the host can come over TLS.
-    fn has_certificate(&self, _host: &str) -> bool {
-        self.certificates.iter().any(|certificate| certificate.hosts.is_empty())
+    fn may_claim(&self, service: &ServiceId, key: &RouteKey) -> bool {
+        if self.settings.policy.is_empty() {
+            return true;
+        }
+        let rule = hosts::rule(&key.host, Connection::Plain, true);
+        let claims =
+            compile::compile(&rule).map(|branches| branches.iter().map(compile::Branch::claim).collect());
+        claims.is_ok_and(|claims| policy::refused(service, &claims, None, &self.settings).is_none())
+    }
+
+    /// Whether clients of the host may come over TLS. Of what takes many hosts some may, if there is any certificate.
+    fn has_certificate(&self, host: &str) -> bool {
+        self.settings.certificates.iter().any(|certificate| match hosts::only(host) {
+            Some(host) => {
+                certificate.hosts.is_empty()
+                    || certificate.hosts.iter().any(|glob| policy::glob_matches(glob, host))
+            }
+            None => true,
+        })
     }
 }
 

@@ -11,7 +11,7 @@ mod gateways;
 mod hosts;
 mod made;
 mod names;
-mod policy;
+pub(crate) mod policy;
 mod probe;
 mod tls;
 mod upstream;

@@ -7,7 +7,7 @@ use crate::service::ServiceId;
 use crate::settings::{PolicyRule, Settings, SharedHosts};
 
 /// What no rule lets the service claim; `None`: it may claim all of it.
-pub(super) fn refused(
+pub(crate) fn refused(
     owner: &ServiceId,
     claims: &BTreeSet<Domain>,
     gateways: Option<&BTreeSet<String>>,
@@ -46,7 +46,7 @@ fn is_for(rule: &PolicyRule, owner: &ServiceId) -> bool {
 }
 
 /// Whether two services may have routes on one host.
-pub(super) fn share(a: &ServiceId, b: &ServiceId, settings: &Settings) -> bool {
+pub(crate) fn share(a: &ServiceId, b: &ServiceId, settings: &Settings) -> bool {
     let same_namespace = (a.source, &a.source_name, &a.namespace) == (b.source, &b.source_name, &b.namespace);
     match settings.shared_hosts {
         SharedHosts::Anyone => true,
@@ -60,7 +60,7 @@ fn one_of(globs: &[String], text: &str) -> bool {
 }
 
 /// Whether a text is covered by a glob. A `*` in the text stands for itself, so that only a `*` covers it.
-pub(super) fn glob_matches(glob: &str, text: &str) -> bool {
+pub(crate) fn glob_matches(glob: &str, text: &str) -> bool {
     let (glob, text) = (glob.to_ascii_lowercase(), text.to_ascii_lowercase());
     let Some((first, rest)) = glob.split_once('*') else { return glob == text };
     let Some(mut text) = text.strip_prefix(first) else { return false };
