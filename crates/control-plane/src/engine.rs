@@ -164,7 +164,8 @@ impl Engine {
     /// Envoys have confirmed secrets: certificates may follow their roots.
     pub(crate) fn on_confirmation(&mut self, now: Instant) {
         let fleets = self.fleets.clone();
-        let edits = self.secrets.on_time(now, |names| fleets.secrets_confirmed(names));
+        let wall = SystemTime::now();
+        let edits = self.secrets.on_time(now, wall, |names| fleets.secrets_confirmed(names));
         if !edits.is_empty() {
             self.edition += 1;
             self.publish(|engine, published| engine.change(edits, published, now));
@@ -243,6 +244,7 @@ impl Engine {
         if self.gate == Gate::Waiting && self.guard.disown(&listing.identity) {
             info!("what the last run left is of another store, and not used");
             self.ingest = Ingest::default();
+            self.secrets.forget_last_run();
             self.store.fresh_in_last_run = None;
         }
         let before = self.in_use();
@@ -256,6 +258,9 @@ impl Engine {
         let edits = self.ingest.listing(listing);
         let edits = self.guarded_edits(edits, before, now);
         self.transact(edits, now);
+        if self.secrets.drop_strays() {
+            self.edition += 1;
+        }
         let left_by_last_run = nothing && !self.ingest.good().is_empty();
         if self.gate == Gate::Open || left_by_last_run && self.gate == Gate::Restored {
             return;
@@ -317,6 +322,8 @@ impl Engine {
     /// Objects by kind, without those whose deletion waits; before the first reading those of the last run.
     fn in_use(&self) -> BTreeMap<Kind, usize> {
         let mut counts = self.without_made(self.graph.counts());
+        // The graph also has secrets of which the store knows nothing.
+        counts.insert(Kind::Secret, self.secrets.objects());
         for key in self.ingest.fallback() {
             *counts.entry(key.kind).or_default() += 1;
         }

@@ -11,8 +11,10 @@
 //! they signed ([`rotation`]). Everything here is decided without I/O; [`keeper`] asks the sources.
 //!
 //! Invariants: what was served stays served until something better is known, or its absence is and the object
-//! says that it is to be removed then (I1, I7). `wanted` holds exactly the secrets that are named and have a place.
+//! says that it is to be removed then (I1, I7), over restarts too ([`kept`]). `wanted` holds exactly the secrets that
+//! are named and have a place.
 
+mod agenda;
 mod alarms;
 mod certificate;
 mod compose;
@@ -21,29 +23,29 @@ pub(crate) mod keeper;
 mod kept;
 mod place;
 mod rotation;
+mod time;
+mod wipe;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use biplane_core::key::{Kind, ObjectKey, ResourceRef};
 use biplane_core::report::Report;
 use biplane_core::resources::{Metadata, Object, Secret, Spec};
-use biplane_core::scalars::Timestamp;
 use biplane_source as source;
 use biplane_source::{Cause, Listing};
-use biplane_translator::names;
 use imbl::OrdMap;
 use tokio::time::Instant;
-use tracing::{info, warn};
 
 use crate::graph::Edit;
-use alarms::{ALARM, Alarms};
+use agenda::Agenda;
+use alarms::Alarms;
 pub use certificate::Facts;
-use certificate::Issuer;
 pub(crate) use certificate::faults;
+use entry::OWN;
 pub(crate) use entry::{Entry, State};
-pub use kept::KeptSecret;
+pub use kept::{Answer, Held, KeptSecret, Stage};
 pub use place::{Place, SourceFacts};
 
 /// What the keeper is to watch.
@@ -84,12 +86,21 @@ pub struct Secrets {
     left: BTreeMap<ResourceRef, KeptSecret>,
     entries: BTreeMap<ResourceRef, Entry>,
     wanted: WantedSecrets,
-    /// Secrets that wait for something: a rotation, or an alarm.
+    /// Secrets whose roots rotate.
     rotating: BTreeSet<ResourceRef>,
+    /// Secrets that no object describes.
+    implied: BTreeSet<ResourceRef>,
+    /// When values can be used that are known already.
+    early: Agenda,
+    /// Until when Envoys come back that hold what the last run served.
+    gathering: Option<Instant>,
     /// A root has changed: the secrets beside it are to be read too, soon.
     stirred: BTreeSet<Arc<str>>,
     alarms: Alarms,
 }
+
+/// How long Envoys may take to connect again, at most: longer than they wait between two attempts.
+const GATHERING: Duration = Duration::from_secs(30);
 
 impl Secrets {
     /// Secrets of these sources, with what the last run left.
@@ -133,8 +144,12 @@ impl Secrets {
         let entry = self.entries.entry(name.clone()).or_default();
         match place {
             None => {
+                // An edit like any other, of what was served.
+                let held = self.left.remove(name).and_then(|left| left.held).filter(|held| held.asked == OWN);
+                if held.is_some_and(|held| entry.resume(&held, now)) {
+                    self.gathering.get_or_insert(now + GATHERING);
+                }
                 entry.hold_own(object, created, now, wall);
-                self.left.remove(name);
             }
             Some(place) => {
                 entry.refer(object, created, place, (now, wall));
@@ -148,13 +163,14 @@ impl Secrets {
     /// Makes the indexes say what the entry says.
     fn settle(&mut self, name: &ResourceRef) {
         self.settle_wanted(name);
-        self.set_alarm(name);
-        let rotates = self.entries.get(name).is_some_and(|entry| entry.rotation.is_some());
-        if rotates {
-            self.rotating.insert(name.clone());
-        } else {
-            self.rotating.remove(name);
+        let entry = self.entries.get(name);
+        match entry {
+            Some(entry) => self.alarms.set(name, entry.alarm_at()),
+            None => self.alarms.forget(name),
         }
+        self.early.set(name, entry.and_then(Entry::early));
+        mark(&mut self.rotating, name, entry.is_some_and(Entry::is_rotating));
+        mark(&mut self.implied, name, entry.is_some_and(Entry::is_implied));
     }
 
     fn delete(&mut self, name: &ResourceRef, key: ObjectKey, now: Instant) -> Edit {
@@ -172,11 +188,12 @@ impl Secrets {
             && !entry.is_implied()
         {
             entry.is_named = is_named;
-            self.settle_wanted(name);
+            self.settle(name);
             return None;
         }
         if !is_named {
             let gone = self.entries.remove(name)?;
+            self.left.remove(name);
             self.settle(name);
             return gone.object().map(|_| Edit::Delete(name.key(Kind::Secret)));
         }
@@ -197,17 +214,27 @@ impl Secrets {
     /// Takes over what the last run got for the same question.
     fn take_left(&mut self, name: &ResourceRef, now: Instant) {
         let Some(entry) = self.entries.get_mut(name) else { return };
-        let Some(left) = self.left.get(name) else { return };
+        let Some(left) = self.left.get_mut(name) else { return };
+        if entry.restore(left, now) {
+            self.gathering.get_or_insert(now + GATHERING);
+        }
         // Of another question it stays on disk until that is answered: a setting may come back.
-        if entry.restore(name, left, now) {
+        if left.is_used_up() {
             self.left.remove(name);
         }
     }
 
-    /// Makes `alarms` say what the entry says.
-    fn set_alarm(&mut self, name: &ResourceRef) {
-        let facts = self.entries.get(name).and_then(Entry::facts);
-        self.alarms.set(name, facts.map(|facts| facts.at_percent(ALARM)));
+    /// What the last run left is of another store.
+    pub(crate) fn forget_last_run(&mut self) {
+        self.left.clear();
+    }
+
+    /// The store was read as a whole: what the last run left of other secrets than there are now is dropped. Says
+    /// whether there was any.
+    pub(crate) fn drop_strays(&mut self) -> bool {
+        let before = self.left.len();
+        self.left.retain(|name, _| self.entries.contains_key(name));
+        self.left.len() < before
     }
 
     /// Makes `wanted` say what the entry says.
@@ -258,87 +285,6 @@ impl Secrets {
         change.then(|| self.edit(&name))
     }
 
-    /// Does what time or Envoys' confirmations have made due. `confirmed` says whether all clients that
-    /// hold these Envoy secrets hold them as they are published.
-    pub(crate) fn on_time(&mut self, now: Instant, confirmed: impl Fn(&[Arc<str>]) -> bool) -> Vec<Edit> {
-        if self.rotating.is_empty() {
-            return Vec::new();
-        }
-        let spreading = self.spreading();
-        let roots: Vec<Arc<str>> =
-            spreading.iter().map(|name| names::secret_validation(name).into()).collect();
-        let is_settled = |name: &ResourceRef| {
-            let rotation = self.entries.get(name).and_then(|entry| entry.rotation.as_ref());
-            rotation.is_some_and(|rotation| rotation.is_settled(now))
-        };
-        let known = spreading.iter().any(is_settled) && confirmed(&roots);
-        let mut changed = Vec::new();
-        for name in spreading {
-            let rotation = self.entries.get_mut(&name).and_then(|entry| entry.rotation.as_mut());
-            if rotation.is_some_and(|rotation| rotation.follow(known, now)) {
-                info!(secret = %name, confirmed = known, "the new certificate follows its roots");
-                changed.push(name);
-            }
-        }
-        changed.extend(self.end_rotations(now, confirmed));
-        for name in &changed {
-            if let Some(entry) = self.entries.get_mut(name) {
-                entry.serve();
-            }
-        }
-        changed.iter().map(|name| self.edit(name)).collect()
-    }
-
-    fn end_rotations(&mut self, now: Instant, confirmed: impl Fn(&[Arc<str>]) -> bool) -> Vec<ResourceRef> {
-        let due = |name: &&ResourceRef| {
-            let rotation = self.entries.get(*name).and_then(|entry| entry.rotation.as_ref());
-            rotation.is_none_or(|rotation| !rotation.is_spreading() && rotation.deadline(now) <= now)
-        };
-        let due: Vec<_> = self.rotating.iter().filter(due).cloned().collect();
-        if due.is_empty() {
-            return Vec::new();
-        }
-        let (issuers, mut over) = (self.issuers(), Vec::new());
-        for name in due {
-            let Some(entry) = self.entries.get_mut(&name) else { continue };
-            let confirmed = confirmed(&[names::secret_certificate(&name).into()]);
-            if entry.end_rotation(&issuers, confirmed, now) {
-                info!(secret = %name, "the old roots are gone");
-                over.push(name);
-            }
-        }
-        self.rotating.retain(|name| self.entries.get(name).is_some_and(|entry| entry.rotation.is_some()));
-        over
-    }
-
-    /// Who issued what is served.
-    fn issuers(&self) -> BTreeSet<Issuer> {
-        let served = self.entries.values().filter(|entry| entry.is_named).filter_map(Entry::served);
-        served
-            .filter_map(|secret| secret.tls.as_ref()?.cert_chain.as_deref())
-            .flat_map(Issuer::all_of)
-            .collect()
-    }
-
-    fn spreading(&self) -> Vec<ResourceRef> {
-        let is_spreading = |name: &&ResourceRef| {
-            let rotation = self.entries.get(*name).and_then(|entry| entry.rotation.as_ref());
-            rotation.is_some_and(rotation::Rotation::is_spreading)
-        };
-        self.rotating.iter().filter(is_spreading).cloned().collect()
-    }
-
-    /// Whether a certificate waits until its roots are confirmed.
-    pub(crate) fn is_spreading(&self) -> bool {
-        !self.rotating.is_empty() && !self.spreading().is_empty()
-    }
-
-    /// When [`Self::on_time`] has something to do though nothing happens.
-    pub(crate) fn deadline(&self, now: Instant) -> Option<Instant> {
-        let rotation = |name: &ResourceRef| Some(self.entries.get(name)?.rotation.as_ref()?.deadline(now));
-        self.rotating.iter().filter_map(rotation).min()
-    }
-
     /// The sources of which a root has changed since the last call: what else they hold is to be read now.
     pub(crate) fn take_stirred(&mut self) -> BTreeSet<Arc<str>> {
         std::mem::take(&mut self.stirred)
@@ -382,28 +328,33 @@ impl Secrets {
 
     /// What is to be kept on disk.
     pub(crate) fn kept(&self) -> Vec<KeptSecret> {
-        let kept = |(name, entry): (&ResourceRef, &Entry)| entry.keep(name);
-        self.entries.iter().filter_map(kept).chain(self.left.values().cloned()).collect()
+        let mut kept = self.left.clone();
+        for newer in self.entries.iter().filter_map(|(name, entry)| entry.keep(name)) {
+            match kept.get_mut(&newer.name) {
+                Some(left) => left.update(newer),
+                None => drop(kept.insert(newer.name.clone(), newer)),
+            }
+        }
+        kept.into_values().collect()
+    }
+
+    /// How many objects of the store there are among them.
+    pub(crate) fn objects(&self) -> usize {
+        self.entries.len() - self.implied.len()
     }
 
     /// What there is to say about objects of which something is not as it should be.
     pub(crate) fn reports(&self, wall: SystemTime) -> Vec<Report> {
         self.entries.iter().flat_map(|(name, entry)| entry.reports(name, wall)).collect()
     }
+}
 
-    /// Says once in the log that certificates have come to the last part of their lives and were not renewed.
-    pub(crate) fn sound_alarms(&mut self, wall: Timestamp) {
-        for name in self.alarms.due(wall) {
-            let facts = self.entries.get(&name).filter(|entry| entry.is_named).and_then(Entry::facts);
-            if let Some(facts) = facts {
-                warn!(secret = %name, until = %facts.not_after, "a certificate in use has little of its life left");
-            }
-        }
-    }
-
-    /// When [`Self::sound_alarms`] has something to say next.
-    pub(crate) fn next_alarm(&self) -> Option<Timestamp> {
-        self.alarms.next()
+/// Makes a set hold a name, or not.
+fn mark(set: &mut BTreeSet<ResourceRef>, name: &ResourceRef, is_in: bool) {
+    if is_in {
+        set.insert(name.clone());
+    } else {
+        set.remove(name);
     }
 }
 

@@ -1,7 +1,7 @@
 //! What certificates say of themselves, and whether key material works: a pair that Envoy or its clients would
 //! refuse must never replace one that works. Nothing here ever quotes key material.
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use biplane_core::resources::secret::TlsSecret;
 use biplane_core::scalars::Timestamp;
@@ -13,8 +13,10 @@ use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::{GeneralName, ParsedExtension};
 use x509_parser::parse_x509_certificate;
 
-/// How far clocks may differ from one another.
-const TOLERANCE: Duration = Duration::from_mins(5);
+use crate::status::timestamp;
+
+/// How far clocks may differ from one another, in seconds.
+const TOLERANCE: i64 = 300;
 
 /// What the first certificate of a chain says of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,17 +84,26 @@ pub(crate) fn faults(tls: &TlsSecret) -> Vec<Fault> {
     [check_pair(tls).err(), check_root(tls).err()].into_iter().flatten().collect()
 }
 
+/// Why a certificate cannot be shown now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Untimely {
+    pub(crate) fault: Fault,
+    /// When it can be; none: never again.
+    pub(crate) from: Option<Timestamp>,
+}
+
 /// Whether a certificate can be shown now: within its life, by a clock that may be some minutes off.
-pub(crate) fn check_time(tls: &TlsSecret, now: SystemTime) -> Result<(), Fault> {
+pub(crate) fn check_time(tls: &TlsSecret, now: SystemTime) -> Result<(), Untimely> {
     let Some(facts) = tls.cert_chain.as_deref().and_then(Facts::of) else { return Ok(()) };
-    let seconds = |time: SystemTime| time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |t| t.as_secs());
-    let now = i64::try_from(seconds(now)).unwrap_or(i64::MAX);
-    let tolerance = i64::try_from(TOLERANCE.as_secs()).unwrap_or(i64::MAX);
-    if facts.not_after.0 <= now {
-        return Err(("certChain", format!("the certificate has expired at {}", facts.not_after)));
+    let untimely = |why, from| Err(Untimely { fault: ("certChain", why), from });
+    let now = timestamp(now);
+    if facts.not_after <= now {
+        return untimely(format!("the certificate has expired at {}", facts.not_after), None);
     }
-    if facts.not_before.0 > now.saturating_add(tolerance) {
-        return Err(("certChain", format!("the certificate is not valid before {}", facts.not_before)));
+    let from = Timestamp(facts.not_before.0.saturating_sub(TOLERANCE));
+    if from > now {
+        let why = format!("the certificate is not valid before {}", facts.not_before);
+        return untimely(why, Some(from));
     }
     Ok(())
 }

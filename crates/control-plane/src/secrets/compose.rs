@@ -17,10 +17,10 @@ use biplane_core::resources::{Secret, Spec};
 use biplane_core::scalars::SecretString;
 use biplane_source as source;
 use serde_json::{Map, Value};
-use zeroize::Zeroize as _;
 
 use super::place::Place;
 use super::rotation::blocks;
+use super::wipe::wipe;
 
 /// Why the values are not those of a secret of this form.
 pub(super) type Unfit = String;
@@ -196,16 +196,6 @@ fn certificates_only(chain: String) -> String {
     let chain = zeroize::Zeroizing::new(chain);
     let certificates = blocks(&chain).filter(|block| !block.contains("PRIVATE KEY"));
     certificates.flat_map(|block| [block, "\n"]).collect()
-}
-
-/// Overwrites the texts of a value.
-fn wipe(value: &mut Value) {
-    match value {
-        Value::String(text) => text.zeroize(),
-        Value::Array(items) => items.iter_mut().for_each(wipe),
-        Value::Object(map) => map.values_mut().for_each(wipe),
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
-    }
 }
 
 /// A staple as objects have it, whether it is kept as DER or as base64.

@@ -12,6 +12,9 @@ use biplane_core::resources::Secret;
 use biplane_core::resources::secret::{External, OnDelete, SecretForm, VaultSecret};
 use biplane_source::{SecretRequest, SecretSource};
 
+/// How often an object may have its values read, at most.
+const REFRESH: Duration = Duration::from_secs(1);
+
 /// What is known of a source without asking it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SourceFacts {
@@ -107,7 +110,7 @@ impl Place {
             form,
             fields: vault.fields.clone(),
             on_delete: vault.on_delete.unwrap_or_default(),
-            refresh: vault.refresh.map(|refresh| refresh.0),
+            refresh: vault.refresh.map(|refresh| refresh.0.max(REFRESH)),
         })
     }
 
@@ -154,6 +157,16 @@ impl Place {
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.source, self.what())
+    }
+}
+
+/// What an object asks for, whichever sources there are: the same in every run.
+pub(super) fn asked(external: External<'_>) -> String {
+    match external {
+        External::Vault(VaultSecret { source, kv, pki, aws, .. }) => {
+            format!("vault {source:?} {kv:?} {pki:?} {aws:?}")
+        }
+        External::File(file) => format!("file {:?} {:?}", file.source, file.path),
     }
 }
 

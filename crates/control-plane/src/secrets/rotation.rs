@@ -18,6 +18,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use biplane_core::resources::secret::TlsSecret;
+use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use super::certificate::{Issuer, certificates};
@@ -41,6 +42,16 @@ pub(super) struct Rotation {
     old: TlsSecret,
 }
 
+/// How far a rotation is, for the next run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Stage {
+    /// A certificate waits for its roots.
+    Spreading,
+    /// The certificate is out, and old roots stay beside new ones.
+    Overlapping,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     Spreading { from: Instant, until: Instant },
@@ -61,11 +72,7 @@ impl Rotation {
         if before.is_empty() || after.is_empty() {
             return None;
         }
-        let rotation = |phase| Self {
-            phase,
-            old_roots: served.root_ca.clone().unwrap_or_default(),
-            old: served.clone(),
-        };
+        let rotation = |phase| Self::of(served, phase);
         if before == after {
             // Roots that are out already, but may not be confirmed yet.
             return under_way
@@ -74,7 +81,7 @@ impl Rotation {
         }
         let waits = !after.is_subset(&before) && served.cert_chain.is_some() && new.cert_chain.is_some();
         let phase = match under_way.map(|rotation| rotation.phase) {
-            _ if waits => Phase::Spreading { from: now + SETTLE, until: now + SPREADING },
+            _ if waits => spreading(now),
             // Roots that were sent may not be confirmed yet, and a newer certificate changes nothing about that.
             Some(phase) => phase,
             // Nothing new has to become known first.
@@ -84,9 +91,17 @@ impl Rotation {
         Some(rotation(phase))
     }
 
-    /// One that an earlier run has left: its certificate is out, and these roots stay beside the new ones.
-    pub(super) fn resumed(old_roots: String, now: Instant) -> Self {
-        Self { phase: overlapping(now), old_roots, old: TlsSecret::default() }
+    /// One that an earlier run has left when it served this: the stage begins anew.
+    pub(super) fn resumed(stage: Stage, served: &TlsSecret, now: Instant) -> Self {
+        let phase = match stage {
+            Stage::Spreading => spreading(now),
+            Stage::Overlapping => overlapping(now),
+        };
+        Self::of(served, phase)
+    }
+
+    fn of(served: &TlsSecret, phase: Phase) -> Self {
+        Self { phase, old_roots: served.root_ca.clone().unwrap_or_default(), old: served.clone() }
     }
 
     /// What is served meanwhile, instead of `new`.
@@ -98,9 +113,12 @@ impl Rotation {
         }
     }
 
-    /// The roots that stay beside the new ones.
-    pub(super) fn old_roots(&self) -> &str {
-        &self.old_roots
+    /// How far it is.
+    pub(super) const fn stage(&self) -> Stage {
+        match self.phase {
+            Phase::Spreading { .. } => Stage::Spreading,
+            Phase::Overlapping { .. } => Stage::Overlapping,
+        }
     }
 
     /// Whether a certificate waits for its roots.
@@ -157,6 +175,10 @@ impl Rotation {
         }
         !waits
     }
+}
+
+fn spreading(now: Instant) -> Phase {
+    Phase::Spreading { from: now + SETTLE, until: now + SPREADING }
 }
 
 fn overlapping(now: Instant) -> Phase {

@@ -1,11 +1,12 @@
 //! The text of one edition, written and verified line by line, so that memory holds one line of it.
 //!
 //! ```text
-//! biplane-snapshot 4                    the format; all else may change with it
+//! biplane-snapshot 5                    the format; all else may change with it
 //! {"store":..,"seal":..,"sources":..}   whose objects these are, the edition's own key, sealed, and
 //!                                       what was known of the sources
 //! {"key":..,"place":..,"value":..}      one line an object
-//! {"secret":..,"sealed":..}             one line a secret that is kept elsewhere, with what its source gave
+//! {"secret":..,"sealed":..}             one line a secret of which something is known that no object says: what
+//!                                       its source gave, what was served
 //! {"endpoints":..,"found":..}           one line a question to a source of endpoints, with its answer
 //! end <count> <sha-256>                 of all lines above
 //! ```
@@ -14,8 +15,8 @@
 //! its secrets, and it opens with the sealing key of the state directory only: this is how editions
 //! under another key are told from damaged ones, and it keeps random nonces far from their limit.
 //!
-//! Formats 2, which knew nothing of sources and of objects' revisions, and 3, which knew nothing of secrets, are
-//! read as well.
+//! Formats 2, which knew nothing of sources and of objects' revisions, 3, which knew nothing of secrets, and 4, which
+//! knew of them only what sources gave and nothing of endpoints, are read as well.
 //!
 //! Invariant: an edition is read as a whole or not at all.
 
@@ -36,9 +37,9 @@ use crate::discovery::KeptEndpoints;
 use crate::secrets::KeptSecret;
 
 /// The first line. The number is raised when an older reader could not read the file.
-const MAGIC: &[u8] = b"biplane-snapshot 4\n";
+const MAGIC: &[u8] = b"biplane-snapshot 5\n";
 /// The first lines of the formats before, which lack what has a default here.
-const OLDER: [&[u8]; 2] = [b"biplane-snapshot 2\n", b"biplane-snapshot 3\n"];
+const OLDER: [&[u8]; 3] = [b"biplane-snapshot 2\n", b"biplane-snapshot 3\n", b"biplane-snapshot 4\n"];
 /// How the line of an answer about endpoints begins.
 const ENDPOINTS: &[u8] = b"{\"endpoints\":";
 /// How the line of a secret begins.
@@ -69,7 +70,7 @@ struct Line<'a> {
     sealed: Option<String>,
 }
 
-/// A secret that is kept elsewhere.
+/// What is known of a secret beside its object.
 #[derive(Serialize, Deserialize)]
 struct SecretLine {
     /// First, so that the line is known by its beginning.
@@ -323,9 +324,14 @@ fn unhex(text: &str) -> Option<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
-    use biplane_core::scalars::Timestamp;
+    use std::sync::Arc;
+
+    use biplane_core::resources::Secret;
+    use biplane_core::resources::secret::EncryptionSecret;
+    use biplane_core::scalars::{SecretString, Timestamp};
 
     use super::*;
+    use crate::secrets::{Answer, Held};
     use crate::snapshot::SourceRecord;
 
     const STORE: &str = "file:///a b";
@@ -356,7 +362,11 @@ mod tests {
         let mut secret = biplane_source::Secret::new(fields);
         secret.obtained = std::time::SystemTime::UNIX_EPOCH;
         let name = ResourceRef::new("default", "kept");
-        KeptSecret { name, question: "q".into(), secret: secret.into(), old_roots: String::new() }
+        let answer = Answer { question: "q".into(), secret: secret.into() };
+        let key = EncryptionSecret { key: Some(SecretString::new("canary")) };
+        let served = Arc::new(Secret { encryption: Some(key), ..Secret::default() });
+        let held = Held { asked: "q".into(), served, stage: None };
+        KeptSecret { name, answer: Some(answer), held: Some(held) }
     }
 
     fn found() -> KeptEndpoints {
@@ -414,7 +424,7 @@ mod tests {
         let (start, rest) = text.split_once(",\"sources\":").unwrap();
         let (_, lines) = rest.split_once('\n').unwrap();
         let old = format!("{start}}}\n{lines}")
-            .replace("snapshot 4", "snapshot 2")
+            .replace("snapshot 5", "snapshot 2")
             .replace(",\"revision\":4,\"created\"", ",\"created\"");
         assert!(!old.contains("sources") && old.matches("revision").count() == 1, "{old}");
         let read = read(signed(&old).as_bytes(), is_store, &key).unwrap();

@@ -12,11 +12,11 @@ use crate::guard::Memory;
 use crate::secrets::KeptSecret;
 
 /// What the last run left.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct LastRun {
     /// The last good version of every object, in order of keys.
     pub objects: Vec<StoredObject>,
-    /// What the sources of secrets gave.
+    /// What is known of secrets beside their objects.
     pub secrets: Vec<KeptSecret>,
     /// Endpoints that were looked up.
     pub endpoints: Vec<KeptEndpoints>,

@@ -66,7 +66,7 @@ pub(crate) struct Edition {
     pub(crate) sources: Sources,
     /// The good objects.
     pub(crate) objects: OrdMap<ObjectKey, StoredObject>,
-    /// What the sources of secrets gave.
+    /// What is known of secrets beside their objects.
     pub(crate) secrets: Vec<KeptSecret>,
     /// Endpoints that were looked up.
     pub(crate) endpoints: Vec<KeptEndpoints>,

@@ -62,7 +62,7 @@ fn secret(engine: &Engine, name: &ResourceRef, entry: &Entry) -> SecretStatus {
     let (facts, raw) = (entry.facts(), entry.raw());
     let (last_error, hint) = match &entry.state {
         State::Failed(error) => (Some(error.message.clone()), error.hint.clone()),
-        _ => (entry.unfit().map(str::to_owned), None),
+        _ => (entry.unfit(), None),
     };
     SecretStatus {
         namespace: name.namespace.clone(),

@@ -1,5 +1,7 @@
 //! What is told of certificates, and which of them are refused.
 
+use std::time::Duration;
+
 use biplane_core::scalars::SecretString;
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, SanType, date_time_ymd,
@@ -62,9 +64,12 @@ fn certificate_is_good_within_its_life_with_some_minutes_for_clocks_that_differ(
     let facts = Facts::of(&chain).unwrap();
     let at = |seconds: i64| SystemTime::UNIX_EPOCH + Duration::from_secs(u64::try_from(seconds).unwrap());
     assert_eq!(check_time(&tls, at(facts.not_before.0 - 200)), Ok(()));
-    assert!(check_time(&tls, at(facts.not_before.0 - 400)).unwrap_err().1.contains("not valid before"));
+    let early = check_time(&tls, at(facts.not_before.0 - 400)).unwrap_err();
+    assert!(early.fault.1.contains("not valid before"), "{early:?}");
+    assert_eq!(early.from, Some(Timestamp(facts.not_before.0 - 300)));
     assert_eq!(check_time(&tls, at(facts.not_after.0 - 1)), Ok(()));
-    assert!(check_time(&tls, at(facts.not_after.0)).unwrap_err().1.contains("expired"));
+    let late = check_time(&tls, at(facts.not_after.0)).unwrap_err();
+    assert!(late.fault.1.contains("expired") && late.from.is_none(), "{late:?}");
 }
 
 #[test]

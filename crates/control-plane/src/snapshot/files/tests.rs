@@ -107,7 +107,7 @@ fn edition_with_any_flipped_bit_falls_back_to_the_one_before() {
 #[test]
 fn edition_of_a_future_format_is_passed_over_and_stays() {
     let (_directory, snapshots, newest) = two_editions();
-    let future = fs::read_to_string(&newest).unwrap().replace("snapshot 4", "snapshot 9");
+    let future = fs::read_to_string(&newest).unwrap().replace("snapshot 5", "snapshot 9");
     fs::write(&newest, &future).unwrap();
     assert_eq!(snapshots.load().objects, old());
     for _ in 0..4 {

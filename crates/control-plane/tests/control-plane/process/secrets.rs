@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use biplane_admin_api::status::{GateState, SecretState, SecretStatus};
 use biplane_core::key::{Kind, ObjectKey};
 use biplane_core::resources::secret::VaultKv;
 use biplane_source::{FixedSecrets, Secret, SecretRequest, SourceError};
 use biplane_store::{Batch, MemoryStore, Precondition, Store as _};
-use rcgen::{CertifiedKey, generate_simple_self_signed};
+use rcgen::{CertificateParams, CertifiedKey, KeyPair, date_time_ymd, generate_simple_self_signed};
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
@@ -26,9 +27,20 @@ fn request() -> SecretRequest {
 
 fn pair() -> Secret {
     let CertifiedKey { cert, signing_key } = generate_simple_self_signed(["a.example".to_owned()]).unwrap();
+    secret(cert.pem(), &signing_key)
+}
+
+/// A certificate for `b.example` whose life begins then.
+fn pair_from(begin: SystemTime) -> Secret {
+    let mut params = CertificateParams::new(["b.example".to_owned()]).unwrap();
+    params.not_before = date_time_ymd(1970, 1, 1) + begin.duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    let key = KeyPair::generate().unwrap();
+    secret(params.self_signed(&key).unwrap().pem(), &key)
+}
+
+fn secret(chain: String, key: &KeyPair) -> Secret {
     let value = |name: &str, text: String| (name.to_owned(), Zeroizing::new(text.into_bytes()));
-    let fields = [value("tls.crt", cert.pem()), value("tls.key", signing_key.serialize_pem())];
-    Secret::new(BTreeMap::from(fields))
+    Secret::new(BTreeMap::from([value("tls.crt", chain), value("tls.key", key.serialize_pem())]))
 }
 
 /// A listener by TLS whose certificate the source keeps.
@@ -47,7 +59,11 @@ async fn store() -> MemoryStore {
 }
 
 async fn start(source: &FixedSecrets, state: Option<&Path>) -> Process {
-    let server = Server::bind(settings(state), Arc::new(store().await), Arc::new(Nothing)).await.unwrap();
+    start_on(Arc::new(store().await), source, state).await
+}
+
+async fn start_on(store: Arc<MemoryStore>, source: &FixedSecrets, state: Option<&Path>) -> Process {
+    let server = Server::bind(settings(state), store, Arc::new(Nothing)).await.unwrap();
     let server = server.with_secrets(vec![Arc::new(source.clone())]);
     let (shutdown, client) = (CancellationToken::new(), Client::new(server.admin));
     Process { client, task: tokio::spawn(server.run(shutdown.clone())), shutdown }
@@ -129,6 +145,25 @@ async fn restart_while_the_source_is_down_serves_what_was_known_and_says_so() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn restart_after_an_edit_to_a_place_that_has_nothing_serves_what_was_in_use() {
+    let directory = tempfile::tempdir().unwrap();
+    let (store, source) = (Arc::new(store().await), FixedSecrets::new());
+    source.set(request(), pair());
+    let process = start_on(store.clone(), &source, Some(directory.path())).await;
+    process.until_secret(SecretState::Known).await;
+    let key = ObjectKey::new(Kind::Secret, "default", "web");
+    let elsewhere = SECRET.replace("path: web", "path: elsewhere");
+    store.commit(Batch::new().put(key, elsewhere, Precondition::Any)).await.unwrap();
+    process.until_secret(SecretState::Absent).await;
+    process.stop().await;
+    let process = start_on(store, &source, Some(directory.path())).await;
+    process.until_secret(SecretState::Absent).await;
+    process.until("serving", |status| status.ready).await;
+    assert_eq!((process.served().await, &process.secret().await.form[..]), (1, "tls"));
+    process.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn required_source_that_fails_holds_first_answers_and_another_does_not() {
     for required in [true, false] {
         let source = if required { FixedSecrets::new().as_required() } else { FixedSecrets::new() };
@@ -159,5 +194,21 @@ async fn source_is_asked_again_at_an_operator_s_word_and_an_unknown_one_is_named
     let problem = process.client.refresh("fixd").await.unwrap_err();
     assert_eq!(problem.kind, ProblemKind::NotFound);
     assert!(problem.hint.unwrap().contains("fixed"));
+    process.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn certificate_is_taken_when_its_life_begins_though_nothing_else_happens() {
+    let source = FixedSecrets::new();
+    source.set(request(), pair());
+    let process = start(&source, None).await;
+    process.until_secret(SecretState::Known).await;
+    // Five minutes early count as its life.
+    source.set(request(), pair_from(SystemTime::now() + Duration::from_secs(303)));
+    let waiting = process.until_secret(SecretState::Unfit).await;
+    let error = waiting.last_error.unwrap();
+    assert!(error.contains("not valid before") && error.contains("taken then"), "{error}");
+    assert_eq!(waiting.names, ["a.example"]);
+    assert_eq!(process.until_secret(SecretState::Known).await.names, ["b.example"]);
     process.stop().await;
 }

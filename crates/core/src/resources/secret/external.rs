@@ -33,7 +33,7 @@ pub struct VaultSecret {
     /// The names that the values have in Vault, by the names that they have here: `certChain: tls.crt`. Where one
     /// is not given, the usual names are tried. Only with `kv`.
     pub fields: BTreeMap<String, String>,
-    /// How often stored values are read again. Default: that of the source.
+    /// How often stored values are read again; what is below `1s` is taken for that. Default: that of the source.
     pub refresh: Option<Duration>,
     /// What happens when the values are deleted in Vault.
     pub on_delete: Option<OnDelete>,
