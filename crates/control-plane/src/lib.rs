@@ -40,6 +40,7 @@ mod status;
 mod supervisor;
 mod vanished;
 mod watches;
+mod with_made;
 mod witness;
 
 pub use catalog::CatalogSettings;

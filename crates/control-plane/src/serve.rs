@@ -32,6 +32,7 @@ use crate::shared::SharedEngine;
 use crate::snapshot::write_editions;
 use crate::status::StatusSource;
 use crate::supervisor::Supervisor;
+use crate::with_made::WithMade;
 use crate::witness::{Meant, Witness};
 use crate::{intents, snapshot};
 use bound::Bound;
@@ -184,7 +185,10 @@ impl Server {
             pulse: pulse.clone(),
             registry,
             store: name.clone(),
-            resources: Arc::new(Witness { inner: resources, meant: meant.clone() }),
+            resources: Arc::new(WithMade {
+                inner: Arc::new(Witness { inner: resources, meant: meant.clone() }),
+                engine: engine.clone(),
+            }),
             secrets: secrets.clone(),
             endpoints: endpoints.clone(),
             acceptance: Acceptance {

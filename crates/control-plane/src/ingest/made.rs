@@ -123,6 +123,11 @@ impl Ingest {
         &self.made.counts
     }
 
+    /// The made objects that are in use, in order of keys.
+    pub(crate) fn made_in_use(&self) -> impl Iterator<Item = &ObjectKey> {
+        self.made.in_use.iter()
+    }
+
     /// Whether a made object waits below what somebody has written.
     pub(crate) fn has_made(&self, key: &ObjectKey) -> bool {
         self.made.objects.contains_key(key)
