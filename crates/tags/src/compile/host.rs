@@ -121,7 +121,7 @@ impl HostTest {
     }
 
     pub(super) fn pattern(text: &str) -> Result<Self, String> {
-        let lower = pattern::map(&pattern::parse(text)?, &lower_character, &lower_class);
+        let lower = pattern::map(&pattern::parse(text)?, &lower, &lower_class);
         let filler = pattern::any_number(pattern::none_of("\n"));
         let whole = pattern::whole(&lower, &filler, Inside::Allowed).unwrap_or_else(|| lower.clone());
         if let Some(host) = literal_of(&whole).and_then(|literal| Self::host(&literal)) {
@@ -218,8 +218,8 @@ fn authority(host: Hir) -> String {
 }
 
 /// Hosts are compared in lower case: what asks for a capital matches nothing.
-fn lower_character(c: char) -> Hir {
-    if c.is_ascii_uppercase() { Hir::fail() } else { pattern::literal(c.encode_utf8(&mut [0; 4])) }
+fn lower(text: &str) -> Hir {
+    if text.bytes().any(|byte| byte.is_ascii_uppercase()) { Hir::fail() } else { pattern::literal(text) }
 }
 
 fn lower_class(class: &ClassUnicode) -> Hir {

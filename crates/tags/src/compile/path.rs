@@ -1,5 +1,5 @@
-//! Conditions on the path. Rules see it decoded, but for reserved characters; Envoy sees it as it is on the wire, with
-//! unreserved characters decoded.
+//! Conditions on the path. Rules may have characters in the clear that the wire carries encoded; both spellings are
+//! asked for. Reserved characters mean something else when they are encoded and are compared as they are written.
 
 use regex_syntax::hir::{ClassUnicode, Hir, HirKind, Look};
 
@@ -34,20 +34,19 @@ impl Default for PathForm {
 
 /// The path is this. `None`: no path is.
 pub(super) fn exact(path: &str) -> Option<PathTest> {
-    let hir = literal(path)?;
-    let form =
-        if is_plain(path) { PathForm::Exact(path.to_owned()) } else { PathForm::Regex(pattern::print(&hir)) };
-    Some(PathTest { form, with_query: with_query(&hir) })
+    test(path, literal(path)?, PathForm::Exact)
 }
 
 /// The path starts with this. `None`: no path does.
 pub(super) fn prefix(path: &str) -> Option<PathTest> {
-    let hir = Hir::concat(vec![literal(path)?, anything()]);
-    let form = if is_plain(path) {
-        PathForm::Prefix(path.to_owned())
-    } else {
-        PathForm::Regex(pattern::print(&hir))
-    };
+    test(path, Hir::concat(vec![literal(path)?, anything()]), PathForm::Prefix)
+}
+
+fn test(path: &str, hir: Hir, plain: fn(String) -> PathForm) -> Option<PathTest> {
+    if !path.starts_with('/') {
+        return None;
+    }
+    let form = if is_plain(path) { plain(path.to_owned()) } else { PathForm::Regex(pattern::print(&hir)) };
     Some(PathTest { form, with_query: with_query(&hir) })
 }
 
@@ -57,7 +56,7 @@ pub(super) fn regex(text: &str) -> Result<PathTest, String> {
     if let Some(simple) = simple(&hir) {
         return Ok(simple);
     }
-    let on_the_wire = pattern::map(&hir, &character, &class);
+    let on_the_wire = pattern::map(&hir, &spelled, &class);
     let whole = pattern::whole(&on_the_wire, &anything(), Inside::Allowed).unwrap_or(on_the_wire);
     let form = PathForm::Regex(pattern::print(&whole));
     // Anchors inside would see the query.
@@ -88,7 +87,7 @@ fn anything() -> Hir {
 
 /// The path up to the query, whose `?` no path holds.
 fn with_query(path: &Hir) -> String {
-    let no_query = pattern::map(path, &|c| pattern::literal(c.encode_utf8(&mut [0; 4])), &without_query);
+    let no_query = pattern::map(path, &pattern::literal, &without_query);
     let rest = pattern::any_number(pattern::none_of("\n"));
     let query = pattern::optional(Hir::concat(vec![pattern::literal("?"), rest]));
     pattern::print(&Hir::concat(vec![no_query, query]))
@@ -102,36 +101,36 @@ fn without_query(class: &ClassUnicode) -> Hir {
 
 /// Whether the wire has one spelling for it that matters.
 fn is_plain(path: &str) -> bool {
-    path.starts_with('/') && path.chars().all(|c| spelling::is_unreserved(c) || spelling::is_reserved(c))
+    path.chars().all(|c| spelling::is_unreserved(c) || spelling::is_reserved(c))
 }
 
-/// A decoded path as it may be spelled; `None`: decoding never yields it.
+/// A path; `None`: it holds what no path does.
 fn literal(path: &str) -> Option<Hir> {
-    let mut parts = Vec::new();
-    let mut rest = path;
-    while let Some(c) = rest.chars().next() {
-        if let Some((escape, kept)) = escape_at(rest) {
-            if !kept {
-                return None;
-            }
-            parts.push(Hir::concat(escape.chars().map(spelling::either_case).collect()));
-            rest = &rest[escape.len()..];
-            continue;
-        }
-        if matches!(c, '?' | '#') {
-            return None;
-        }
-        parts.push(character(c));
-        rest = &rest[c.len_utf8()..];
-    }
-    Some(Hir::concat(parts))
+    (!path.contains(['?', '#'])).then(|| spelled(path))
 }
 
-/// `%2F` at the start of the text, and whether decoding keeps it.
-fn escape_at(text: &str) -> Option<(&str, bool)> {
-    let escape = text.get(..3).filter(|escape| escape.starts_with('%'))?;
-    let byte = u8::from_str_radix(&escape[1..], 16).ok()?;
-    Some((escape, byte == b'%' || spelling::is_reserved(char::from(byte))))
+/// A text as requests may spell it.
+fn spelled(text: &str) -> Hir {
+    let mut parts = Vec::new();
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        let length = if let Some(escape) = escape_at(rest) {
+            parts.push(Hir::concat(escape.chars().map(spelling::either_case).collect()));
+            escape.len()
+        } else {
+            parts.push(character(c));
+            c.len_utf8()
+        };
+        rest = &rest[length..];
+    }
+    Hir::concat(parts)
+}
+
+/// `%2F` at the start of the text.
+fn escape_at(text: &str) -> Option<&str> {
+    let escape = text.get(..3)?;
+    let is_escape = escape.starts_with('%') && escape[1..].bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_escape.then_some(escape)
 }
 
 fn character(c: char) -> Hir {

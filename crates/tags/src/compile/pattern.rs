@@ -27,6 +27,11 @@ pub(super) fn literal(text: &str) -> Hir {
     Hir::literal(text.as_bytes())
 }
 
+/// A text of these characters.
+pub(super) fn characters(text: &str, each: impl Fn(char) -> Hir) -> Hir {
+    Hir::concat(text.chars().map(each).collect())
+}
+
 /// Any one character that is none of these.
 pub(super) fn none_of(excluded: &str) -> Hir {
     let mut class = class_of(excluded.chars());
@@ -58,24 +63,22 @@ pub(super) fn optional(hir: Hir) -> Hir {
     Hir::repetition(Repetition { min: 0, max: Some(1), greedy: true, sub: Box::new(hir) })
 }
 
-/// The tree with every literal character and every class put through a function.
-pub(super) fn map(hir: &Hir, character: &dyn Fn(char) -> Hir, class: &dyn Fn(&ClassUnicode) -> Hir) -> Hir {
+/// The tree with every literal text and every class put through a function.
+pub(super) fn map(hir: &Hir, text: &dyn Fn(&str) -> Hir, class: &dyn Fn(&ClassUnicode) -> Hir) -> Hir {
     match hir.kind() {
         HirKind::Empty | HirKind::Look(_) => hir.clone(),
-        HirKind::Literal(literal) => {
-            Hir::concat(String::from_utf8_lossy(&literal.0).chars().map(character).collect())
-        }
+        HirKind::Literal(literal) => text(&String::from_utf8_lossy(&literal.0)),
         HirKind::Class(Class::Unicode(each)) => class(each),
         HirKind::Class(Class::Bytes(each)) => {
             each.to_unicode_class().map_or_else(|| hir.clone(), |each| class(&each))
         }
         HirKind::Repetition(repetition) => {
-            Hir::repetition(repetition.with(map(&repetition.sub, character, class)))
+            Hir::repetition(repetition.with(map(&repetition.sub, text, class)))
         }
-        HirKind::Capture(capture) => map(&capture.sub, character, class),
-        HirKind::Concat(parts) => Hir::concat(parts.iter().map(|part| map(part, character, class)).collect()),
+        HirKind::Capture(capture) => map(&capture.sub, text, class),
+        HirKind::Concat(parts) => Hir::concat(parts.iter().map(|part| map(part, text, class)).collect()),
         HirKind::Alternation(parts) => {
-            Hir::alternation(parts.iter().map(|part| map(part, character, class)).collect())
+            Hir::alternation(parts.iter().map(|part| map(part, text, class)).collect())
         }
     }
 }

@@ -17,8 +17,8 @@ pub(super) fn equals(name: &str, value: Option<&str>) -> HeaderTest {
 }
 
 /// One value of the parameter holds a match of this.
-pub(super) fn matches(name: &str, text: &str) -> Result<HeaderTest, String> {
-    let hir = pattern::map(&pattern::parse(text)?, &character, &class);
+pub(super) fn matches(name: &str, pattern: &str) -> Result<HeaderTest, String> {
+    let hir = pattern::map(&pattern::parse(pattern)?, &text, &class);
     let filler = pattern::any_number(pattern::none_of("&#"));
     let value = pattern::whole(&hir, &filler, Inside::Forbidden)
         .ok_or("an anchor (^ or $) in the middle of a pattern cannot be said to Envoy")?;
@@ -43,7 +43,7 @@ fn parameter(name: &str, value: Hir) -> HeaderTest {
 }
 
 fn text(text: &str) -> Hir {
-    Hir::concat(text.chars().map(character).collect())
+    pattern::characters(text, character)
 }
 
 /// Every character that is not unreserved may come encoded; some have no other way.

@@ -1,3 +1,11 @@
-//! What tags become, seen from outside: services in, documents and findings out.
+//! What tags become, seen from outside: services in, documents and findings out, and the requests that the
+//! documents answer.
 
+mod deploys;
+mod envoy;
+mod hosts;
+mod objects;
+mod policy;
+mod rules;
+mod services;
 mod traefik;
