@@ -258,9 +258,7 @@ impl Engine {
         let edits = self.ingest.listing(listing);
         let edits = self.guarded_edits(edits, before, now);
         self.transact(edits, now);
-        if self.secrets.drop_strays() {
-            self.edition += 1;
-        }
+        self.drop_stray_secrets();
         let left_by_last_run = nothing && !self.ingest.good().is_empty();
         if self.gate == Gate::Open || left_by_last_run && self.gate == Gate::Restored {
             return;
@@ -357,6 +355,14 @@ impl Engine {
             ),
             Some(_) => {}
             None => info!("nothing is held back any more"),
+        }
+    }
+
+    /// Drops what the last run left of secrets that there are no more, once all is known that may name one.
+    fn drop_stray_secrets(&mut self) {
+        let is_known = self.store.revision.is_some() && self.made.waits_for.is_empty();
+        if is_known && self.secrets.drop_strays() {
+            self.edition += 1;
         }
     }
 

@@ -58,6 +58,7 @@ impl Engine {
         }
         self.edition += 1;
         self.transact(edits, now);
+        self.drop_stray_secrets();
         self.try_open(now);
     }
 

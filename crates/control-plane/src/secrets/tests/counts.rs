@@ -5,7 +5,8 @@ use biplane_xds::Fleets;
 use bytes::Bytes;
 
 use super::*;
-use crate::engine::Engine;
+use crate::catalog::Made;
+use crate::engine::{Engine, MadeState};
 use crate::hold::Holds;
 
 fn object(kind: Kind, name: &str, text: &str) -> StoredObject {
@@ -57,6 +58,21 @@ async fn what_was_kept_for_an_object_that_the_store_has_no_more_is_dropped() {
     engine.on_event(complete(Vec::new()), Instant::now());
     assert_eq!(engine.secrets().kept(), []);
     assert!(engine.edition() > 0, "there is an edition without it to write");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_kept_waits_for_all_that_may_name_it() {
+    let mut world = World::of(IN_VAULT);
+    world.tell(Listing::Complete(Some(pair(2000))));
+    let known = Made::default;
+    let mut unread = engine(world.secrets.kept());
+    unread.on_made(known(), Instant::now());
+    assert_eq!(unread.secrets().kept().len(), 1, "the store was not read");
+    let mut engine = engine(world.secrets.kept()).with_made(MadeState::waiting(["consul".into()]));
+    engine.on_event(complete(Vec::new()), Instant::now());
+    assert_eq!(engine.secrets().kept().len(), 1, "a service may name it");
+    engine.on_made(known(), Instant::now());
+    assert_eq!(engine.secrets().kept(), []);
 }
 
 #[tokio::test(start_paused = true)]
