@@ -9,7 +9,7 @@ use regex::Regex;
 use regex_syntax::hir::{Class, ClassUnicode, ClassUnicodeRange, Hir, HirKind, Look};
 
 use super::header::HeaderTest;
-use super::pattern::{self, Inside};
+use super::pattern::{self, Inside, Times};
 
 /// A domain of a virtual host.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -222,7 +222,7 @@ fn lower(text: &str) -> Hir {
     if text.bytes().any(|byte| byte.is_ascii_uppercase()) { Hir::fail() } else { pattern::literal(text) }
 }
 
-fn lower_class(class: &ClassUnicode) -> Hir {
+fn lower_class(class: &ClassUnicode, _: Times) -> Hir {
     let mut class = class.clone();
     class.difference(&ClassUnicode::new([ClassUnicodeRange::new('A', 'Z')]));
     // What is asked of Envoy ignores case, and a class that leaves capitals out would leave small letters out with them.

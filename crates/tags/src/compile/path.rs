@@ -3,7 +3,7 @@
 
 use regex_syntax::hir::{ClassUnicode, Hir, HirKind, Look};
 
-use super::pattern::{self, Inside};
+use super::pattern::{self, Inside, Times};
 use super::spelling;
 
 /// What a path must be like, in both ways in which Envoy can be asked.
@@ -93,7 +93,7 @@ fn with_query(path: &Hir) -> String {
     pattern::print(&Hir::concat(vec![no_query, query]))
 }
 
-fn without_query(class: &ClassUnicode) -> Hir {
+fn without_query(class: &ClassUnicode, _: Times) -> Hir {
     let mut class = class.clone();
     class.difference(&ClassUnicode::new([regex_syntax::hir::ClassUnicodeRange::new('?', '?')]));
     Hir::class(regex_syntax::hir::Class::Unicode(class))
@@ -140,13 +140,7 @@ fn character(c: char) -> Hir {
     Hir::alternation(vec![pattern::literal(c.encode_utf8(&mut [0; 4])), spelling::encoded(c)])
 }
 
-/// A class with a blank matches its encoding too; other characters that are always encoded are matched where
-/// `.` and the like take several characters anyway.
-fn class(class: &ClassUnicode) -> Hir {
-    let whole = Hir::class(regex_syntax::hir::Class::Unicode(class.clone()));
-    let holds = |c: char| class.ranges().iter().any(|range| range.start() <= c && c <= range.end());
-    if holds(' ') && !holds('%') {
-        return Hir::alternation(vec![whole, spelling::encoded(' ')]);
-    }
-    whole
+/// A class with a blank matches its encoding too. In a row, `.` and the like match that by its characters.
+fn class(class: &ClassUnicode, times: Times) -> Hir {
+    spelling::with_blank(class, class, times)
 }

@@ -63,23 +63,39 @@ pub(super) fn optional(hir: Hir) -> Hir {
     Hir::repetition(Repetition { min: 0, max: Some(1), greedy: true, sub: Box::new(hir) })
 }
 
+/// How often a class stands in a row.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Times {
+    /// So and so often.
+    Counted,
+    /// As often as one likes: several characters match where one does.
+    Many,
+}
+
+/// What a class becomes.
+type OfClass<'a> = &'a dyn Fn(&ClassUnicode, Times) -> Hir;
+
 /// The tree with every literal text and every class put through a function.
-pub(super) fn map(hir: &Hir, text: &dyn Fn(&str) -> Hir, class: &dyn Fn(&ClassUnicode) -> Hir) -> Hir {
+pub(super) fn map(hir: &Hir, text: &dyn Fn(&str) -> Hir, class: OfClass<'_>) -> Hir {
+    mapped(hir, text, class, Times::Counted)
+}
+
+fn mapped(hir: &Hir, text: &dyn Fn(&str) -> Hir, class: OfClass<'_>, times: Times) -> Hir {
+    let each = |part: &Hir| mapped(part, text, class, Times::Counted);
     match hir.kind() {
         HirKind::Empty | HirKind::Look(_) => hir.clone(),
         HirKind::Literal(literal) => text(&String::from_utf8_lossy(&literal.0)),
-        HirKind::Class(Class::Unicode(each)) => class(each),
-        HirKind::Class(Class::Bytes(each)) => {
-            each.to_unicode_class().map_or_else(|| hir.clone(), |each| class(&each))
+        HirKind::Class(Class::Unicode(this)) => class(this, times),
+        HirKind::Class(Class::Bytes(this)) => {
+            this.to_unicode_class().map_or_else(|| hir.clone(), |this| class(&this, times))
         }
         HirKind::Repetition(repetition) => {
-            Hir::repetition(repetition.with(map(&repetition.sub, text, class)))
+            let times = if repetition.max.is_none() { Times::Many } else { Times::Counted };
+            Hir::repetition(repetition.with(mapped(&repetition.sub, text, class, times)))
         }
-        HirKind::Capture(capture) => map(&capture.sub, text, class),
-        HirKind::Concat(parts) => Hir::concat(parts.iter().map(|part| map(part, text, class)).collect()),
-        HirKind::Alternation(parts) => {
-            Hir::alternation(parts.iter().map(|part| map(part, text, class)).collect())
-        }
+        HirKind::Capture(capture) => mapped(&capture.sub, text, class, times),
+        HirKind::Concat(parts) => Hir::concat(parts.iter().map(each).collect()),
+        HirKind::Alternation(parts) => Hir::alternation(parts.iter().map(each).collect()),
     }
 }
 

@@ -1,10 +1,10 @@
 //! Conditions on query parameters. A parameter may come several times, which Envoy's own matcher does not see, so they
 //! are patterns over `:path`.
 
-use regex_syntax::hir::{Class, ClassUnicode, ClassUnicodeRange, Hir};
+use regex_syntax::hir::{ClassUnicode, ClassUnicodeRange, Hir};
 
 use super::header::HeaderTest;
-use super::pattern::{self, Inside};
+use super::pattern::{self, Inside, Times};
 use super::spelling;
 
 /// One value of the parameter is this; `None`: it is there with nothing.
@@ -58,17 +58,11 @@ fn character(c: char) -> Hir {
 }
 
 /// The class within one value.
-fn class(class: &ClassUnicode) -> Hir {
-    let holds = |c: char| class.ranges().iter().any(|range| range.start() <= c && c <= range.end());
+fn class(class: &ClassUnicode, times: Times) -> Hir {
     let mut raw = class.clone();
-    let separators = ['&', '#'].map(|c| ClassUnicodeRange::new(c, c));
-    raw.difference(&ClassUnicode::new(separators));
-    if holds(' ') {
+    raw.difference(&ClassUnicode::new(['&', '#'].map(|c| ClassUnicodeRange::new(c, c))));
+    if spelling::holds(class, ' ') {
         raw.push(ClassUnicodeRange::new('+', '+'));
     }
-    let raw_hir = Hir::class(Class::Unicode(raw));
-    if holds(' ') && !holds('%') {
-        return Hir::alternation(vec![raw_hir, spelling::encoded(' ')]);
-    }
-    raw_hir
+    spelling::with_blank(class, &raw, times)
 }

@@ -1,8 +1,8 @@
 //! How characters are spelled in paths and queries on the wire, where rules have them decoded.
 
-use regex_syntax::hir::Hir;
+use regex_syntax::hir::{Class, ClassUnicode, Hir};
 
-use super::pattern;
+use super::pattern::{self, Times};
 
 /// RFC 3986's unreserved characters: Envoy's normalization leaves them as they are and decodes them.
 pub(super) const fn is_unreserved(c: char) -> bool {
@@ -27,4 +27,18 @@ pub(super) fn encoded(c: char) -> Hir {
 /// A hexadecimal digit in either case, or the character.
 pub(super) fn either_case(c: char) -> Hir {
     pattern::one_of([c.to_ascii_lowercase(), c.to_ascii_uppercase()])
+}
+
+/// Whether a class has a character.
+pub(super) fn holds(class: &ClassUnicode, c: char) -> bool {
+    class.ranges().iter().any(|range| range.start() <= c && c <= range.end())
+}
+
+/// `raw`, and an encoded blank where `class` has a blank and `raw` in a row would not match its encoding.
+pub(super) fn with_blank(class: &ClassUnicode, raw: &ClassUnicode, times: Times) -> Hir {
+    let whole = Hir::class(Class::Unicode(raw.clone()));
+    if !holds(class, ' ') || (holds(raw, '%') && times == Times::Many) {
+        return whole;
+    }
+    Hir::alternation(vec![whole, encoded(' ')])
 }

@@ -6,10 +6,11 @@
 use std::net::IpAddr;
 
 use biplane_core::decode::decode;
-use biplane_core::key::Kind;
+use biplane_core::key::{Kind, ObjectKey};
 use biplane_core::location::Location;
 use biplane_core::resources::Spec;
 use biplane_core::resources::route::{ClientIpMatcher, HeaderMatcher, Matcher, Route};
+use biplane_core::resources::virtual_service::VirtualHost;
 use biplane_tags::table::{Changes, Document};
 use regex::Regex;
 
@@ -31,56 +32,58 @@ pub(crate) fn get(host: &'static str, path: &'static str) -> Request {
     Request { method, host, path, headers: Vec::new(), client, tls: false, gateway }
 }
 
-/// The documents that a store would hold.
+/// The documents that a store would hold, with what they decode to.
 #[derive(Debug, Default)]
-pub(crate) struct Documents(Vec<Document>);
+pub(crate) struct Documents(Vec<(Document, Spec)>);
 
 impl Documents {
     /// Takes changes over.
     pub(crate) fn apply(&mut self, changes: Changes) {
         for document in changes.puts {
-            decodes(&document);
-            self.0.retain(|before| before.key != document.key);
-            self.0.push(document);
+            let spec = decoded(&document);
+            self.0.retain(|(before, _)| before.key != document.key);
+            self.0.push((document, spec));
         }
         for key in changes.deletions {
             let before = self.0.len();
-            self.0.retain(|document| document.key != key);
+            self.0.retain(|(document, _)| document.key != key);
             assert_eq!(self.0.len() + 1, before, "{key} is deleted, but was never put");
         }
-        self.0.sort_by(|a, b| a.key.cmp(&b.key));
+        self.0.sort_by(|(a, _), (b, _)| a.key.cmp(&b.key));
     }
 
     /// The names of all objects of a kind.
     pub(crate) fn names(&self, kind: Kind) -> Vec<&str> {
-        self.0
-            .iter()
-            .filter(|document| document.key.kind == kind)
-            .map(|document| document.key.name.as_str())
-            .collect()
+        let keys = self.0.iter().map(|(document, _)| &document.key);
+        keys.filter(|key| key.kind == kind).map(|key| key.name.as_str()).collect()
     }
 
     /// All documents, as one text.
     pub(crate) fn text(&self) -> String {
-        let values: Vec<_> = self.0.iter().map(|document| &document.value).collect();
+        let values: Vec<_> = self.0.iter().map(|(document, _)| &document.value).collect();
         serde_json::to_string_pretty(&values).unwrap()
     }
 
     /// The fields of an object.
     pub(crate) fn value(&self, kind: Kind, name: &str) -> &serde_json::Value {
-        let found = self.0.iter().find(|document| document.key.kind == kind && document.key.name == name);
-        &found.unwrap_or_else(|| panic!("no {kind} {name}: {}", self.text())).value
+        let is = |key: &ObjectKey| key.kind == kind && key.name == name;
+        let found = self.0.iter().find(|(document, _)| is(&document.key));
+        &found.unwrap_or_else(|| panic!("no {kind} {name}: {}", self.text())).0.value
     }
 
     /// The route that answers; `None`: 404.
     pub(crate) fn answer(&self, request: &Request) -> Option<Route> {
-        let hosts: Vec<_> =
-            self.0.iter().filter(|document| serves(document, request)).map(virtual_host).collect();
+        let serving = self.0.iter().filter(|(document, _)| serves(document, request));
+        let hosts: Vec<&VirtualHost> = serving.filter_map(|(_, spec)| virtual_host(spec)).collect();
         let name = request.host.to_ascii_lowercase();
-        let domains = hosts.iter().flat_map(|(domains, _)| domains);
+        let domains = hosts.iter().flat_map(|host| &host.domains);
         let domain = domains.filter_map(|domain| rank(domain, &name).map(|rank| (rank, domain))).max()?.1;
-        let (_, routes) = hosts.iter().find(|(domains, _)| domains.contains(domain)).unwrap();
-        routes.iter().find(|route| route.matchers.iter().any(|matcher| matches(matcher, request))).cloned()
+        let host =
+            hosts.iter().find(|host| host.domains.contains(domain)).expect("it is a domain of one of them");
+        host.routes
+            .iter()
+            .find(|route| route.matchers.iter().any(|matcher| matches(matcher, request)))
+            .cloned()
     }
 
     /// The name of the route that answers.
@@ -94,7 +97,7 @@ impl Documents {
     }
 }
 
-fn decodes(document: &Document) -> Spec {
+fn decoded(document: &Document) -> Spec {
     let location = Location::file("tags", 1);
     let decoded = decode(&document.value.to_string(), &document.key, &location);
     assert_eq!(decoded.reports, [], "{}", document.value);
@@ -113,12 +116,11 @@ fn serves(document: &Document, request: &Request) -> bool {
         && lists("biplane.io/except-gateways") != Some(true)
 }
 
-fn virtual_host(document: &Document) -> (Vec<String>, Vec<Route>) {
-    let Spec::VirtualService(service) = decodes(document) else {
-        panic!("{} is no virtual service", document.key)
-    };
-    let host = service.virtual_host.clone().unwrap();
-    (host.domains, host.routes)
+fn virtual_host(spec: &Spec) -> Option<&VirtualHost> {
+    match spec {
+        Spec::VirtualService(service) => service.virtual_host.as_ref(),
+        _ => None,
+    }
 }
 
 /// How well a domain fits; `None`: it does not.

@@ -4,8 +4,10 @@
 mod deploys;
 mod envoy;
 mod hosts;
+mod meaning;
 mod objects;
 mod policy;
+mod properties;
 mod rules;
 mod services;
 mod traefik;
