@@ -54,6 +54,26 @@ pub struct TraefikSettings {
     pub default_rule: String,
     /// An expression on tags; instances that it does not hold for are not read.
     pub constraints: String,
+    /// Names of `basicAuth` middlewares, as routers write them (`auth`, `auth@file`), to `Secret`s with `credentials`. They take
+    /// the place of what tags or Traefik's own files say under the name.
+    pub users: BTreeMap<String, ResourceRef>,
+    /// A `Secret` with the roots that certificates of services are verified by, where a service has the scheme `https` and
+    /// no `serversTransport`. Without it they are not verified, and a warning says so.
+    pub roots_ref: Option<ResourceRef>,
+    /// What names of `serversTransport` stand for, as services write them (`slow`, `mutual@file`).
+    pub servers_transports: BTreeMap<String, ServersTransport>,
+}
+
+/// TLS towards the instances of a service.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct ServersTransport {
+    /// A `Secret` with roots, a client certificate, or both.
+    pub secret_ref: Option<ResourceRef>,
+    /// The name to ask for and to find in the certificate.
+    pub server_name: Option<String>,
+    /// Takes any certificate.
+    pub insecure_skip_verify: bool,
 }
 
 /// fabio's tags.
@@ -144,6 +164,9 @@ impl Default for TraefikSettings {
             exposed_by_default: false,
             default_rule: "Host(`{{ normalize .Name }}`)".to_owned(),
             constraints: String::new(),
+            users: BTreeMap::new(),
+            roots_ref: None,
+            servers_transports: BTreeMap::new(),
         }
     }
 }

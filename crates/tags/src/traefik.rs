@@ -43,6 +43,7 @@ use template::Template;
 #[derive(Debug)]
 pub struct TraefikReader {
     rules: Rules,
+    settings: TraefikSettings,
     /// The namespace of the objects that are made.
     namespace: String,
     registry: Registry,
@@ -53,6 +54,7 @@ impl TraefikReader {
     pub fn new(settings: &Settings) -> Self {
         Self {
             rules: rules(&settings.traefik),
+            settings: settings.traefik.clone(),
             namespace: settings.namespace.clone(),
             registry: Registry::default(),
         }
@@ -66,7 +68,7 @@ impl TraefikReader {
     }
 
     fn reading(&self, id: &ServiceId) -> Reading {
-        let (routers, built) = build::routers(&self.registry, id, &self.namespace);
+        let (routers, built) = build::routers(&self.registry, id, &self.settings, &self.namespace);
         let read = self.registry.owner(id).map(|(_, findings)| findings.to_vec()).unwrap_or_default();
         let findings = read.into_iter().chain(built).chain(self.conflicts(id)).collect();
         Reading { owner: id.clone(), routers, findings }

@@ -13,6 +13,7 @@ use super::target::{self, Backend};
 use crate::finding::{Finding, Severity};
 use crate::router::{Action, Dialect, Priority, Router, Rule, Tls};
 use crate::service::ServiceId;
+use crate::settings::TraefikSettings;
 
 /// Chains that may lie within each other.
 const MAX_DEPTH: usize = 16;
@@ -24,12 +25,17 @@ const NOTHING: &str = "noop@internal";
 const UNSAFE_METHODS: [&str; 3] = ["POST", "LOCK", "PATCH"];
 
 /// All routers of a service, and what is wrong with them.
-pub(crate) fn routers(registry: &Registry, id: &ServiceId, namespace: &str) -> (Vec<Router>, Vec<Finding>) {
+pub(crate) fn routers(
+    registry: &Registry,
+    id: &ServiceId,
+    settings: &TraefikSettings,
+    namespace: &str,
+) -> (Vec<Router>, Vec<Finding>) {
     let (mut routers, mut findings) = (Vec::new(), Vec::new());
     let groups = registry.owner(id).map(|(groups, _)| groups).unwrap_or_default();
     for (at, group) in groups.iter().enumerate() {
         for (name, written) in &group.configuration.routers {
-            let builder = Builder { registry, id, group, namespace, name, written };
+            let builder = Builder { registry, id, group, settings, namespace, name, written };
             let (built, problems) = builder.build();
             findings.extend(problems.into_iter().map(|problem| builder.finding(problem)));
             for router in built {
@@ -75,6 +81,7 @@ struct Builder<'a> {
     registry: &'a Registry,
     id: &'a ServiceId,
     group: &'a Group,
+    settings: &'a TraefikSettings,
     namespace: &'a str,
     name: &'a str,
     written: &'a Written,
@@ -128,7 +135,7 @@ impl Builder<'_> {
         let backend = if let Some((bare, found)) = self.service() {
             let service = &found.group.configuration.services[bare];
             self.go_through(&service.middlewares, found.owner, found.group, &mut draft, 0);
-            target::build(bare, service, found)
+            target::build(bare, service, found, self.settings)
         } else {
             self.without_service(&mut draft);
             Backend::default()
@@ -173,6 +180,10 @@ impl Builder<'_> {
         depth: usize,
     ) {
         for name in names.iter().filter(|name| !name.is_empty()) {
+            if let Some(secret) = self.settings.users.get(name) {
+                middleware::let_in(name, secret, draft);
+                continue;
+            }
             let Some((middleware, found)) = self.registry.middleware(id, group, name) else {
                 draft.close(403, format!("the middleware {name} is not known"), Some(UNKNOWN));
                 continue;

@@ -94,8 +94,18 @@ pub(crate) fn read(
     for (tag, message) in doubts {
         problems.push(Problem::new(Severity::Warning, message).tag(&tag).hint("write true or false"));
     }
-    if !extra.enabled || !takes_part(instance, rules, problems) {
+    if !extra.enabled {
+        problems.extend(hidden(&labels));
         return None;
+    }
+    if !takes_part(instance, rules, problems) {
+        return None;
+    }
+    for protocol in ["tcp", "udp", "tls"] {
+        if let Some(tag) = labels.tag_below(&format!("{}.{protocol}.", labels::PREFIX)) {
+            let message = format!("tags of traefik.{protocol} are not read");
+            problems.push(Problem::new(Severity::Warning, message).tag(tag));
+        }
     }
     if extra.connect {
         let message = "the instance wants to be reached through Consul's mesh, which tags cannot ask for";
@@ -112,6 +122,17 @@ pub(crate) fn read(
             None
         }
     }
+}
+
+/// Traefik exposes what does not say that it must not; here a service has to ask for it.
+fn hidden(labels: &Labels) -> Option<Problem> {
+    if labels.values.contains_key("traefik.enable") {
+        return None;
+    }
+    let tag = labels.tag_below(&format!("{ROOT}."))?;
+    let problem =
+        Problem::new(Severity::Warning, "the instance is not exposed, since it does not ask for it");
+    Some(problem.tag(tag).hint("add the tag traefik.enable=true, or set tags.traefik.exposedByDefault"))
 }
 
 fn takes_part(instance: &Instance, rules: &Rules, problems: &mut Vec<Problem>) -> bool {

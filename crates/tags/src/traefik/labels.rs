@@ -87,13 +87,21 @@ impl Labels {
 
     /// Whether there is a router or a service of TCP or UDP.
     pub(crate) fn has_other_protocols(&self) -> bool {
-        self.values.keys().any(|key| {
-            let key = key.to_lowercase();
-            ["traefik.tcp.", "traefik.udp."].iter().any(|start| {
-                let rest = key.strip_prefix(start).unwrap_or_default();
-                rest.starts_with("routers.") || rest.starts_with("services.")
-            })
+        ["tcp", "udp"].iter().any(|protocol| {
+            let below = |kind: &str| self.has_below(&format!("{PREFIX}.{protocol}.{kind}."));
+            below("routers") || below("services")
         })
+    }
+
+    /// A tag whose key starts with this, in any case.
+    pub(crate) fn has_below(&self, start: &str) -> bool {
+        self.tag_below(start).is_some()
+    }
+
+    /// The first tag whose key starts with this, in any case.
+    pub(crate) fn tag_below(&self, start: &str) -> Option<&str> {
+        let is_below = |key: &&String| key.to_lowercase().starts_with(start);
+        self.values.keys().find(is_below).and_then(|key| self.tag(key))
     }
 }
 

@@ -11,6 +11,7 @@ mod path;
 mod redirect;
 mod retry;
 
+use biplane_core::key::ResourceRef;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
@@ -118,6 +119,13 @@ pub(crate) fn apply(name: &str, middleware: &Middleware, draft: &mut Draft<'_>) 
             draft.warn(format!("middleware {name}: {kind} is left out, Biplane has nothing like it yet"));
         }
         _ => draft.forbid(format!("middleware {name}: {kind} is not known")),
+    }
+}
+
+/// Asks for one of the users that settings name in the place of a middleware.
+pub(crate) fn let_in(name: &str, secret: &ResourceRef, draft: &mut Draft<'_>) {
+    if draft.closed.is_none() {
+        auth::by_settings(name, secret, draft);
     }
 }
 

@@ -11,6 +11,7 @@ use super::scalar;
 use crate::finding::Severity;
 use crate::router::{Endpoints, Scheme, Target};
 use crate::service::ServiceId;
+use crate::settings::{ServersTransport, TraefikSettings};
 
 /// What a route needs of its service.
 #[derive(Clone, Debug, Default)]
@@ -26,7 +27,7 @@ pub(crate) struct Backend {
 }
 
 /// Builds the service `name`, which `found` defines.
-pub(crate) fn build(name: &str, service: &Service, found: Found<'_>) -> Backend {
+pub(crate) fn build(name: &str, service: &Service, found: Found<'_>, settings: &TraefikSettings) -> Backend {
     let mut backend = Backend::default();
     // An instance without one is left out when it is read.
     let default = LoadBalancer::default();
@@ -36,10 +37,10 @@ pub(crate) fn build(name: &str, service: &Service, found: Found<'_>) -> Backend 
     for one in placed {
         match target(found.owner, one, &upstream) {
             Ok(target) => backend.targets.push(target),
-            Err(why) => backend.broken = Some(format!("service {name}: {why}")),
+            Err(why) => backend.break_off(format!("service {name}: {why}"), None),
         }
     }
-    transport(name, balancer, &mut backend);
+    transport(name, balancer, settings, &mut backend);
     host(name, balancer, placed, &mut backend);
     preserved_path(name, placed, &mut backend);
     if balancer.servers.iter().any(|server| server.weight.is_some()) {
@@ -49,6 +50,14 @@ pub(crate) fn build(name: &str, service: &Service, found: Found<'_>) -> Backend 
 }
 
 impl Backend {
+    /// The service cannot be reached as it should be.
+    fn break_off(&mut self, why: String, hint: Option<&str>) {
+        let mut problem = Problem::new(Severity::Error, format!("{why}; the route answers 503"));
+        problem.hint = hint.map(str::to_owned);
+        self.problems.push(problem);
+        self.broken.get_or_insert(why);
+    }
+
     fn warn(&mut self, message: impl Into<String>) {
         self.problems.push(Problem::new(Severity::Warning, message));
     }
@@ -133,22 +142,58 @@ fn preserved_path(name: &str, placed: &[Placed], backend: &mut Backend) {
             backend.path = Some(first.clone()).filter(|path| !path.is_empty());
         }
         [] => {}
-        _ => backend.broken = Some(format!("service {name}: its URLs have different paths to preserve")),
+        _ => backend.break_off(format!("service {name}: its URLs have different paths to preserve"), None),
     }
 }
 
-/// Settings of connections are kept in Traefik's files, which are not read.
-fn transport(name: &str, balancer: &LoadBalancer, backend: &mut Backend) {
-    let transport = &balancer.servers_transport;
-    if transport.is_empty() {
+/// TLS towards the instances. Settings of connections are in files of Traefik's, which are not read; those that matter
+/// have to be in ours.
+fn transport(name: &str, balancer: &LoadBalancer, settings: &TraefikSettings, backend: &mut Backend) {
+    let wanted = balancer.servers_transport.as_str();
+    let known = settings.servers_transports.get(wanted);
+    if !backend.targets.iter().any(|target| target.scheme == Scheme::Https) {
+        if !wanted.is_empty() && known.is_none() {
+            backend.warn(format!("service {name}: the serversTransport {wanted} is not known and left out"));
+        }
         return;
     }
-    if backend.targets.iter().any(|target| target.scheme == Scheme::Https) {
-        // It may say whom to trust, and who Envoy is.
-        backend.broken = Some(format!("service {name}: the serversTransport {transport} is not known"));
-    } else {
-        backend.warn(format!("service {name}: the serversTransport {transport} is not known and left out"));
+    let by_roots = ServersTransport { secret_ref: settings.roots_ref.clone(), ..ServersTransport::default() };
+    let chosen = match known {
+        Some(known) => known,
+        None if wanted.is_empty() => &by_roots,
+        None => {
+            // It may say whom to trust, and who Envoy is.
+            let why = format!("service {name}: the serversTransport {wanted} is not known");
+            backend.break_off(why, Some("describe it under tags.traefik.serversTransports"));
+            return;
+        }
+    };
+    if chosen.secret_ref.is_none() && !chosen.insecure_skip_verify {
+        let message = format!("service {name}: certificates of its instances are not verified");
+        let hint = "set tags.traefik.rootsRef, or insecureSkipVerify under tags.traefik.serversTransports";
+        backend.problems.push(Problem::new(Severity::Warning, message).hint(hint));
     }
+    let config = ssl_config(chosen);
+    for target in backend.targets.iter_mut().filter(|target| target.scheme == Scheme::Https) {
+        target.upstream.insert("sslConfig".to_owned(), config.clone());
+    }
+}
+
+fn ssl_config(transport: &ServersTransport) -> Value {
+    let mut config = json!({});
+    if let Some(secret) = &transport.secret_ref {
+        config["secretRef"] = json!({"name": secret.name, "namespace": secret.namespace});
+        if transport.insecure_skip_verify {
+            config["oneWayTls"] = json!(true);
+        }
+    }
+    if let Some(name) = &transport.server_name {
+        config["sni"] = json!(name);
+        if transport.secret_ref.is_some() && !transport.insecure_skip_verify {
+            config["verifySubjectAltName"] = json!([name]);
+        }
+    }
+    config
 }
 
 fn upstream(

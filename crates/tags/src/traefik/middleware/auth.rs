@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use biplane_core::key::ResourceRef;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use xxhash_rust::xxh3::xxh3_128;
@@ -46,9 +47,22 @@ pub(super) fn basic(name: &str, options: &BasicAuth, draft: &mut Draft<'_>) {
     }
     if users.is_empty() {
         let why = format!("middleware {name}: it has no user that can be let in");
-        return draft.close(403, why, Some("write users as `htpasswd -s` prints them"));
+        return draft.close(
+            403,
+            why,
+            Some("write users as `htpasswd -s` prints them, or name a Secret under tags.traefik.users"),
+        );
     }
     add(&users, options, draft);
+}
+
+/// A middleware whose users are in a secret of the settings.
+pub(super) fn by_settings(name: &str, secret: &ResourceRef, draft: &mut Draft<'_>) {
+    if draft.options.contains_key("basicAuth") {
+        return draft.forbid(format!("middleware {name}: a second basicAuth on one route cannot be built"));
+    }
+    let auth = json!({"secretRef": {"name": secret.name, "namespace": secret.namespace}});
+    draft.options.insert("basicAuth".to_owned(), auth);
 }
 
 fn add(users: &BTreeMap<String, String>, options: &BasicAuth, draft: &mut Draft<'_>) {

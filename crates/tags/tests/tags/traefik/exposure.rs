@@ -24,7 +24,11 @@ fn nothing_is_exposed_that_does_not_ask_for_it() {
     let mut closed = settings();
     closed.traefik.exposed_by_default = false;
     let rule = "traefik.http.routers.a.rule=Host(`a.example`)";
-    assert_eq!(hosts(&with(closed.clone(), SourceKind::Nomad, &[rule])), Vec::<String>::new());
+    let hidden = with(closed.clone(), SourceKind::Nomad, &[rule]);
+    assert_eq!(hosts(&hidden), Vec::<String>::new());
+    hidden.tells(Severity::Warning, "not exposed");
+    with(closed.clone(), SourceKind::Nomad, &[rule, "traefik.enable=false"]).tells_nothing();
+    with(closed.clone(), SourceKind::Nomad, &["v1"]).tells_nothing();
     assert_eq!(hosts(&with(closed, SourceKind::Nomad, &[rule, "traefik.enable=true"])), ["a.example"]);
     assert!(!Settings::default().traefik.exposed_by_default);
 }
@@ -78,7 +82,9 @@ fn services_of_tcp_and_udp_alone_have_no_http_router() {
     for tag in
         ["traefik.tcp.routers.a.rule=HostSNI(`a`)", "traefik.udp.services.a.loadbalancer.server.port=53"]
     {
-        assert!(hosts(&with(settings(), SourceKind::Nomad, &[tag])).is_empty(), "{tag}");
+        let gateway = with(settings(), SourceKind::Nomad, &[tag]);
+        assert!(hosts(&gateway).is_empty(), "{tag}");
+        gateway.tells(Severity::Warning, "are not read");
     }
     let both =
         ["traefik.tcp.routers.a.rule=HostSNI(`a`)", "traefik.http.services.x.loadbalancer.server.port=80"];

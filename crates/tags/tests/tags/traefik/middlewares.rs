@@ -1,9 +1,11 @@
 //! Middlewares that a route has, and what it has of them.
 
+use biplane_core::key::ResourceRef;
 use biplane_tags::finding::Severity;
+use biplane_tags::service::SourceKind;
 use serde_json::{Value, json};
 
-use super::{Gateway, status};
+use super::{Gateway, instance, settings, status};
 
 const RULE: &str = "routers.r.rule=Host(`a.example`) && PathPrefix(`/api`)";
 
@@ -217,6 +219,27 @@ fn users_with_sha_hashes_are_let_in() {
     assert_eq!(secrets[0]["credentials"], json!({"users": {"joe": "{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g="}}));
     assert_eq!(secrets[0]["metadata"]["name"], options["basicAuth"]["secretRef"]["name"]);
     gateway.tells(Severity::Warning, "user 2 is not let in");
+}
+
+#[test]
+fn settings_name_users_in_the_place_of_a_middleware() {
+    let mut settings = settings();
+    let secret = ResourceRef { namespace: "edge".to_owned(), name: "staff".to_owned() };
+    settings.traefik.users = [("auth@file".to_owned(), secret.clone()), ("auth".to_owned(), secret)].into();
+    for name in ["auth@file", "auth"] {
+        let mut gateway = Gateway::new(settings.clone());
+        let tags = [
+            "traefik.http.routers.r.rule=Host(`a.example`)".to_owned(),
+            format!("traefik.http.routers.r.middlewares={name}"),
+            "traefik.http.middlewares.auth.basicauth.users=joe:$apr1$H6uskkkW$IgXLP6ewTrSuBkTrqE8wj/"
+                .to_owned(),
+        ];
+        let tags: Vec<&str> = tags.iter().map(String::as_str).collect();
+        gateway.set(SourceKind::Nomad, "web", vec![instance("i", &tags)]);
+        let auth = json!({"secretRef": {"name": "staff", "namespace": "edge"}});
+        assert_eq!(gateway.options("a.example")["basicAuth"], auth, "{name}");
+        gateway.tells_nothing();
+    }
 }
 
 #[test]

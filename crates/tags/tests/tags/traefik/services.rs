@@ -1,9 +1,12 @@
 //! Services: where instances are, what they speak, how requests spread.
 
+use biplane_core::key::ResourceRef;
 use biplane_tags::finding::Severity;
+use biplane_tags::service::SourceKind;
+use biplane_tags::settings::ServersTransport;
 use serde_json::{Value, json};
 
-use super::{Gateway, status};
+use super::{Gateway, instance, settings, status};
 
 const RULE: &str = "routers.r.rule=Host(`a.example`)";
 
@@ -30,6 +33,7 @@ fn schemes_say_what_the_upstream_speaks() {
     assert_eq!(upstream(&["server.scheme=https"]), json!({"sslConfig": {}}));
     let unknown = of(&["server.scheme=fcgi"]);
     assert_eq!(status(unknown.route("a.example")), Some(503));
+    unknown.tells(Severity::Error, "the scheme \"fcgi\" is none of");
 }
 
 #[test]
@@ -110,6 +114,37 @@ fn transports_are_not_known_and_close_what_needs_them() {
     plain.tells(Severity::Warning, "serversTransport slow@file");
     let https = of(&["serverstransport=mutual@file", "server.scheme=https"]);
     assert_eq!(status(https.route("a.example")), Some(503));
+    https.tells(Severity::Error, "the serversTransport mutual@file is not known");
+}
+
+#[test]
+fn settings_say_how_certificates_of_services_are_verified() {
+    let secret = ResourceRef { namespace: "edge".to_owned(), name: "roots".to_owned() };
+    let named = ServersTransport {
+        secret_ref: Some(secret.clone()),
+        server_name: Some("inner.example".to_owned()),
+        insecure_skip_verify: false,
+    };
+    let blind = ServersTransport { insecure_skip_verify: true, ..ServersTransport::default() };
+    let mut settings = settings();
+    settings.traefik.roots_ref = Some(secret);
+    settings.traefik.servers_transports =
+        [("mutual@file".to_owned(), named), ("blind".to_owned(), blind)].into();
+    let config = |transport: &str| {
+        let mut gateway = Gateway::new(settings.clone());
+        let option = "traefik.http.services.web.loadbalancer";
+        let tags =
+            [format!("{option}.server.scheme=https"), format!("{option}.serverstransport={transport}")];
+        gateway.set(SourceKind::Nomad, "web", vec![instance("i", &[tags[0].as_str(), tags[1].as_str()])]);
+        gateway.tells_nothing();
+        gateway.upstreams()[0]["sslConfig"].clone()
+    };
+    let secret = json!({"name": "roots", "namespace": "edge"});
+    assert_eq!(config(""), json!({"secretRef": secret}));
+    let names = json!(["inner.example"]);
+    let mutual = json!({"secretRef": secret, "sni": "inner.example", "verifySubjectAltName": names});
+    assert_eq!((config("mutual@file"), config("blind")), (mutual, json!({})));
+    of(&["server.scheme=https"]).tells(Severity::Warning, "certificates of its instances are not verified");
 }
 
 #[test]
