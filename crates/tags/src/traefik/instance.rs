@@ -126,7 +126,7 @@ pub(crate) fn read(
 
 /// Traefik exposes what does not say that it must not; here a service has to ask for it.
 fn hidden(labels: &Labels) -> Option<Problem> {
-    if labels.values.contains_key("traefik.enable") {
+    if labels.values.keys().any(|key| key.eq_ignore_ascii_case("traefik.enable")) {
         return None;
     }
     let tag = labels.tag_below(&format!("{ROOT}."))?;

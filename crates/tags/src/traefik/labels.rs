@@ -51,38 +51,50 @@ impl Labels {
         self.tags.get(key).map(String::as_str)
     }
 
-    /// What the instance says about itself. A value that is neither true nor false counts as false, and is told.
+    /// What the instance says about itself, and the tags whose values are neither true nor false. With Nomad these count as
+    /// false, with Consul they leave the instance out.
     pub(crate) fn extra(
         &self,
         source: SourceKind,
         exposed_by_default: bool,
     ) -> (Extra, Vec<(String, String)>) {
         let mut doubts = Vec::new();
-        let extra = match source {
-            SourceKind::Nomad => Extra {
-                enabled: self.truth("traefik.enable", exposed_by_default, true, &mut doubts),
-                canary: self.truth("traefik.nomad.canary", false, true, &mut doubts),
-                connect: false,
-            },
-            SourceKind::Consul => Extra {
-                enabled: self.truth("traefik.enable", exposed_by_default, false, &mut doubts),
-                canary: self.truth("traefik.consulcatalog.canary", false, false, &mut doubts),
-                connect: self.truth("traefik.consulcatalog.connect", false, false, &mut doubts),
-            },
+        let mut truth = |key: &str, default: bool| match source {
+            SourceKind::Nomad => self.word(key, default, &mut doubts),
+            SourceKind::Consul => self.flag(key, default, &mut doubts),
         };
-        (extra, doubts)
+        let mut enabled = truth("traefik.enable", exposed_by_default);
+        let (canary, connect) = match source {
+            SourceKind::Nomad => (truth("traefik.nomad.canary", false), false),
+            SourceKind::Consul => {
+                (truth("traefik.consulcatalog.canary", false), truth("traefik.consulcatalog.connect", false))
+            }
+        };
+        enabled &= source == SourceKind::Nomad || doubts.is_empty();
+        (Extra { enabled, canary, connect }, doubts)
     }
 
-    fn truth(&self, key: &str, default: bool, nomad: bool, doubts: &mut Vec<(String, String)>) -> bool {
+    /// Nomad's reader knows one word, in any case.
+    fn word(&self, key: &str, default: bool, doubts: &mut Vec<(String, String)>) -> bool {
         let Some(value) = self.values.get(key) else { return default };
-        // Nomad's reader knows one word, in any case; Consul's knows those of the Go language.
-        let truth = if nomad { Ok(value.eq_ignore_ascii_case("true")) } else { super::scalar::flag(value) };
-        let known = super::scalar::flag(&value.to_lowercase()).is_ok();
-        if truth.is_err() || !known {
-            let tag = self.tag(key).unwrap_or(key).to_owned();
-            doubts.push((tag, format!("{value:?} is neither true nor false; it counts as false")));
+        if super::scalar::flag(&value.to_lowercase()).is_err() {
+            let message = format!("{value:?} is neither true nor false; it counts as false");
+            doubts.push((self.tag(key).unwrap_or(key).to_owned(), message));
         }
-        truth.unwrap_or(false)
+        value.eq_ignore_ascii_case("true")
+    }
+
+    /// Consul's reader knows the words of the Go language, and keys in any case.
+    fn flag(&self, key: &str, default: bool, doubts: &mut Vec<(String, String)>) -> bool {
+        let Some((key, value)) = self.values.iter().rfind(|(known, _)| known.eq_ignore_ascii_case(key))
+        else {
+            return default;
+        };
+        super::scalar::flag(value).unwrap_or_else(|why| {
+            doubts
+                .push((self.tag(key).unwrap_or(key).to_owned(), format!("{why}; the instance is left out")));
+            false
+        })
     }
 
     /// Whether there is a router or a service of TCP or UDP.
@@ -149,6 +161,16 @@ mod tests {
                 assert_eq!(extra.enabled, wanted, "{value} {source:?}");
             }
         }
+    }
+
+    #[test]
+    fn consuls_keys_are_read_in_any_case_and_its_mistakes_leave_the_instance_out() {
+        let extra =
+            |tag: &str| read(&tags(&[tag]), "traefik", SourceKind::Consul).extra(SourceKind::Consul, true);
+        assert!(!extra("traefik.Enable=false").0.enabled);
+        assert!(extra("traefik.ConsulCatalog.Canary=1").0.canary);
+        let (left_out, doubts) = extra("traefik.consulcatalog.canary=yes");
+        assert!(!left_out.enabled && doubts.len() == 1);
     }
 
     #[test]

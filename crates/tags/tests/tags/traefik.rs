@@ -4,25 +4,34 @@ mod closed;
 mod exposure;
 mod instances;
 mod middlewares;
+mod priorities;
+mod random;
 mod redirects;
 mod services;
 
 use std::collections::BTreeMap;
 
+use biplane_core::key::ResourceRef;
 use biplane_tags::finding::{Finding, Severity};
 use biplane_tags::service::{Instance, Service, ServiceId, SourceKind};
 use biplane_tags::settings::{Certificate, Settings};
 use biplane_tags::table::Table;
 use serde_json::Value;
 
+use crate::envoy::Documents;
+
 /// A table that reads Traefik's tags, and the documents that it has told so far.
 struct Gateway {
     table: Table,
     documents: BTreeMap<String, Value>,
+    /// The same, decoded, which every test checks with it.
+    decoded: Documents,
 }
 
 fn settings() -> Settings {
-    let mut settings = Settings { certificates: vec![Certificate::default()], ..Settings::default() };
+    let secret_ref = ResourceRef { namespace: "certs".to_owned(), name: "all".to_owned() };
+    let certificates = vec![Certificate { secret_ref, ..Certificate::default() }];
+    let mut settings = Settings { certificates, ..Settings::default() };
     settings.traefik.enabled = true;
     settings.traefik.exposed_by_default = true;
     settings
@@ -54,7 +63,7 @@ fn instance(id: &str, tags: &[&str]) -> Instance {
 
 impl Gateway {
     fn new(settings: Settings) -> Self {
-        Self { table: Table::new(settings), documents: BTreeMap::new() }
+        Self { table: Table::new(settings), documents: BTreeMap::new(), decoded: Documents::default() }
     }
 
     /// A gateway that has seen the service `web` with one instance with these tags, whose prefix is left out.
@@ -70,6 +79,7 @@ impl Gateway {
         let id = id(source, name);
         let service = Service { id: id.clone(), instances };
         let changes = self.table.set(&id, Some(&service));
+        self.decoded.apply(changes.clone());
         for document in changes.puts {
             self.documents.insert(document.key.to_string(), document.value);
         }
