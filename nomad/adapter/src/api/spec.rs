@@ -1,0 +1,103 @@
+//! What a job says about the allocations of one of its versions. It never changes, so it is read once.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::wire::{AllocationWithJob, Group, Job, Service, Task};
+
+/// One group of one version of a job.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Spec {
+    /// The version, which starts over when a job is purged.
+    pub(crate) version: u64,
+    /// When this version came about, which never goes back.
+    pub(crate) revision: u64,
+    pub(crate) region: String,
+    /// Whether a deployment judges its allocations.
+    pub(crate) is_deployed: bool,
+    /// How long an allocation may go on once it is asked to stop.
+    pub(crate) grace: Duration,
+    /// The tasks that run for as long as it serves.
+    pub(crate) tasks: BTreeSet<String>,
+    /// Whether each service has checks, by its name as the job has it, which may be a pattern.
+    pub(crate) services: BTreeMap<String, bool>,
+}
+
+impl Spec {
+    pub(super) fn of(allocation: AllocationWithJob) -> Option<Self> {
+        let job = allocation.job?;
+        let group = job.task_groups.iter().find(|group| group.name == allocation.task_group)?;
+        Some(Self {
+            version: job.version,
+            revision: job.revision,
+            region: job.region.clone(),
+            is_deployed: is_deployed(&job, group),
+            grace: grace(group),
+            tasks: group.tasks.iter().filter(|task| serves(task)).map(|task| task.name.clone()).collect(),
+            services: services(group)
+                .map(|service| (service.name.clone(), !service.checks.is_empty()))
+                .collect(),
+        })
+    }
+
+    /// Whether any service of an allocation has checks.
+    pub(crate) fn has_checks(&self) -> bool {
+        self.services.values().any(|checked| *checked)
+    }
+
+    /// Whether this service has checks; `None` if the job does not have it by this name.
+    pub(crate) fn is_checked(&self, service: &str) -> Option<bool> {
+        self.services.get(service).copied()
+    }
+}
+
+fn is_deployed(job: &Job, group: &Group) -> bool {
+    job.kind == "service" && group.update.as_ref().is_some_and(|update| update.max_parallel > 0)
+}
+
+fn services(group: &Group) -> impl Iterator<Item = &Service> {
+    group.services.iter().chain(group.tasks.iter().flat_map(|task| &task.services))
+}
+
+/// Tasks that prepare and clean up come and go.
+fn serves(task: &Task) -> bool {
+    task.lifecycle.as_ref().is_none_or(|lifecycle| lifecycle.sidecar)
+}
+
+fn grace(group: &Group) -> Duration {
+    let longest = group.tasks.iter().map(|task| task.shutdown_delay.saturating_add(task.kill_timeout)).max();
+    Duration::from_nanos(group.shutdown_delay.unwrap_or(0).saturating_add(longest.unwrap_or(0)))
+}
+
+#[cfg(test)]
+impl Spec {
+    /// For tests: a spec with these services.
+    pub(crate) fn with(services: &[(&str, bool)], tasks: &[&str]) -> Self {
+        let services = services.iter().map(|(name, checked)| ((*name).to_owned(), *checked)).collect();
+        let tasks = tasks.iter().map(|task| (*task).to_owned()).collect();
+        Self { services, tasks, is_deployed: true, ..Self::default() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_spec_is_of_the_allocations_own_group() {
+        let json = r#"{"TaskGroup":"web","Job":{"Version":3,"JobModifyIndex":70,"Region":"eu","Type":"service","TaskGroups":[
+            {"Name":"other","Tasks":[]},
+            {"Name":"web","ShutdownDelay":2000000000,"Update":{"MaxParallel":1},
+             "Services":[{"Name":"web","Checks":[{"Type":"http"}]},{"Name":"metrics","Checks":null}],
+             "Tasks":[{"Name":"main","KillTimeout":5000000000,"ShutdownDelay":1000000000,"Lifecycle":null},
+                      {"Name":"init","KillTimeout":1,"Lifecycle":{"Hook":"prestart","Sidecar":false}},
+                      {"Name":"log","Lifecycle":{"Hook":"prestart","Sidecar":true},"Services":[{"Name":"log"}]}]}]}}"#;
+        let spec = Spec::of(serde_json::from_str(json).expect("an allocation")).expect("its group");
+        assert_eq!((spec.version, spec.revision, spec.region.as_str()), (3, 70, "eu"));
+        assert_eq!((spec.grace, spec.is_deployed), (Duration::from_secs(8), true));
+        assert_eq!(spec.tasks, BTreeSet::from(["main".to_owned(), "log".to_owned()]));
+        assert!(spec.has_checks());
+        let checked = ["web", "metrics", "log", "x"].map(|name| spec.is_checked(name));
+        assert_eq!(checked, [Some(true), Some(false), Some(false), None]);
+    }
+}

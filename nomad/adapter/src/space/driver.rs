@@ -1,0 +1,402 @@
+//! The task of a space: hears what has changed, reads it, tells it. One loop owns all state; reads run beside it.
+//!
+//! Invariant: a service is read only while the place as a whole can be; nothing is told of a place that is not believed.
+
+mod entry;
+mod told;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use futures::future::BoxFuture;
+use futures::stream::{BoxStream, FuturesUnordered};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
+use tracing::{debug, info, warn};
+
+use super::doubt::{Belief, Doubt, Reason};
+use super::events::{Changes, Heard, listen};
+use super::round::{Audit, Round, glance, look};
+use super::{Pulse, Shared, tell};
+use crate::api::{Api, Spec};
+use crate::client::{Failure, Kind};
+use crate::counters::count;
+use crate::options::NomadOptions;
+use crate::pace::{self, Backoff};
+use crate::reading::{CheckReading, Reading, SpecKey, read, read_checks};
+use crate::report::Report;
+use entry::Entry;
+use told::{held, pause};
+
+/// How many services are read at a time; each read asks several questions.
+const READS_MAX: usize = 16;
+
+/// How long nothing is looked at while the stream of events comes about, after which everything is.
+const FIRST_LOOK: Duration = Duration::from_secs(1);
+
+/// The pause between two reads of one service: a deployment tells many things at once.
+const SPACING: Duration = Duration::from_millis(50);
+
+/// The task's state.
+pub(super) struct Driver {
+    api: Arc<Api>,
+    options: NomadOptions,
+    report: Report,
+    pulse: watch::Receiver<Pulse>,
+    accepted: u64,
+    shared: Arc<Shared>,
+    entries: BTreeMap<String, Entry>,
+    specs: BTreeMap<SpecKey, Arc<Spec>>,
+    doubt: Doubt,
+    place: PlaceState,
+    events: BoxStream<'static, Heard>,
+    /// Where the stream of events begins after an end.
+    index: Arc<AtomicU64>,
+    under_way: FuturesUnordered<BoxFuture<'static, Done>>,
+    reads: usize,
+}
+
+/// How the place as a whole is doing.
+struct PlaceState {
+    /// When all of it is looked at next.
+    due: Instant,
+    /// Whether the list of services has changed since it was read.
+    list_is_old: bool,
+    looking: bool,
+    /// Events may have been missed since it was looked at: somebody else may answer now.
+    is_unsure: bool,
+    /// `None`: not known yet.
+    outcome: Option<Result<(), Failure>>,
+    /// Whether events are heard.
+    hearing: bool,
+    backoff: Backoff,
+}
+
+/// What has ended.
+enum Done {
+    Round(Result<Round, Failure>),
+    Read(String, Result<Reading, Failure>),
+    Checks(String, CheckReading),
+}
+
+impl Driver {
+    pub(super) fn new(
+        api: Api,
+        options: NomadOptions,
+        report: Report,
+        pulse: watch::Receiver<Pulse>,
+        shared: Arc<Shared>,
+    ) -> Self {
+        let index = Arc::new(AtomicU64::new(0));
+        let events = listen(api.clone(), options.tuning.clone(), Arc::clone(&index));
+        let place = PlaceState {
+            // Or as soon as it is known whether there are events.
+            due: Instant::now() + FIRST_LOOK,
+            list_is_old: false,
+            looking: false,
+            is_unsure: false,
+            outcome: None,
+            hearing: false,
+            backoff: Backoff::new(options.tuning.retry_max),
+        };
+        let accepted = pulse.borrow().accepted;
+        let doubt = Doubt::new(options.tuning.confirm);
+        let (entries, specs, under_way) = (BTreeMap::new(), BTreeMap::new(), FuturesUnordered::new());
+        let api = Arc::new(api);
+        Self {
+            api,
+            options,
+            report,
+            pulse,
+            accepted,
+            shared,
+            entries,
+            specs,
+            doubt,
+            place,
+            events,
+            index,
+            under_way,
+            reads: 0,
+        }
+    }
+
+    /// For as long as somebody holds the space.
+    pub(super) async fn run(mut self) {
+        loop {
+            self.adopt();
+            self.launch();
+            let next = self.next_due();
+            tokio::select! {
+                Some(heard) = self.events.next() => self.heard(heard),
+                Some(done) = self.under_way.next() => self.take(done),
+                () = self.shared.wake.notified() => {}
+                Ok(()) = self.pulse.changed() => self.called(),
+                () = sleep_until(next) => {}
+            }
+        }
+    }
+
+    /// Takes up what is watched, and lets go of what is not any more.
+    fn adopt(&mut self) {
+        let watched = self.shared.watched();
+        self.entries.retain(|name, _| watched.contains(name));
+        for name in watched {
+            if !self.entries.contains_key(&name) {
+                if let Some(Err(failure)) = &self.place.outcome {
+                    self.shared.tell(&name, Err(failure.error.clone()));
+                }
+                let backoff = Backoff::new(self.options.tuning.retry_max);
+                self.entries.insert(name, Entry::new(Instant::now(), backoff));
+            }
+        }
+    }
+
+    /// Begins what is due.
+    fn launch(&mut self) {
+        let now = Instant::now();
+        self.look_around(now);
+        if !self.can_read() {
+            return;
+        }
+        for (name, entry) in &mut self.entries {
+            let (api, name) = (Arc::clone(&self.api), name.clone());
+            if entry.is_due(now) && self.reads < READS_MAX {
+                self.reads += 1;
+                entry.begin();
+                let known = entry.service.known(&self.specs);
+                self.under_way.push(Box::pin(async move {
+                    let reading = read(&api, &name, &known).await;
+                    Done::Read(name, reading)
+                }));
+            } else if let Some(allocations) = entry.checks_due(now) {
+                count(&self.api.client.tally().check_reads);
+                self.under_way.push(Box::pin(async move {
+                    let checks = read_checks(&api, allocations).await;
+                    Done::Checks(name, checks)
+                }));
+            }
+        }
+    }
+
+    /// Looks at the place as a whole, or at its list of services, if that is due.
+    fn look_around(&mut self, now: Instant) {
+        let is_whole = self.place.due <= now;
+        if self.place.looking || !(is_whole || self.is_list_due()) {
+            return;
+        }
+        (self.place.looking, self.place.list_is_old) = (true, false);
+        if is_whole {
+            let usual = if self.place.hearing { self.options.refresh } else { self.options.tuning.poll };
+            self.place.due = now + pace::around(usual.min(self.options.refresh));
+        }
+        let api = Arc::clone(&self.api);
+        self.under_way.push(Box::pin(async move {
+            Done::Round(if is_whole { look(&api).await } else { glance(&api).await })
+        }));
+    }
+
+    /// Whether the list of services is to be read again. While nobody wants it, it is not; and whoever comes next is not
+    /// told what it was.
+    fn is_list_due(&self) -> bool {
+        let is_due = self.place.list_is_old && matches!(self.place.outcome, Some(Ok(())));
+        if is_due && self.shared.list.receiver_count() == 0 {
+            self.shared.list.send_replace(None);
+            return false;
+        }
+        is_due
+    }
+
+    /// Whether services are read: the place can be, and nothing is to be found out about it first.
+    fn can_read(&self) -> bool {
+        matches!(self.place.outcome, Some(Ok(()))) && !self.place.is_unsure
+    }
+
+    fn next_due(&self) -> Instant {
+        let far = Instant::now() + self.options.refresh;
+        let place = (!self.place.looking).then_some(self.place.due);
+        let can_read = self.can_read();
+        let has_room = self.reads < READS_MAX;
+        let entries = self.entries.values().filter(|_| can_read).filter_map(|entry| entry.next_due(has_room));
+        entries.chain(place).min().unwrap_or(far).min(far)
+    }
+
+    /// Everything is read again, or believed.
+    fn called(&mut self) {
+        let pulse = *self.pulse.borrow_and_update();
+        if pulse.accepted != self.accepted {
+            self.accepted = pulse.accepted;
+            self.doubt.accept();
+            self.entries.values_mut().for_each(|entry| entry.held = None);
+        }
+        self.everything_is_due();
+    }
+
+    fn everything_is_due(&mut self) {
+        let now = Instant::now();
+        self.place.due = now;
+        self.entries.values_mut().for_each(|entry| entry.changed(now));
+    }
+
+    fn heard(&mut self, heard: Heard) {
+        match heard {
+            Heard::Opened => {
+                (self.place.hearing, self.place.is_unsure) = (true, true);
+                self.specs.clear();
+                self.everything_is_due();
+            }
+            Heard::Changed(changes) => self.changed(&changes),
+            Heard::Closed(failure) => {
+                let was_heard = std::mem::take(&mut self.place.hearing);
+                debug!(place = %self.api.place, error = %failure.error, "no events from Nomad");
+                // Whether anything can be read at all is worth knowing at once.
+                if was_heard || self.place.outcome.is_none() {
+                    (self.place.due, self.place.is_unsure) = (Instant::now(), true);
+                }
+            }
+        }
+    }
+
+    fn changed(&mut self, changes: &Changes) {
+        let now = Instant::now();
+        self.specs.retain(|(job, _, _), _| !changes.ended.contains(job));
+        for (name, entry) in &mut self.entries {
+            let of_job = || entry.service.jobs().iter().any(|job| changes.jobs.contains(*job));
+            if changes.services.contains(name) || of_job() {
+                entry.changed(now);
+            }
+        }
+        if !changes.services.is_empty() {
+            self.place.list_is_old = true;
+        }
+    }
+
+    fn take(&mut self, done: Done) {
+        match done {
+            Done::Round(outcome) => {
+                self.place.looking = false;
+                match outcome {
+                    Ok(round) => self.looked(&round),
+                    Err(failure) => self.place_failed(failure),
+                }
+            }
+            Done::Read(name, outcome) => {
+                self.reads -= 1;
+                match outcome {
+                    Ok(reading) => self.was_read(&name, reading),
+                    Err(failure) => self.read_failed(&name, failure),
+                }
+            }
+            Done::Checks(name, checks) => {
+                if let Some(entry) = self.entries.get_mut(&name) {
+                    entry.checking = false;
+                    entry.service.take_checks(checks);
+                    self.settle(&name);
+                }
+            }
+        }
+    }
+
+    fn looked(&mut self, round: &Round) {
+        let keys = round.audit.as_ref().and_then(|audit| audit.keys.as_ref());
+        match self.doubt.hear(round.index, keys, Instant::now()) {
+            Belief::Doubted(reason, again) => return self.doubted(reason, again),
+            Belief::Confirmed(reason) => self.confirmed(reason),
+            Belief::Believed => {}
+        }
+        self.index.store(self.doubt.high(), Ordering::Relaxed);
+        if !matches!(self.place.outcome.replace(Ok(())), Some(Ok(()))) {
+            self.place.backoff.reset();
+            self.entries.values_mut().for_each(|entry| entry.hurry(Instant::now()));
+        }
+        self.report.looked(&self.api.place, Ok(()));
+        tell(&self.shared.list, Ok(round.services.clone()));
+        if let Some(audit) = &round.audit {
+            self.place.is_unsure = false;
+            self.audit(round, audit);
+        }
+    }
+
+    /// Services that cannot have changed are not read; those that are not there need not be.
+    fn audit(&mut self, round: &Round, audit: &Audit) {
+        let now = Instant::now();
+        let mut absent = Vec::new();
+        for (name, entry) in &mut self.entries {
+            if !round.services.contains_key(name) && entry.service.is_empty() && !entry.reading {
+                entry.rest();
+                absent.push(name.clone());
+            } else if !entry.is_as_of(round.index, audit.allocations_index) {
+                entry.audited(now);
+            }
+        }
+        for name in absent {
+            self.settle(&name);
+        }
+        // What a job says is read again when it is needed again.
+        let jobs: BTreeSet<&str> = self.entries.values().flat_map(|entry| entry.service.jobs()).collect();
+        self.specs.retain(|(job, _, _), _| jobs.contains(job.as_str()));
+    }
+
+    fn was_read(&mut self, name: &str, reading: Reading) {
+        let Some(entry) = self.entries.get_mut(name) else { return };
+        entry.reading = false;
+        if self.doubt.is_behind(reading.index) {
+            // Somebody has forgotten something, or is late: the place is looked at first.
+            entry.retry(Instant::now() + SPACING);
+            self.place.due = Instant::now();
+            return;
+        }
+        count(&self.api.client.tally().reads);
+        let new = reading.specs.iter().filter(|(key, _)| reading.new_specs.contains(key));
+        self.specs.extend(new.map(|(key, spec)| (key.clone(), Arc::clone(spec))));
+        entry.service.take(reading);
+        entry.read(Instant::now() + SPACING);
+        self.settle(name);
+    }
+
+    fn read_failed(&mut self, name: &str, failure: Failure) {
+        count(&self.api.client.tally().read_failures);
+        let Some(entry) = self.entries.get_mut(name) else { return };
+        entry.reading = false;
+        let delay = entry.backoff.delay();
+        entry.retry(Instant::now() + pause(&failure) + delay);
+        // It may be more than this service.
+        if matches!(failure.kind, Kind::Down | Kind::Denied) {
+            self.place.due = Instant::now();
+        }
+        self.shared.tell(name, Err(failure.error));
+    }
+
+    /// Tells what follows from what is known of a service, and sees to what is next.
+    fn settle(&mut self, name: &str) {
+        let now = Instant::now();
+        let interval = self.check_interval();
+        let Some(entry) = self.entries.get_mut(name) else { return };
+        let instances = entry.service.instances(now);
+        entry.plan(interval, now);
+        if let Some(reason) = entry.held {
+            if !instances.iter().any(|placed| placed.health.is_usable()) {
+                self.shared.tell(name, Err(held(&self.api, name, reason).error));
+                return;
+            }
+            entry.held = None;
+        }
+        let is_drift = std::mem::take(&mut entry.by_audit);
+        entry.serves = instances.iter().any(|placed| placed.health.is_usable());
+        let is_told = matches!(self.place.outcome, Some(Ok(()))) && self.shared.tell(name, Ok(instances));
+        if is_told && is_drift && self.place.hearing {
+            count(&self.api.client.tally().drifts);
+        }
+    }
+
+    /// As often as is wanted, unless that were too many questions.
+    fn check_interval(&self) -> Duration {
+        let checked: usize = self.entries.values().map(|entry| entry.checked).sum();
+        let checked = u32::try_from(checked).unwrap_or(u32::MAX);
+        let least = Duration::from_secs(1) * checked / self.options.tuning.checks_per_second.max(1);
+        pace::around(self.options.check_interval.max(least))
+    }
+}

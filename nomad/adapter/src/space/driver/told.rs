@@ -1,0 +1,69 @@
+//! What is told when a place cannot be read or is not believed.
+
+use std::time::Duration;
+
+use super::{Api, Driver, Failure, Instant, Kind, Reason, count, info, tell, warn};
+
+impl Driver {
+    /// Nothing of the place can be read: everybody is told, and one question is tried again.
+    pub(super) fn place_failed(&mut self, failure: Failure) {
+        let delay = self.place.backoff.delay();
+        self.place.due = Instant::now() + pause(&failure) + delay;
+        self.fail(failure);
+    }
+
+    /// Its servers have forgotten something, or are others.
+    pub(super) fn doubted(&mut self, reason: Reason, again: Duration) {
+        if !matches!(&self.place.outcome, Some(Err(failure)) if failure.kind == Kind::Suspect) {
+            count(&self.api.client.tally().suspicions);
+            warn!(place = %self.api.place, %reason, "Nomad is not believed yet, what was known stands");
+        }
+        self.place.due = Instant::now() + again;
+        self.fail(suspect(&self.api, reason));
+    }
+
+    /// They say the same as before, so they are believed. What they do not have any more may have been lost with it,
+    /// so that is held until it comes back or somebody says that it was meant.
+    pub(super) fn confirmed(&mut self, reason: Reason) {
+        info!(place = %self.api.place, %reason, "Nomad is believed again");
+        if reason == Reason::Others {
+            self.entries
+                .values_mut()
+                .filter(|entry| entry.serves)
+                .for_each(|entry| entry.held = Some(reason));
+        }
+    }
+
+    fn fail(&mut self, failure: Failure) {
+        let now = Instant::now();
+        for (name, entry) in &mut self.entries {
+            entry.changed(now);
+            self.shared.tell(name, Err(failure.error.clone()));
+        }
+        tell(&self.shared.list, Err(failure.error.clone()));
+        self.report.looked(&self.api.place, Err(failure.error.clone()));
+        self.place.outcome = Some(Err(failure));
+    }
+}
+
+/// How long whoever answered wants to be left alone.
+pub(super) fn pause(failure: &Failure) -> Duration {
+    match failure.kind {
+        Kind::RateLimited(pause) => pause,
+        _ => Duration::ZERO,
+    }
+}
+
+fn suspect(api: &Api, reason: Reason) -> Failure {
+    let message = format!("suspect: {} at {} is not believed yet: {reason}", api.place, api.client.address());
+    Failure::of(Kind::Suspect, message).hint(
+        "if it stays so for a while, it is believed; what is gone then is held. `biplane source accept` says that it was meant",
+    )
+}
+
+pub(super) fn held(api: &Api, service: &str, reason: Reason) -> Failure {
+    let message = format!("suspect: service {service} of {} is gone since {reason}", api.place);
+    Failure::of(Kind::Suspect, message).hint(
+        "run its job again; or, if it was meant, `biplane source accept`. Until then its endpoints are kept",
+    )
+}
