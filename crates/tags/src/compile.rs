@@ -16,7 +16,7 @@ mod normal;
 mod path;
 mod pattern;
 mod query;
-mod spelling;
+pub(crate) mod spelling;
 
 pub(crate) use host::{Domain, Verdict};
 pub(crate) use matcher::Matcher;

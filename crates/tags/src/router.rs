@@ -76,7 +76,7 @@ pub enum Rule {
     HostSuffix(String),
     /// The host, without its port and in lower case, holds a match of this (RE2, not anchored).
     HostRegexp(String),
-    /// The path is this. What requests carry encoded may stand in the clear; `%2F` is compared as it stands.
+    /// The path, decoded but for reserved characters, is this: `/a b` and not `/a%20b`, but `/a%2Fb`.
     Path(String),
     /// The path starts with this.
     PathPrefix(String),

@@ -1,5 +1,5 @@
-//! Conditions on the path. Rules may have characters in the clear that the wire carries encoded; both spellings are
-//! asked for. Reserved characters mean something else when they are encoded and are compared as they are written.
+//! Conditions on the path. Rules see it decoded but for reserved characters, which mean something else when they are
+//! encoded: `%2F` stays, and `%20` is never seen. Envoy sees it as it is on the wire, with unreserved characters decoded.
 
 use regex_syntax::hir::{ClassUnicode, Hir, HirKind, Look};
 
@@ -104,9 +104,10 @@ fn is_plain(path: &str) -> bool {
     path.chars().all(|c| spelling::is_unreserved(c) || spelling::is_reserved(c))
 }
 
-/// A path; `None`: it holds what no path does.
+/// A path; `None`: no path is like this once it is decoded.
 fn literal(path: &str) -> Option<Hir> {
-    (!path.contains(['?', '#'])).then(|| spelled(path))
+    let hir = spelled(path);
+    (!path.contains(['?', '#']) && hir.properties().minimum_len().is_some()).then_some(hir)
 }
 
 /// A text as requests may spell it.
@@ -114,9 +115,9 @@ fn spelled(text: &str) -> Hir {
     let mut parts = Vec::new();
     let mut rest = text;
     while let Some(c) = rest.chars().next() {
-        let length = if let Some(escape) = escape_at(rest) {
-            parts.push(Hir::concat(escape.chars().map(spelling::either_case).collect()));
-            escape.len()
+        let length = if let Some(byte) = spelling::escape_at(rest) {
+            parts.push(escape(&rest[..3], char::from(byte)));
+            3
         } else {
             parts.push(character(c));
             c.len_utf8()
@@ -126,11 +127,12 @@ fn spelled(text: &str) -> Hir {
     Hir::concat(parts)
 }
 
-/// `%2F` at the start of the text.
-fn escape_at(text: &str) -> Option<&str> {
-    let escape = text.get(..3)?;
-    let is_escape = escape.starts_with('%') && escape[1..].bytes().all(|byte| byte.is_ascii_hexdigit());
-    is_escape.then_some(escape)
+/// What decoding leaves as it is, with digits in either case; nothing for all else.
+fn escape(text: &str, encoded: char) -> Hir {
+    if encoded != '%' && !spelling::is_reserved(encoded) {
+        return Hir::fail();
+    }
+    Hir::concat(text.chars().map(spelling::either_case).collect())
 }
 
 fn character(c: char) -> Hir {

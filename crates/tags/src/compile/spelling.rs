@@ -10,7 +10,7 @@ pub(super) const fn is_unreserved(c: char) -> bool {
 }
 
 /// RFC 3986's reserved characters: encoded, they mean something else than raw.
-pub(super) fn is_reserved(c: char) -> bool {
+pub(crate) fn is_reserved(c: char) -> bool {
     ":/?#[]@!$&'()*+,;=".contains(c)
 }
 
@@ -22,6 +22,12 @@ pub(super) fn encoded(c: char) -> Hir {
         Hir::concat(text.chars().map(either_case).collect())
     });
     Hir::concat(bytes.collect())
+}
+
+/// The byte that `%2F` at the start of a text stands for.
+pub(crate) fn escape_at(text: &str) -> Option<u8> {
+    let digits = text.get(..3)?.strip_prefix('%')?;
+    digits.bytes().all(|byte| byte.is_ascii_hexdigit()).then(|| u8::from_str_radix(digits, 16).ok())?
 }
 
 /// A hexadecimal digit in either case, or the character.

@@ -2,6 +2,7 @@
 
 use super::draft::{Draft, Written};
 use super::scalar;
+use crate::compile::spelling;
 use crate::router::Rule;
 use crate::traefik::rule;
 
@@ -27,8 +28,8 @@ type Read = fn(&Written) -> Result<Rule, String>;
 const READERS: &[(&str, Read)] = &[
     ("hosts", |written| one_of(&written.value, host)),
     ("path", |written| one_of(&written.value, path_and_below)),
-    ("prefix", |written| one_of(&written.value, |path| absolute(path).map(Rule::PathPrefix))),
-    ("exact", |written| one_of(&written.value, |path| absolute(path).map(Rule::Path))),
+    ("prefix", |written| one_of(&written.value, |path| decoded(path).map(Rule::PathPrefix))),
+    ("exact", |written| one_of(&written.value, |path| decoded(path).map(Rule::Path))),
     ("regex", |written| Ok(Rule::PathRegexp(format!("^(?:{})$", written.value)))),
     ("methods", |written| one_of(&written.value, method)),
     ("headers", |written| Ok(header(written))),
@@ -56,7 +57,7 @@ fn host(text: &str) -> Result<Rule, String> {
 
 /// `/api` itself and what is below it, but not `/apis`.
 fn path_and_below(text: &str) -> Result<Rule, String> {
-    let path = absolute(text)?;
+    let path = decoded(text)?;
     let path = path.trim_end_matches('/');
     if path.is_empty() {
         return Ok(Rule::PathPrefix("/".to_owned()));
@@ -64,6 +65,7 @@ fn path_and_below(text: &str) -> Result<Rule, String> {
     Ok(Rule::Or(vec![Rule::Path(path.to_owned()), Rule::PathPrefix(format!("{path}/"))]))
 }
 
+/// A path as requests carry it.
 pub(super) fn absolute(text: &str) -> Result<String, String> {
     if !text.starts_with('/') {
         return Err(format!("{text:?} is no path: a path starts with /"));
@@ -71,7 +73,23 @@ pub(super) fn absolute(text: &str) -> Result<String, String> {
     if text.contains(['?', '#']) {
         return Err(format!("{text:?} is no path: a path holds neither ? nor #"));
     }
-    Ok(text.to_owned())
+    match text.chars().find(|c| !c.is_ascii_graphic() || "\"<>\\^`{|}".contains(*c)) {
+        Some(c) => Err(format!("{c:?} does not stand in a path: write it as %xx")),
+        None => Ok(text.to_owned()),
+    }
+}
+
+/// The same as rules see it.
+fn decoded(text: &str) -> Result<String, String> {
+    let path = absolute(text)?;
+    let (mut bytes, mut rest) = (Vec::new(), path.as_str());
+    while let Some(first) = rest.bytes().next() {
+        let escape = spelling::escape_at(rest)
+            .filter(|byte| *byte != b'%' && !spelling::is_reserved(char::from(*byte)));
+        bytes.push(escape.unwrap_or(first));
+        rest = &rest[if escape.is_some() { 3 } else { 1 }..];
+    }
+    String::from_utf8(bytes).map_err(|_| format!("{text:?} is no path: what it encodes is not UTF-8"))
 }
 
 fn method(text: &str) -> Result<Rule, String> {

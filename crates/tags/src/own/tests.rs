@@ -159,6 +159,20 @@ fn paths_are_rewritten_by_their_start_whatever_matched() {
 }
 
 #[test]
+fn paths_are_written_as_requests_carry_them() {
+    let reading = read_tags(&["biplane.hosts=a.com", "biplane.exact=/a%20b%2Fc%C3%A9"]);
+    let host = Rule::Or(vec![Rule::Host("a.com".to_owned())]);
+    let path = Rule::Or(vec![Rule::Path("/a b%2Fcé".to_owned())]);
+    assert_eq!(reading.routers[0].rule, Rule::And(vec![host, path]));
+    for path in ["/a b", "/é", "/a{b}", "/%ff", "/a?b"] {
+        assert!(
+            read_tags(&["biplane.hosts=a.com", &format!("biplane.path={path}")]).routers.is_empty(),
+            "{path}"
+        );
+    }
+}
+
+#[test]
 fn the_newest_instance_defines_a_route_and_the_others_are_told() {
     let tags = |host| ["biplane.enable=true", host];
     let old = instance("old", 1, &tags("biplane.hosts=old.com"));
