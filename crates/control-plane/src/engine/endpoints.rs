@@ -1,11 +1,31 @@
 //! Endpoints that are looked up, on their way through the engine.
 
-use biplane_core::key::{Kind, ResourceRef};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use biplane_core::key::{Kind, ObjectKey, ResourceRef};
+use biplane_core::resources::metadata::MADE_BY;
+use biplane_core::resources::upstream::discovery::ConsulDestination;
+use biplane_core::resources::{Metadata, Object, Spec, Upstream};
 use tokio::time::Instant;
 
 use super::Engine;
 use crate::discovery::{Discovery, Told};
 use crate::graph::Edit;
+
+/// The upstream that stands for a destination; nobody has written it.
+fn stand_in(key: ObjectKey, destination: &ConsulDestination) -> Edit {
+    let labels = BTreeMap::from([(MADE_BY.to_owned(), "routes".to_owned())]);
+    let metadata = Metadata {
+        name: key.name.to_string(),
+        namespace: key.namespace.to_string(),
+        labels,
+        ..Metadata::default()
+    };
+    let upstream = Upstream { consul: Some(Box::new(destination.question())), ..Upstream::default() };
+    let spec = Spec::Upstream(Arc::new(upstream));
+    Edit::Put(Box::new(Object { key, metadata: Arc::new(metadata), spec }), None)
+}
 
 impl Engine {
     /// Takes in what sources of endpoints tell: nothing but the load assignments of their upstreams is touched (I5).
@@ -25,8 +45,13 @@ impl Engine {
     pub(super) fn name_upstreams(&mut self) -> Vec<Edit> {
         let asked = self.graph.take_asked_upstreams();
         let named = |name: ResourceRef| {
-            let is_named = self.graph.is_named(&name.key(Kind::Upstream));
-            self.discovery.named(&name, is_named)
+            let key = name.key(Kind::Upstream);
+            let is_named = self.graph.is_named(&key);
+            match ConsulDestination::of_upstream(&name) {
+                Some(destination) if is_named => Some(stand_in(key, &destination)),
+                Some(_) => Some(Edit::Delete(key)),
+                None => self.discovery.named(&name, is_named),
+            }
         };
         let mut edits: Vec<_> = asked.into_iter().filter_map(named).collect();
         edits.extend(self.discovery.name_all(self.graph.names_all_upstreams()));

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use biplane_core::key::{Kind, ResourceRef};
 use biplane_core::resources::route::RouteTableSelector;
 use biplane_core::resources::settings::InvalidConfigPolicy;
+use biplane_core::resources::upstream::discovery::ConsulDestination;
 use biplane_core::resources::{Endpoint, RouteOption, RouteTable, Secret, UpstreamGroup, VirtualHostOption};
 use biplane_translator::Lookup;
 
@@ -42,7 +43,8 @@ impl<'a> Recorder<'a> {
 impl Lookup for Recorder<'_> {
     fn has_upstream(&self, name: &ResourceRef) -> bool {
         self.record(Dependency::UpstreamExists(name.clone()));
-        self.tables.upstreams.contains_key(name)
+        // An upstream that stands for a destination is made for whoever names it.
+        self.tables.upstreams.contains_key(name) || ConsulDestination::of_upstream(name).is_some()
     }
 
     fn endpoints(&self, name: &ResourceRef) -> Option<Arc<[Endpoint]>> {

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::upstream::discovery::ConsulDestination;
 use crate::key::ResourceRef;
 use crate::options::{HeaderManipulation, OptionsConfigRefs, RouteOptions};
 
@@ -140,8 +141,10 @@ pub struct RouteAction {
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Destination {
-    /// The upstream.
+    /// The upstream. Exactly one of `upstream` and `consul`.
     pub upstream: Option<ResourceRef>,
+    /// A service in Consul's catalog, without an upstream of its own.
+    pub consul: Option<Box<ConsulDestination>>,
     /// Only endpoints with these metadata values.
     pub subset: Option<Subset>,
 }

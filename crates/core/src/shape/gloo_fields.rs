@@ -80,7 +80,6 @@ const GROUPS: &[Group] = &[
     group("Retries", Without, LATER, &["rateLimitedRetryBackOff", "previousPriorities"]),
     group("RouteAction", Refused, "dynamic forward proxying is not supported yet", &["dynamicForwardProxy"]),
     group("Destination", Refused, "Kubernetes services are not supported; write an Upstream", &["kube"]),
-    group("Destination", Refused, "Consul services as destinations are not supported yet; write an Upstream", &["consul"]),
     group("Destination", Without, "routing to functions is not supported yet; the request goes to the upstream as it came",
         &["destinationSpec"]),
     group("WeightedDestinationOptions", Without, LATER, &["bufferPerRoute", "extensions"]),

@@ -46,9 +46,18 @@ fn route_action(v: &mut Validator<'_, '_>, action: &RouteAction, at: &Trail<'_>)
 }
 
 fn destination(v: &mut Validator<'_, '_>, destination: &Destination, at: &Trail<'_>) {
-    match &destination.upstream {
-        Some(reference) => v.reference(reference, &at.field("upstream")),
-        None => {
+    match (&destination.upstream, &destination.consul) {
+        (Some(reference), None) => v.reference(reference, &at.field("upstream")),
+        (None, Some(consul)) if consul.service_name.is_empty() => {
+            let at = at.field("consul");
+            let hint = "write serviceName: as it is registered";
+            v.missing(&at.field("serviceName"), "the service has no name", hint);
+        }
+        (None, Some(_)) => {}
+        (Some(_), Some(_)) => {
+            v.error_hint(at, "the destination names both an upstream and a Consul service", "leave one out");
+        }
+        (None, None) => {
             v.missing(at, "the destination names no upstream", "write upstream: {name: ..., namespace: ...}");
         }
     }

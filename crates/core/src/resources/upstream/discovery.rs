@@ -1,13 +1,13 @@
 //! Upstreams whose endpoints are looked up where the workloads run. Each is the whole question that its source is
 //! asked, so that upstreams which ask the same share one answer.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::key::ResourceRef;
+use crate::key::{DEFAULT_NAMESPACE, ResourceRef};
 use crate::scalars::Duration;
 
 /// A service in Consul's catalog. Exactly one of `serviceName` and `preparedQuery`.
@@ -217,4 +217,114 @@ pub enum Discovery<'a> {
     AwsEc2(&'a AwsEc2Upstream),
     /// DNS.
     Dns(&'a DnsUpstream),
+}
+
+/// A service in Consul's catalog as a route's destination.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct ConsulDestination {
+    /// The service's name.
+    pub service_name: String,
+    /// Only instances that carry all of these tags.
+    pub tags: Vec<String>,
+    /// Only instances in these data centres; none: in that of the source.
+    pub data_centers: Vec<String>,
+}
+
+/// How the names of upstreams begin that stand for destinations; as in Gloo.
+const DESTINATION: &str = "consul-svc:";
+
+impl ConsulDestination {
+    /// The upstream that stands for it. Nobody writes it: equal destinations have one, and its name is all of it.
+    /// `consul-svc:web`, `consul-svc:web[blue]@dc1`
+    pub fn upstream(&self) -> ResourceRef {
+        let list = |items: &[String]| {
+            let items: BTreeSet<_> = items.iter().map(|item| escaped(item)).collect();
+            items.into_iter().collect::<Vec<_>>().join(",")
+        };
+        let mut name = format!("{DESTINATION}{}", escaped(&self.service_name));
+        if !self.tags.is_empty() {
+            name.push_str(&format!("[{}]", list(&self.tags)));
+        }
+        if !self.data_centers.is_empty() {
+            name.push_str(&format!("@{}", list(&self.data_centers)));
+        }
+        ResourceRef::new(DEFAULT_NAMESPACE, name)
+    }
+
+    /// The destination that an upstream of this name stands for, if any.
+    pub fn of_upstream(name: &ResourceRef) -> Option<Self> {
+        let text = name.name.strip_prefix(DESTINATION).filter(|_| name.namespace == DEFAULT_NAMESPACE)?;
+        let list = |text: &str| text.split(',').map(unescaped).collect::<Option<Vec<_>>>();
+        let (text, data_centers) = match text.split_once('@') {
+            Some((text, names)) => (text, list(names)?),
+            None => (text, Vec::new()),
+        };
+        let (service, tags) = match text.split_once('[') {
+            Some((service, tags)) => (service, list(tags.strip_suffix(']')?)?),
+            None => (text, Vec::new()),
+        };
+        Some(Self { service_name: unescaped(service)?, tags, data_centers })
+    }
+
+    /// What that upstream asks for.
+    pub fn question(&self) -> ConsulUpstream {
+        ConsulUpstream {
+            service_name: Some(self.service_name.clone()),
+            instance_tags: self.tags.clone(),
+            data_centers: self.data_centers.clone(),
+            ..ConsulUpstream::default()
+        }
+    }
+}
+
+/// Percent-encoded as far as the name of an upstream and its parts ask for.
+fn escaped(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:=".contains(&byte);
+    let mut escaped = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if plain(byte) { escaped.push(char::from(byte)) } else { escaped.push_str(&format!("%{byte:02X}")) }
+    }
+    // `..` could leave a store's root, so no name holds it.
+    escaped.replace("..", "%2E%2E")
+}
+
+fn unescaped(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [byte, after @ ..] = rest {
+        rest = after;
+        if *byte != b'%' {
+            bytes.push(*byte);
+            continue;
+        }
+        let [high, low, after @ ..] = rest else { return None };
+        bytes.push(u8::from_str_radix(std::str::from_utf8(&[*high, *low]).ok()?, 16).ok()?);
+        rest = after;
+    }
+    String::from_utf8(bytes).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_of_a_destinations_upstream_is_all_of_it() {
+        let list = |items: &[&str]| items.iter().map(ToString::to_string).collect::<Vec<_>>();
+        for (service, tags, data_centers) in [
+            ("web", vec![], vec![]),
+            ("web", list(&["blue"]), vec![]),
+            ("web", vec![], list(&["dc1", "dc2"])),
+            ("w[e]b@x", list(&["a,b", "traefik.http.routers.a.rule=Host(`x`)"]), list(&["..", "ä"])),
+        ] {
+            let destination = ConsulDestination { service_name: service.to_owned(), tags, data_centers };
+            let name = destination.upstream();
+            assert!(crate::key::check_name(&name.name).is_ok(), "{name}");
+            assert_eq!(ConsulDestination::of_upstream(&name), Some(destination), "{name}");
+        }
+        assert_eq!(ConsulDestination::of_upstream(&ResourceRef::new(DEFAULT_NAMESPACE, "web")), None);
+        let bare = ConsulDestination { service_name: "web".to_owned(), ..ConsulDestination::default() };
+        assert_eq!(bare.upstream().name, "consul-svc:web");
+    }
 }

@@ -3,6 +3,7 @@
 //! Invariant: the only way to the name of an upstream's cluster is [`Target::name`], which notes that the
 //! routes name it. So what is noted is what the encoded routes hold, whether the upstream exists or not.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use biplane_core::key::ResourceRef;
@@ -21,7 +22,7 @@ const SUBSET_METADATA: &str = "envoy.lb";
 
 /// An upstream that a route is to name.
 pub(super) struct Target<'a> {
-    upstream: &'a ResourceRef,
+    upstream: Cow<'a, ResourceRef>,
     /// Whether it exists.
     pub(super) exists: bool,
 }
@@ -32,8 +33,8 @@ impl Target<'_> {
     /// A missing upstream is noted as well: when it appears, the route's bytes may stay as they are, and what
     /// they name must be known from the start for its cluster not to be taken away again under the route.
     pub(super) fn name(&self, scope: &mut Scope<'_>) -> String {
-        scope.names(self.upstream);
-        names::cluster(self.upstream)
+        scope.names(&self.upstream);
+        names::cluster(&self.upstream)
     }
 }
 
@@ -43,11 +44,15 @@ pub(super) fn target<'a>(
     destination: &'a Destination,
     at: At<'_>,
 ) -> Option<Target<'a>> {
-    let Some(upstream) = &destination.upstream else {
-        scope.report(Report::error(at.object, (at.path)(), "the destination names no upstream"));
-        return None;
+    let upstream = match (&destination.upstream, &destination.consul) {
+        (Some(upstream), _) => Cow::Borrowed(upstream),
+        (None, Some(consul)) => Cow::Owned(consul.upstream()),
+        (None, None) => {
+            scope.report(Report::error(at.object, (at.path)(), "the destination names no upstream"));
+            return None;
+        }
     };
-    let exists = scope.lookup.has_upstream(upstream);
+    let exists = scope.lookup.has_upstream(&upstream);
     if !exists {
         let message = format!("Upstream {upstream} does not exist, requests to it fail");
         scope.report(Report::warning(at.object, (at.path)().field("upstream"), message));
