@@ -15,7 +15,7 @@ use crate::router::Pick;
 use crate::service::{Instance, ServiceId};
 
 /// Instances that are read together.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Group {
     /// What they define. Servers of services are those of all instances.
     pub(crate) configuration: Configuration,

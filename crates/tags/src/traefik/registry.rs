@@ -3,14 +3,21 @@
 //! Names of services and middlewares hold for all services of a source, datacenter and namespace, as within one
 //! provider of Traefik's. What a service defines itself counts for it, whatever others define under the same name;
 //! of several others the first in the order of services counts. So nobody changes what another service is guarded by.
+//! A change costs those whose routers it changes: a thousand services that define the same middleware in the same way
+//! are not looked at for one of them.
+
+mod uses;
 
 use std::collections::{BTreeMap, BTreeSet};
+
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::dynamic::Middleware;
 use super::group::Group;
 use super::names::{self, Reference};
 use crate::finding::Finding;
 use crate::service::{ServiceId, SourceKind};
+use uses::Uses;
 
 /// What a name is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -36,14 +43,9 @@ struct Name {
 struct Owner {
     groups: Vec<Group>,
     findings: Vec<Finding>,
-    defines: BTreeSet<Name>,
+    /// With a digest of how: equal ones do not contradict each other.
+    defines: BTreeMap<Name, u64>,
     refers: BTreeSet<Name>,
-}
-
-#[derive(Debug, Default)]
-struct Uses {
-    definers: BTreeSet<ServiceId>,
-    users: BTreeSet<ServiceId>,
 }
 
 /// All of it.
@@ -67,42 +69,59 @@ impl Registry {
         id: &ServiceId,
         read: Option<(Vec<Group>, Vec<Finding>)>,
     ) -> BTreeSet<ServiceId> {
+        let old = self.owners.remove(id);
+        let new = read.map(|(groups, findings)| Owner {
+            defines: defined(id, &groups),
+            refers: referred(id, &groups),
+            groups,
+            findings,
+        });
+        let same = match (&old, &new) {
+            (Some(old), Some(new)) => old.groups == new.groups,
+            (old, new) => old.is_none() == new.is_none(),
+        };
         let mut others = BTreeSet::new();
-        if let Some(old) = self.owners.remove(id) {
-            self.leave(id, &old, &mut others);
+        if !same {
+            self.replace(id, old.as_ref(), new.as_ref(), &mut others);
         }
-        if let Some((groups, findings)) = read {
-            let defines = defined(id, &groups);
-            let refers = referred(id, &groups);
-            let owner = Owner { groups, findings, defines, refers };
-            self.join(id, &owner, &mut others);
-            self.owners.insert(id.clone(), owner);
-        }
+        self.owners.extend(new.map(|new| (id.clone(), new)));
+        self.follow(&mut others);
         others.remove(id);
         others
     }
 
-    fn leave(&mut self, id: &ServiceId, owner: &Owner, others: &mut BTreeSet<ServiceId>) {
-        for name in owner.defines.union(&owner.refers) {
-            let Some(uses) = self.names.get_mut(name) else { continue };
-            uses.users.remove(id);
-            if uses.definers.remove(id) {
-                others.extend(uses.users.union(&uses.definers).cloned());
-            }
-            if uses.users.is_empty() && uses.definers.is_empty() {
-                self.names.remove(name);
+    fn replace(
+        &mut self,
+        id: &ServiceId,
+        old: Option<&Owner>,
+        new: Option<&Owner>,
+        others: &mut BTreeSet<ServiceId>,
+    ) {
+        let names = |owner: Option<&Owner>| -> BTreeSet<Name> {
+            owner.into_iter().flat_map(|owner| owner.defines.keys().chain(&owner.refers)).cloned().collect()
+        };
+        for name in &names(old) | &names(new) {
+            let uses = self.names.entry(name.clone()).or_default();
+            let refers = new.is_some_and(|new| new.refers.contains(&name));
+            let digest = new.and_then(|new| new.defines.get(&name)).copied();
+            others.extend(uses.replace(id, refers, digest));
+            if uses.is_empty() {
+                self.names.remove(&name);
             }
         }
     }
 
-    fn join(&mut self, id: &ServiceId, owner: &Owner, others: &mut BTreeSet<ServiceId>) {
-        for name in &owner.refers {
-            self.names.entry(name.clone()).or_default().users.insert(id.clone());
-        }
-        for name in &owner.defines {
-            let uses = self.names.entry(name.clone()).or_default();
-            uses.definers.insert(id.clone());
-            others.extend(uses.users.union(&uses.definers).cloned());
+    /// Adds who depends on those in `others` in turn: a chain of theirs leads through what has changed.
+    fn follow(&self, others: &mut BTreeSet<ServiceId>) {
+        let mut open: Vec<ServiceId> = others.iter().cloned().collect();
+        while let Some(next) = open.pop() {
+            let Some(owner) = self.owners.get(&next) else { continue };
+            let uses = owner.defines.keys().filter_map(|name| self.names.get(name));
+            for user in uses.filter(|uses| uses.first() == Some(&next)).flat_map(Uses::users) {
+                if others.insert(user.clone()) {
+                    open.push(user.clone());
+                }
+            }
         }
     }
 
@@ -125,7 +144,7 @@ impl Registry {
         }
         let own = self.owners.get_key_value(id).into_iter();
         let uses = self.names.get(&scoped(id, kind, name));
-        let others = uses.into_iter().flat_map(|uses| &uses.definers);
+        let others = uses.into_iter().flat_map(Uses::definers);
         let others = others.filter_map(|definer| self.owners.get_key_value(definer));
         let mut groups =
             own.chain(others).flat_map(|(id, owner)| owner.groups.iter().map(move |group| (id, group)));
@@ -144,30 +163,15 @@ impl Registry {
         Some((found.group.configuration.middlewares.get(bare)?, found))
     }
 
-    /// Other services that define one of the names of `id` in another way, by what they define.
+    /// Another service for each name that it defines in another way than `id` does.
     pub(crate) fn conflicts<'a>(&'a self, id: &'a ServiceId) -> Vec<(Kind, &'a str, &'a ServiceId)> {
-        let Some(owner) = self.owners.get(id) else { return Vec::new() };
-        let mut conflicts = Vec::new();
-        for name in &owner.defines {
-            let definers = self.names.get(name).into_iter().flat_map(|uses| &uses.definers);
-            for other in definers.filter(|other| *other != id) {
-                if self.owners.get(other).is_some_and(|other| disagree(owner, other, name)) {
-                    conflicts.push((name.kind, name.name.as_str(), other));
-                }
-            }
-        }
-        conflicts
-    }
-}
-
-fn disagree(one: &Owner, other: &Owner, name: &Name) -> bool {
-    let first = |owner: &'_ Owner| owner.groups.iter().position(|group| has(group, name.kind, &name.name));
-    let (Some(one_at), Some(other_at)) = (first(one), first(other)) else { return false };
-    let (one, other) = (&one.groups[one_at].configuration, &other.groups[other_at].configuration);
-    match name.kind {
-        Kind::Middleware => one.middlewares.get(&name.name) != other.middlewares.get(&name.name),
-        // Equal or not: each service serves its own instances only, where Traefik would mix them or serve none.
-        Kind::Service => true,
+        let defines = self.owners.get(id).map(|owner| &owner.defines);
+        let defines = defines.into_iter().flatten();
+        let conflict = |(name, _): (&'a Name, &u64)| {
+            let other = self.names.get(name)?.other(id)?;
+            Some((name.kind, name.name.as_str(), other))
+        };
+        defines.filter_map(conflict).collect()
     }
 }
 
@@ -189,11 +193,19 @@ fn scoped(id: &ServiceId, kind: Kind, name: &str) -> Name {
     }
 }
 
-fn defined(id: &ServiceId, groups: &[Group]) -> BTreeSet<Name> {
-    let mut defined = BTreeSet::new();
+/// All names that the tags define, with digests. Of several groups the first that has a name defines it.
+fn defined(id: &ServiceId, groups: &[Group]) -> BTreeMap<Name, u64> {
+    let mut defined = BTreeMap::new();
     for configuration in groups.iter().map(|group| &group.configuration) {
-        defined.extend(configuration.middlewares.keys().map(|name| scoped(id, Kind::Middleware, name)));
-        defined.extend(configuration.services.keys().map(|name| scoped(id, Kind::Service, name)));
+        for (name, middleware) in &configuration.middlewares {
+            let text = serde_json::to_string(middleware).expect("options are plain values");
+            defined.entry(scoped(id, Kind::Middleware, name)).or_insert_with(|| xxh3_64(text.as_bytes()));
+        }
+        for name in configuration.services.keys() {
+            // Equal or not: each serves its own instances only, where Traefik would mix them or serve none.
+            let digest = || xxh3_64(id.to_string().as_bytes());
+            defined.entry(scoped(id, Kind::Service, name)).or_insert_with(digest);
+        }
     }
     defined
 }

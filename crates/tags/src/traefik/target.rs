@@ -227,8 +227,8 @@ fn spread(name: &str, balancer: &LoadBalancer, backend: &mut Backend) -> Option<
         let path = cookie.path.as_deref().unwrap_or("/");
         let policy = json!({"cookie": {"name": cookie_name, "ttl": ttl, "path": path}});
         backend.options.insert("lbHash".to_owned(), json!({"hashPolicies": [policy]}));
-        if cookie.secure || cookie.http_only || !cookie.same_site.is_empty() || !cookie.domain.is_empty() {
-            let message = "secure, httpOnly, sameSite and domain of the sticky cookie are left out";
+        if cookie.secure || !cookie.same_site.is_empty() || !cookie.domain.is_empty() {
+            let message = "secure, sameSite and domain of the sticky cookie are left out";
             backend.warn(format!("service {name}: {message}"));
         }
         return Some(json!({"ringHash": {}}));

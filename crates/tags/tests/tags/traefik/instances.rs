@@ -1,10 +1,12 @@
 //! Several instances and several services: rolling deployments, canaries, names that others define.
 
 use biplane_tags::finding::Severity;
+use biplane_tags::reader::{Deployment, Lineup, Reader};
 use biplane_tags::service::{Instance, SourceKind};
+use biplane_tags::traefik::TraefikReader;
 use serde_json::{Value, json};
 
-use super::{Gateway, instance, settings, status};
+use super::{Gateway, id, instance, settings, status};
 
 fn versioned(id: &str, version: u64, healthy: bool, tags: &[&str]) -> Instance {
     Instance { version, healthy, ..instance(id, tags) }
@@ -161,6 +163,39 @@ fn equal_names_of_routers_stay_with_the_first_service() {
     let gateway = two_services(&[ROUTER], &[other]);
     assert_eq!((gateway.routes("a.example").len(), gateway.routes("b.example").len()), (1, 0));
     gateway.tells(Severity::Error, "another service has a router named \"r\"");
+}
+
+#[test]
+fn a_guard_behind_the_chain_of_another_service_is_followed() {
+    let chain = "traefik.http.middlewares.office.chain.middlewares=ranges";
+    let ranges = |range: &str| format!("traefik.http.middlewares.ranges.ipallowlist.sourcerange={range}");
+    let mut gateway = two_services(&[ROUTER, NAMES], &[chain]);
+    assert_eq!(status(gateway.route("a.example")), Some(403));
+    for range in ["10.0.0.0/8", "10.1.0.0/16"] {
+        gateway.set(SourceKind::Nomad, "ranges", vec![instance("c", &[&ranges(range)])]);
+        let client = &gateway.routes("a.example")[0]["matchers"][0]["clientIp"];
+        assert_eq!(client["ranges"], json!([range]));
+    }
+}
+
+#[test]
+fn a_service_among_many_that_agree_concerns_itself_only() {
+    let mut reader = TraefikReader::new(&settings());
+    let tags = ["traefik.http.middlewares.https.redirectscheme.scheme=https"];
+    let set = |reader: &mut TraefikReader, number: usize, tags: &[&str]| {
+        let id = id(SourceKind::Nomad, &format!("web-{number:03}"));
+        let stable = Deployment { instances: vec![instance("i", tags)], ..Deployment::default() };
+        reader.set(&id, Some(&Lineup { id: id.clone(), stable, canary: None }))
+    };
+    for number in 0..200 {
+        assert_eq!(set(&mut reader, number, &tags).len(), 1);
+    }
+    assert_eq!(set(&mut reader, 7, &[]).len(), 1);
+    // One that differs is told to all.
+    let other = ["traefik.http.middlewares.https.redirectscheme.scheme=http"];
+    let told = set(&mut reader, 100, &other);
+    assert_eq!(told.len(), 199);
+    assert!(told.iter().all(|reading| reading.findings.len() == 1), "{told:#?}");
 }
 
 #[test]

@@ -126,12 +126,12 @@ fn settings_say_how_certificates_of_services_are_verified() {
         insecure_skip_verify: false,
     };
     let blind = ServersTransport { insecure_skip_verify: true, ..ServersTransport::default() };
-    let mut settings = settings();
-    settings.traefik.roots_ref = Some(secret);
-    settings.traefik.servers_transports =
+    let mut verifying = settings();
+    verifying.traefik.roots_ref = Some(secret);
+    verifying.traefik.servers_transports =
         [("mutual@file".to_owned(), named), ("blind".to_owned(), blind)].into();
     let config = |transport: &str| {
-        let mut gateway = Gateway::new(settings.clone());
+        let mut gateway = Gateway::new(verifying.clone());
         let option = "traefik.http.services.web.loadbalancer";
         let tags =
             [format!("{option}.server.scheme=https"), format!("{option}.serverstransport={transport}")];
