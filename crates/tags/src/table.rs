@@ -137,19 +137,34 @@ impl Table {
 
     /// Takes over what a service is now; `None`: it is gone.
     pub fn set(&mut self, id: &ServiceId, service: Option<&Service>) -> Changes {
-        let lineup = service.map(|service| rollout::lineup(service, &self.marks));
-        let mut readings = Vec::new();
-        for (dialect, reader) in &mut self.readers {
-            readings.extend(reader.set(id, lineup.as_ref()).into_iter().map(|reading| (*dialect, reading)));
-        }
+        self.set_all([(id, service)])
+    }
+
+    /// Takes over what several services are now. Their domains are made once: a first reading, and any that brings
+    /// many services of one host, is far cheaper so than one by one.
+    pub fn set_all<'a>(
+        &mut self,
+        services: impl IntoIterator<Item = (&'a ServiceId, Option<&'a Service>)>,
+    ) -> Changes {
         let mut touched = BTreeSet::new();
-        for (dialect, reading) in readings {
-            self.take(dialect, reading, &mut touched);
+        for (id, service) in services {
+            for (dialect, reading) in self.read(id, service) {
+                self.take(dialect, reading, &mut touched);
+            }
         }
         for domain in &touched {
             self.serve(domain);
         }
         self.made.changes()
+    }
+
+    fn read(&mut self, id: &ServiceId, service: Option<&Service>) -> Vec<(Dialect, Reading)> {
+        let lineup = service.map(|service| rollout::lineup(service, &self.marks));
+        let mut readings = Vec::new();
+        for (dialect, reader) in &mut self.readers {
+            readings.extend(reader.set(id, lineup.as_ref()).into_iter().map(|reading| (*dialect, reading)));
+        }
+        readings
     }
 
     /// All findings, in a stable order.

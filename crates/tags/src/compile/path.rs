@@ -34,20 +34,20 @@ impl Default for PathForm {
 
 /// The path is this. `None`: no path is.
 pub(super) fn exact(path: &str) -> Option<PathTest> {
-    test(path, literal(path)?, PathForm::Exact)
+    test(path, &literal(path)?, PathForm::Exact)
 }
 
 /// The path starts with this. `None`: no path does.
 pub(super) fn prefix(path: &str) -> Option<PathTest> {
-    test(path, Hir::concat(vec![literal(path)?, anything()]), PathForm::Prefix)
+    test(path, &Hir::concat(vec![literal(path)?, anything()]), PathForm::Prefix)
 }
 
-fn test(path: &str, hir: Hir, plain: fn(String) -> PathForm) -> Option<PathTest> {
+fn test(path: &str, hir: &Hir, plain: fn(String) -> PathForm) -> Option<PathTest> {
     if !path.starts_with('/') {
         return None;
     }
-    let form = if is_plain(path) { plain(path.to_owned()) } else { PathForm::Regex(pattern::print(&hir)) };
-    Some(PathTest { form, with_query: with_query(&hir) })
+    let form = if is_plain(path) { plain(path.to_owned()) } else { PathForm::Regex(pattern::print(hir)) };
+    Some(PathTest { form, with_query: with_query(hir) })
 }
 
 /// The path holds a match of this.

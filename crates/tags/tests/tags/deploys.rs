@@ -1,7 +1,7 @@
 //! Routes while instances come and go.
 
 use biplane_core::key::Kind;
-use biplane_tags::service::Instance;
+use biplane_tags::service::{Instance, Service};
 
 use crate::envoy::{Request, get};
 use crate::services::{World, id, instance, own};
@@ -55,8 +55,8 @@ fn a_change_touches_the_hosts_of_its_service_only() {
     world.tags(&id("a"), &["hosts=a.com"]);
     world.tags(&id("b"), &["hosts=b.com"]);
     let changes = world.tags(&id("b"), &["hosts=b.com", "timeout=3s"]);
-    let changed: Vec<_> = changes.puts.iter().map(|document| document.key.name.as_str()).collect();
-    assert_eq!((changed, changes.deletions.len()), (vec!["b.com"], 0));
+    let names: Vec<_> = changes.puts.iter().map(|document| document.key.name.as_str()).collect();
+    assert_eq!((names, changes.deletions.len()), (vec!["b.com"], 0));
 }
 
 #[test]
@@ -86,4 +86,22 @@ fn a_promoted_canary_is_an_instance_like_the_others() {
     world.set(&id("web"), vec![stable("1"), stable("c")]);
     assert_eq!(world.documents.names(Kind::Upstream).len(), 1);
     assert!(world.documents.answer(&get("a.com", "/")).unwrap().route_action.unwrap().single.is_some());
+}
+
+#[test]
+fn services_that_come_together_make_what_they_make_one_by_one() {
+    let services: Vec<_> = ["a", "b", "c"]
+        .map(|name| {
+            let instances = vec![instance("i", &["hosts=a.com", &format!("path=/{name}")])];
+            Service { id: id(name), instances }
+        })
+        .into();
+    let mut one_by_one = World::new(own());
+    for service in &services {
+        one_by_one.set(&service.id, service.instances.clone());
+    }
+    let mut together = World::new(own());
+    let changes = together.table.set_all(services.iter().map(|service| (&service.id, Some(service))));
+    together.documents.apply(changes);
+    assert_eq!(one_by_one.documents.text(), together.documents.text());
 }

@@ -58,7 +58,7 @@ fn what_no_rule_allows_is_refused_and_told() {
         match why {
             None => assert_eq!(found, [""; 0], "{namespace} {tags:?}"),
             Some(why) => {
-                assert!(found.len() == 1 && found[0].contains(why), "{namespace} {tags:?}: {found:?}")
+                assert!(found.len() == 1 && found[0].contains(why), "{namespace} {tags:?}: {found:?}");
             }
         }
     }

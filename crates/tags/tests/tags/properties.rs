@@ -180,7 +180,7 @@ fn apply(world: &mut World, service: usize, state: Option<(usize, usize)>) {
         format!("path=/{service}"),
         gateways[gateway].to_owned(),
         format!("priority={service}"),
-        format!("tls={}", service % 2 == 0),
+        format!("tls={}", service.is_multiple_of(2)),
     ];
     world.set(&name, vec![instance("i", &tags.each_ref().map(String::as_str))]);
 }
