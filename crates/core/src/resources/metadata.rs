@@ -31,6 +31,10 @@ pub const MADE_BY: &str = "biplane.io/made-by";
 /// them. What a gateway selects by itself counts as well.
 pub const GATEWAYS: &str = "biplane.io/gateways";
 
+/// The annotation of a virtual service that these gateways must not serve, in the same form: they have another one for its
+/// domains.
+pub const EXCEPT_GATEWAYS: &str = "biplane.io/except-gateways";
+
 impl Metadata {
     /// Whether nobody wrote the object.
     pub fn is_made(&self) -> bool {
@@ -39,12 +43,18 @@ impl Metadata {
 
     /// Whether a gateway may serve the virtual service with this metadata.
     pub fn admits_gateway(&self, namespace: &str, name: &str) -> bool {
-        let Some(gateways) = self.annotations.get(GATEWAYS) else { return true };
-        gateways.split(',').map(str::trim).any(|gateway| match gateway.split_once('/') {
-            Some(whole) => whole == (namespace, name),
-            None => gateway == name,
-        })
+        let lists = |annotation: &str| {
+            self.annotations.get(annotation).map(|gateways| is_listed(gateways, namespace, name))
+        };
+        lists(GATEWAYS) != Some(false) && lists(EXCEPT_GATEWAYS) != Some(true)
     }
+}
+
+fn is_listed(gateways: &str, namespace: &str, name: &str) -> bool {
+    gateways.split(',').map(str::trim).any(|gateway| match gateway.split_once('/') {
+        Some(whole) => whole == (namespace, name),
+        None => gateway == name,
+    })
 }
 
 #[cfg(test)]
@@ -68,5 +78,13 @@ mod tests {
         ] {
             assert_eq!(of(value).admits_gateway("default", "edge"), admits, "{value:?}");
         }
+    }
+
+    #[test]
+    fn gateways_that_are_left_out_are_not_admitted() {
+        let annotations = [(EXCEPT_GATEWAYS.to_owned(), "public, edge/internal".to_owned())].into();
+        let metadata = Metadata { annotations, ..Metadata::default() };
+        let admits = |namespace, name| metadata.admits_gateway(namespace, name);
+        assert!(!admits("any", "public") && !admits("edge", "internal") && admits("other", "internal"));
     }
 }

@@ -5,22 +5,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use biplane_core::decode::MAX_OBJECT;
 use biplane_core::key::{Kind, ObjectKey};
+use biplane_core::resources::metadata::{EXCEPT_GATEWAYS, GATEWAYS, MADE_BY};
 use serde_json::{Value, json};
 
 use super::entry::Entry;
 use super::gateways::{self, Gateways};
 use super::hosts::Hosts;
-use super::upstream::{MADE_BY, SERVICES};
+use super::upstream::{MADE_BY_TAGS, SERVICES};
 use super::{Document, RouterKey, names, policy, tls};
 use crate::compile::{Domain, Matcher};
 use crate::finding::Finding;
 use crate::settings::Settings;
-
-/// The annotation that names the only gateways that may serve a virtual service.
-const GATEWAYS: &str = "biplane.io/gateways";
-
-/// The annotation that names gateways that must not serve it.
-const EXCEPT_GATEWAYS: &str = "biplane.io/except-gateways";
 
 /// What a document may take besides its routes, in bytes.
 const HEAD: usize = 16 * 1024;
@@ -135,7 +130,7 @@ impl Part<'_> {
             "metadata": {
                 "name": key.name,
                 "namespace": key.namespace,
-                "labels": { (MADE_BY.0): MADE_BY.1 },
+                "labels": { MADE_BY: MADE_BY_TAGS },
                 "annotations": self.annotations(&owners),
             },
             "virtualHost": { "domains": domains(self.domain), "routes": routes },

@@ -1,6 +1,7 @@
 //! Upstreams and secrets of routers, as documents.
 
 use biplane_core::key::{Kind, ObjectKey};
+use biplane_core::resources::metadata::MADE_BY;
 use serde_json::{Map, Value, json};
 
 use super::{Document, names};
@@ -8,8 +9,8 @@ use crate::router::{Canaries, Endpoints, MadeSecret, Pick, Scheme, Target};
 use crate::service::{ServiceId, SourceKind};
 use crate::settings::Settings;
 
-/// The label of all objects that are made of tags.
-pub(super) const MADE_BY: (&str, &str) = ("biplane.io/made-by", "tags");
+/// What made the objects, as the label of all objects that nobody wrote says it.
+pub(super) const MADE_BY_TAGS: &str = "tags";
 
 /// The annotation that names the services whose tags made an object, or that an upstream is for.
 pub(super) const SERVICES: &str = "biplane.io/services";
@@ -129,7 +130,7 @@ fn finished(key: ObjectKey, fields: Map<String, Value>, services: Option<String>
     let mut metadata = json!({
         "name": key.name,
         "namespace": key.namespace,
-        "labels": { (MADE_BY.0): MADE_BY.1 },
+        "labels": { MADE_BY: MADE_BY_TAGS },
     });
     if let Some(services) = services {
         metadata["annotations"] = json!({ (SERVICES): services });

@@ -8,9 +8,9 @@ use std::net::IpAddr;
 use biplane_core::decode::decode;
 use biplane_core::key::{Kind, ObjectKey};
 use biplane_core::location::Location;
-use biplane_core::resources::Spec;
 use biplane_core::resources::route::{ClientIpMatcher, HeaderMatcher, Matcher, Route};
 use biplane_core::resources::virtual_service::VirtualHost;
+use biplane_core::resources::{Object, Spec};
 use biplane_tags::table::{Changes, Document};
 use regex::Regex;
 
@@ -34,15 +34,15 @@ pub(crate) fn get(host: &'static str, path: &'static str) -> Request {
 
 /// The documents that a store would hold, with what they decode to.
 #[derive(Debug, Default)]
-pub(crate) struct Documents(Vec<(Document, Spec)>);
+pub(crate) struct Documents(Vec<(Document, Object)>);
 
 impl Documents {
     /// Takes changes over.
     pub(crate) fn apply(&mut self, changes: Changes) {
         for document in changes.puts {
-            let spec = decoded(&document);
+            let object = decoded(&document);
             self.0.retain(|(before, _)| before.key != document.key);
-            self.0.push((document, spec));
+            self.0.push((document, object));
         }
         for key in changes.deletions {
             let before = self.0.len();
@@ -73,8 +73,8 @@ impl Documents {
 
     /// The route that answers; `None`: 404.
     pub(crate) fn answer(&self, request: &Request) -> Option<Route> {
-        let serving = self.0.iter().filter(|(document, _)| serves(document, request));
-        let hosts: Vec<&VirtualHost> = serving.filter_map(|(_, spec)| virtual_host(spec)).collect();
+        let hosts: Vec<&VirtualHost> =
+            self.0.iter().filter_map(|(_, object)| serving(object, request)).collect();
         let name = request.host.to_ascii_lowercase();
         let domains = hosts.iter().flat_map(|host| &host.domains);
         let domain = domains.filter_map(|domain| rank(domain, &name).map(|rank| (rank, domain))).max()?.1;
@@ -97,30 +97,19 @@ impl Documents {
     }
 }
 
-fn decoded(document: &Document) -> Spec {
+fn decoded(document: &Document) -> Object {
     let location = Location::file("tags", 1);
     let decoded = decode(&document.value.to_string(), &document.key, &location);
     assert_eq!(decoded.reports, [], "{}", document.value);
-    decoded.object.unwrap().spec
+    decoded.object.unwrap()
 }
 
-/// Whether it is a virtual service that the request's gateway serves.
-fn serves(document: &Document, request: &Request) -> bool {
-    let annotations = &document.value["metadata"]["annotations"];
-    let lists = |annotation: &str| {
-        annotations[annotation].as_str().map(|names| names.split(',').any(|name| name == request.gateway))
-    };
-    document.key.kind == Kind::VirtualService
-        && document.value.get("sslConfig").is_some() == request.tls
-        && lists("biplane.io/gateways") != Some(false)
-        && lists("biplane.io/except-gateways") != Some(true)
-}
-
-fn virtual_host(spec: &Spec) -> Option<&VirtualHost> {
-    match spec {
-        Spec::VirtualService(service) => service.virtual_host.as_ref(),
-        _ => None,
-    }
+/// The virtual host that the request's gateway serves.
+fn serving<'a>(object: &'a Object, request: &Request) -> Option<&'a VirtualHost> {
+    let Spec::VirtualService(service) = &object.spec else { return None };
+    let serves = service.ssl_config.is_some() == request.tls
+        && object.metadata.admits_gateway("edge", request.gateway);
+    service.virtual_host.as_ref().filter(|_| serves)
 }
 
 /// How well a domain fits; `None`: it does not.

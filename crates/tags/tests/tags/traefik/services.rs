@@ -141,8 +141,8 @@ fn settings_say_how_certificates_of_services_are_verified() {
     };
     let secret = json!({"name": "roots", "namespace": "edge"});
     assert_eq!(config(""), json!({"secretRef": secret}));
-    let names = json!(["inner.example"]);
-    let mutual = json!({"secretRef": secret, "sni": "inner.example", "verifySubjectAltName": names});
+    let alternatives = json!(["inner.example"]);
+    let mutual = json!({"secretRef": secret, "sni": "inner.example", "verifySubjectAltName": alternatives});
     assert_eq!((config("mutual@file"), config("blind")), (mutual, json!({})));
     of(&["server.scheme=https"]).tells(Severity::Warning, "certificates of its instances are not verified");
 }
