@@ -4,7 +4,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use biplane_source::{EndpointSource, ServiceSource};
+use biplane_dns::{DnsOptions, DnsSource};
+use biplane_nomad::{NomadOptions, NomadSource};
+use biplane_source::{EndpointSource, ServiceSource, SourceError};
 
 use crate::exit::Failure;
 
@@ -37,8 +39,28 @@ pub(crate) fn open(urls: &[String]) -> Result<Sources, Failure> {
 }
 
 fn add(sources: &mut Sources, url: &str) -> Result<(), Failure> {
+    let environment = |name: &str| std::env::var(name).ok();
     match url.split_once(':').map(|(scheme, _)| scheme) {
+        Some("nomad" | "nomads" | "nomad+unix") => {
+            let options = NomadOptions::from_url(url, &environment).map_err(wrong)?;
+            let source = Arc::new(NomadSource::connect(options).map_err(wrong)?);
+            sources.services.push(source.clone());
+            sources.endpoints.push(source);
+        }
+        Some("dns") => {
+            let options = DnsOptions::from_url(url).map_err(wrong)?;
+            sources.endpoints.push(Arc::new(DnsSource::new(options)));
+        }
         // A URL without a scheme may be anything, a token too.
-        _ => Err(Failure::usage("discovery: one of them is no source of endpoints").hint(FORMS)),
+        _ => {
+            return Err(Failure::usage("discovery: one of them is no source of endpoints").hint(FORMS));
+        }
     }
+    Ok(())
+}
+
+/// What the URL or its files lack; it repeats no credentials.
+fn wrong(error: SourceError) -> Failure {
+    let failure = Failure::usage(format!("discovery: {}", error.message));
+    Failure { hint: error.hint, ..failure }
 }
