@@ -84,7 +84,9 @@ impl World {
         let services = self.made.iter().filter(|(key, _)| key.starts_with("VirtualService"));
         let domains =
             services.flat_map(|(_, value)| value["virtualHost"]["domains"].as_array().into_iter().flatten());
-        domains.filter_map(|domain| domain.as_str().map(str::to_owned)).collect()
+        // The host as a client spells it; those with a port or a last dot come with it.
+        let plain = |domain: &&str| !domain.ends_with(":*") && !domain.ends_with('.');
+        domains.filter_map(|domain| domain.as_str()).filter(plain).map(str::to_owned).collect()
     }
 }
 

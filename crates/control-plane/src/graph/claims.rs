@@ -10,7 +10,7 @@
 //! Groups are formed when they are asked for, so that a domain which many services come to share in
 //! one transaction is looked at once.
 //!
-//! Invariant: but for `moved` ones, every claimed domain is in exactly one group, that of its claimants, and no group is empty.
+//! Invariant: but for `moved` ones, every claimed domain that somebody may have is in exactly one group, that of its claimants, and no group is empty.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -20,6 +20,9 @@ use biplane_core::key::ResourceRef;
 
 /// The claimants of a group, the oldest first.
 pub(crate) type Claimants = Arc<[ResourceRef]>;
+
+/// What domains made from tags have behind a host: any port, and the dot of a name that is complete.
+const SPELLINGS: [&str; 2] = [":*", "."];
 
 /// Domains, who claims them, and the groups that follow.
 #[derive(Debug, Default)]
@@ -87,11 +90,17 @@ impl Claims {
             self.claimants.remove(domain);
         }
         self.moved.insert(domain.to_owned());
+        // Whoever holds a host holds it with its ports too.
+        let spellings = SPELLINGS.iter().map(|end| format!("{domain}{end}"));
+        self.moved.extend(spellings.filter(|spelling| self.claimants.contains_key(spelling)));
     }
 
     fn regroup(&mut self, domain: String) {
-        let group: Option<Claimants> = self.claimants.get(&domain).map(claimants);
-        self.note_crowded(&domain);
+        let holder = self.holder(&domain);
+        let ages = self.claimants.get(&domain);
+        let crowded = ages.zip(holder.as_ref()).and_then(|(ages, holder)| crowded(ages, holder));
+        let group: Option<Claimants> = ages.and_then(|ages| claimants(ages, holder.is_some()));
+        self.note_crowded(&domain, crowded);
         let before = match &group {
             Some(group) => self.group_of.insert(domain.clone(), group.clone()),
             None => self.group_of.remove(&domain),
@@ -107,8 +116,14 @@ impl Claims {
         }
     }
 
-    fn note_crowded(&mut self, domain: &str) {
-        let crowded = self.claimants.get(domain).and_then(crowded);
+    /// The oldest that somebody wrote for a host, however the domain spells it.
+    fn holder(&self, domain: &str) -> Option<ResourceRef> {
+        let host = SPELLINGS.iter().find_map(|end| domain.strip_suffix(end)).unwrap_or(domain);
+        let ages = [domain, host].into_iter().filter_map(|domain| self.claimants.get(domain)?.first());
+        ages.filter(|age| !age.is_made()).map(|age| age.key().reference()).next()
+    }
+
+    fn note_crowded(&mut self, domain: &str, crowded: Option<Crowded>) {
         let before = match &crowded {
             Some(crowded) => self.crowded.insert(domain.to_owned(), crowded.clone()),
             None => self.crowded.remove(domain),
@@ -152,16 +167,16 @@ fn each(claim: Option<&(Age, BTreeSet<String>)>) -> impl Iterator<Item = (&Age, 
     claim.into_iter().flat_map(|(age, domains)| domains.iter().map(move |domain| (age, domain)))
 }
 
-/// All of them, or those that people wrote.
-fn claimants(ages: &BTreeSet<Age>) -> Claimants {
-    let written = ages.first().is_some_and(|first| !first.is_made());
-    ages.iter().filter(|age| !(written && age.is_made())).map(|age| age.key().reference()).collect()
+/// All of them, or where somebody holds the host those that people wrote; `None`: that leaves nobody.
+fn claimants(ages: &BTreeSet<Age>, is_held: bool) -> Option<Claimants> {
+    let group: Claimants =
+        ages.iter().filter(|age| !(is_held && age.is_made())).map(|age| age.key().reference()).collect();
+    (!group.is_empty()).then_some(group)
 }
 
-fn crowded(ages: &BTreeSet<Age>) -> Option<Crowded> {
-    let holder = ages.first().filter(|first| !first.is_made())?;
+fn crowded(ages: &BTreeSet<Age>, holder: &ResourceRef) -> Option<Crowded> {
     let out: Vec<_> = ages.iter().filter(|age| age.is_made()).map(|age| age.key().reference()).collect();
-    (!out.is_empty()).then(|| Crowded { holder: holder.key().reference(), out })
+    (!out.is_empty()).then(|| Crowded { holder: holder.clone(), out })
 }
 
 #[cfg(test)]
@@ -217,7 +232,7 @@ mod tests {
     #[test]
     fn what_tags_made_claims_nothing_that_somebody_wrote_and_gets_it_when_that_goes() {
         let mut claims = Claims::default();
-        let (age, domains) = claim("made", &["x", "y"]);
+        let (age, domains) = claim("made", &["x", "x:*", "x.", "y"]);
         claims.set(&name("made"), Some((age.made(true), domains)));
         claims.set(&name("written"), Some(claim("written", &["x"])));
         claims.take_touched();
@@ -225,10 +240,11 @@ mod tests {
         let expected = [(strings(&["made"]), strings(&["y"])), (strings(&["written"]), strings(&["x"]))];
         assert_eq!(groups(&claims), expected);
         let crowded = Crowded { holder: name("written"), out: vec![name("made")] };
-        assert_eq!(claims.take_crowded(), Some(&BTreeMap::from([("x".to_owned(), crowded)])));
+        let expected = ["x", "x.", "x:*"].map(|domain| (domain.to_owned(), crowded.clone()));
+        assert_eq!(claims.take_crowded(), Some(&BTreeMap::from(expected)));
         claims.set(&name("written"), None);
         claims.take_touched();
-        assert_eq!(groups(&claims), [(strings(&["made"]), strings(&["x", "y"]))]);
+        assert_eq!(groups(&claims), [(strings(&["made"]), strings(&["x", "x.", "x:*", "y"]))]);
         assert_eq!(claims.take_crowded(), Some(&BTreeMap::new()));
     }
 

@@ -86,7 +86,9 @@ pub(crate) fn missing_services(gateway: &ResourceRef, missing: &BTreeSet<Resourc
 pub(crate) fn crowded(gateway: &ResourceRef, crowded: &BTreeMap<String, Crowded>) -> Vec<Report> {
     let path = FieldPath::root().field("virtualHost").field("domains");
     let mut reports = Vec::new();
-    for (domain, Crowded { holder, out }) in crowded {
+    // With a port or a last dot it is the same host.
+    let hosts = crowded.iter().filter(|(domain, _)| !domain.ends_with(":*") && !domain.ends_with('.'));
+    for (domain, Crowded { holder, out }) in hosts {
         for made in out {
             let message = format!(
                 "VirtualService {holder} holds {domain:?} on gateway {gateway}, so services' tags do not get it"
