@@ -32,7 +32,7 @@ pub(crate) struct Flags {
     #[arg(long, value_name = "URLS")]
     pub(crate) secrets: Option<String>,
     /// Where upstreams' endpoints are looked up, one or more, words apart: consul://HOST:8500, nomad://HOST:4646, ec2:, dns:; a
-    /// scheme and a colon alone take what the environment says (CONSUL_HTTP_ADDR, NOMAD_ADDR, AWS_REGION) [default: dns:]
+    /// scheme and a colon alone take what the environment says (CONSUL_HTTP_ADDR, NOMAD_ADDR, AWS_REGION)
     #[arg(long, value_name = "URLS")]
     pub(crate) discovery: Option<String>,
     /// Whose tags on services become routes, one or more, words apart: biplane, traefik, fabio; in the settings file a map with all

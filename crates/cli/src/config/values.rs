@@ -193,10 +193,12 @@ fn api(text: &str) -> Result<Address, String> {
 /// A map, or the words of those whose tags are read.
 fn tags(text: &str) -> Result<Tags, String> {
     if text.starts_with('{') {
-        return serde_json::from_str(text).map_err(|error| {
+        let tags: Tags = serde_json::from_str(text).map_err(|error| {
             let message = error.to_string();
             message.split(" at line ").next().unwrap_or_default().to_owned()
-        });
+        })?;
+        let wrong = biplane_tags::traefik::check(&tags.traefik);
+        return if wrong.is_empty() { Ok(tags) } else { Err(format!("traefik.{}", wrong.join("; traefik."))) };
     }
     let mut tags = Tags::default();
     for word in text.split_whitespace() {
