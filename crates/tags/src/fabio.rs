@@ -34,6 +34,7 @@ use routers::Bundle;
 use crate::compile;
 use crate::finding::Finding;
 use crate::reader::{Lineup, Reader, Reading};
+use crate::router::Router;
 use crate::service::ServiceId;
 use crate::settings::{FabioSettings, Settings};
 use crate::table::policy;
@@ -87,8 +88,17 @@ impl FabioReader {
             if claimants.is_empty() {
                 self.routes.remove(&claim.key);
             }
+            sharing.extend(self.behind(&claim.key));
         }
         sharing
+    }
+
+    /// Services whose routes for the same requests a route may stand before.
+    fn behind<'a>(&'a self, key: &RouteKey) -> impl Iterator<Item = ServiceId> + use<'a> {
+        let path = key.path.clone();
+        let keys =
+            hosts::inferiors(&key.host).into_iter().map(move |host| RouteKey { host, path: path.clone() });
+        keys.filter_map(|key| self.routes.get(&key)).flatten().cloned()
     }
 
     /// Takes a service in; returns those that share routes with it.
@@ -99,6 +109,7 @@ impl FabioReader {
             let claimants = self.routes.entry(claim.key.clone()).or_default();
             claimants.insert(id.clone());
             sharing.extend(claimants.iter().cloned());
+            sharing.extend(self.behind(&claim.key));
         }
         if !claims.is_empty() || !findings.is_empty() {
             self.services.insert(id.clone(), (claims, findings));
@@ -134,11 +145,24 @@ impl FabioReader {
             findings.extend(refused.into_iter().filter(|finding| finding.service == owner));
             for bundle in bundles.iter().filter(|bundle| *bundle.owner == owner) {
                 let (made, said) = bundle.routers(&self.settings.fabio, self.has_certificate(&key.host));
-                routers.extend(made);
+                routers.extend(made.into_iter().filter(|router| !self.is_shadowed(bundle, router)));
                 findings.extend(said);
             }
         }
         Reading { owner, routers, findings }
+    }
+
+    /// Whether another way to write the host has all requests of a router, as `a.com:80` has those of `a.com` from plain
+    /// connections. fabio does not come to it then; the table would see two services that want the same.
+    fn is_shadowed(&self, bundle: &Bundle<'_>, router: &Router) -> bool {
+        let connection = if router.tls.is_some() { Connection::Tls } else { Connection::Plain };
+        let RouteKey { host, path } = &bundle.claim.key;
+        hosts::superiors(host, connection).into_iter().any(|host| {
+            let key = RouteKey { host, path: path.clone() };
+            let (bundles, _) = self.bundles(&key);
+            let mut sharing = bundles.iter().filter(|other| self.may_share(bundle.owner, other.owner, &key));
+            sharing.any(|other| other.rule(&self.settings.fabio, connection) == router.rule)
+        })
     }
 
     /// The claims on a route, those that treat it alike together, in the order of their services.

@@ -48,6 +48,24 @@ pub(super) fn rule(host: &str, connection: Connection, any_port: bool) -> Rule {
     Rule::And(vec![named, Rule::HeaderLine { name: ":authority".to_owned(), pattern: line }])
 }
 
+/// Other ways to write the hosts that `host` takes, as far as fabio looks at them before it.
+pub(super) fn superiors(host: &str, connection: Connection) -> Vec<String> {
+    let port = connection.port();
+    match host {
+        "" => vec!["*".to_owned(), format!("*{port}")],
+        host if split(host).1.is_some() => Vec::new(),
+        host => vec![format!("{host}{port}")],
+    }
+}
+
+/// The hosts that `host` is a superior of.
+pub(super) fn inferiors(host: &str) -> Vec<String> {
+    let ports = [Connection::Plain, Connection::Tls].map(Connection::port);
+    let shorter = ports.iter().find_map(|port| host.strip_suffix(port));
+    let none = matches!(shorter.unwrap_or(host), "*").then(String::new);
+    shorter.map(str::to_owned).into_iter().chain(none).collect()
+}
+
 /// The host without its port.
 fn named(name: &str, pattern: &str) -> Rule {
     match name.strip_prefix('*') {
@@ -177,6 +195,19 @@ mod tests {
             let [first, second] = [pair[0], pair[1]].map(|(host, path)| priority(host, path));
             assert!(first > second, "{pair:?}");
         }
+    }
+
+    #[test]
+    fn a_superior_has_the_inferior() {
+        for host in ["", "*", "a.com", "*.a.com"] {
+            for superior in
+                [Connection::Plain, Connection::Tls].iter().flat_map(|each| superiors(host, *each))
+            {
+                assert!(inferiors(&superior).contains(&host.to_owned()), "{superior} {host}");
+                assert!(priority(&superior, "/") > priority(host, "/long"), "{superior} {host}");
+            }
+        }
+        assert!(superiors("a.com:80", Connection::Plain).is_empty() && inferiors("a.com").is_empty());
     }
 
     #[test]

@@ -40,6 +40,11 @@ impl<'a> Bundle<'a> {
         self.addresses.extend(claim.addresses.iter().map(String::as_str));
     }
 
+    /// Which requests its router for these connections answers.
+    pub(super) fn rule(&self, settings: &FabioSettings, connection: Connection) -> Rule {
+        Build { bundle: self, settings, findings: Vec::new() }.router(connection).rule
+    }
+
     /// Its routers: one for plain connections, and one for TLS where there is a certificate.
     pub(super) fn routers(&self, settings: &FabioSettings, tls: bool) -> (Vec<Router>, Vec<Finding>) {
         let mut build = Build { bundle: self, settings, findings: Vec::new() };

@@ -3,6 +3,7 @@
 
 mod deploys;
 mod envoy;
+mod fabio;
 mod hosts;
 mod meaning;
 mod objects;
