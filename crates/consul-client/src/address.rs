@@ -71,6 +71,15 @@ impl Address {
         Ok(Self::Tcp { host: host.to_owned(), port, tls })
     }
 
+    /// As a URL of a Consul begins: `consul://host:port`, `consuls://host:port`, `consul+unix:///path`.
+    pub fn url(&self) -> String {
+        match self {
+            Self::Unix(path) => format!("consul+unix://{}", path.display()),
+            Self::Tcp { tls: true, .. } => format!("consuls://{self}"),
+            Self::Tcp { .. } => format!("consul://{self}"),
+        }
+    }
+
     /// Whether TLS is spoken there.
     pub const fn is_tls(&self) -> bool {
         matches!(self, Self::Tcp { tls: true, .. })

@@ -8,6 +8,7 @@
 //!  Settings ──▶ Client ── get, put, delete ──▶ one HTTP/1.1 connection a running request
 //!                 │  kv: keys, folders, writes, locks      txn: many writes in one step
 //!                 │  session: what holds a lock            status: leader, agent
+//!                 │  catalog: services, their health       connect: certificates of the mesh
 //!                 ▼
 //!  Answer { value, meta: QueryMeta }   or   Error, which tells an absent server from one that refuses
 //! ```
@@ -18,7 +19,9 @@
 
 mod address;
 mod answer;
+mod catalog;
 mod client;
+mod connect;
 mod error;
 mod escape;
 mod kv;
@@ -33,9 +36,15 @@ mod token;
 mod transport;
 mod txn;
 mod unset;
+mod url;
 
 pub use address::Address;
+pub use catalog::{
+    Check, CheckStatus, HealthEntry, InstanceLocality, Node, QueryResult, Scope, ServiceEntry, TaggedAddress,
+    Weights,
+};
 pub use client::Client;
+pub use connect::{Leaf, Root, Roots};
 pub use error::Error;
 pub use kv::{Keys, KvEntries, KvEntry, PutCondition};
 pub use query::{Answer, Consistency, Query, QueryMeta};
@@ -44,3 +53,4 @@ pub use session::{NewSession, Session, SessionBehavior};
 pub use settings::{BasicAuth, Settings, TlsSettings, TokenSource};
 pub use status::{AgentConfig, AgentSelf};
 pub use txn::{TxnError, TxnOp, TxnOutcome, TxnResult};
+pub use url::{ConsulUrl, PARAMETERS, UrlError, duration};

@@ -8,7 +8,7 @@ use http::HeaderMap;
 const WAIT_MAX: Duration = Duration::from_mins(10);
 
 /// Who may answer a read.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Consistency {
     /// The leader, which may for a moment not know that it is deposed.
     #[default]
@@ -27,17 +27,25 @@ pub struct Query {
     /// Answer only when the index is above this, or when the time is up. Consul adds up to a sixteenth to the
     /// time; and a return is no proof of a change.
     pub wait: Option<(u64, Duration)>,
+    /// Whether the agent may answer from its cache, where it has one for what is asked.
+    pub cached: bool,
 }
 
 impl Query {
     /// What every acknowledged write is in.
     pub const fn consistent() -> Self {
-        Self { consistency: Consistency::Consistent, wait: None }
+        Self { consistency: Consistency::Consistent, wait: None, cached: false }
+    }
+
+    /// The same question in another way of answering.
+    #[must_use]
+    pub const fn consistency(self, consistency: Consistency) -> Self {
+        Self { consistency, ..self }
     }
 
     /// Waits for an index above this one.
     pub const fn after(index: u64, wait: Duration) -> Self {
-        Self { consistency: Consistency::Default, wait: Some((index, wait)) }
+        Self { consistency: Consistency::Default, wait: Some((index, wait)), cached: false }
     }
 
     /// How long the server may hold the answer back.
@@ -55,6 +63,9 @@ impl Query {
             Consistency::Default => {}
             Consistency::Consistent => parameters.push(("consistent", String::new())),
             Consistency::Stale => parameters.push(("stale", String::new())),
+        }
+        if self.cached {
+            parameters.push(("cached", String::new()));
         }
         if let Some((index, wait)) = self.wait {
             // Zero means "do not wait" and would make a hot loop of it.
@@ -92,11 +103,13 @@ pub struct QueryMeta {
     pub last_contact: Duration,
     /// Whether the token may not see all of what was asked for. Consul does not say so to requests without one.
     pub filtered: bool,
+    /// Whether the agent has answered from what it keeps itself. It never knows what was left out of that.
+    pub kept: bool,
 }
 
 impl Default for QueryMeta {
     fn default() -> Self {
-        Self { index: 1, known_leader: true, last_contact: Duration::ZERO, filtered: false }
+        Self { index: 1, known_leader: true, last_contact: Duration::ZERO, filtered: false, kept: false }
     }
 }
 
@@ -108,6 +121,8 @@ impl QueryMeta {
             known_leader: text(headers, "x-consul-knownleader") != Some("false"),
             last_contact: Duration::from_millis(number("x-consul-lastcontact").unwrap_or(0)),
             filtered: text(headers, "x-consul-results-filtered-by-acls") == Some("true"),
+            kept: text(headers, "x-consul-query-backend") == Some("streaming")
+                || headers.contains_key("x-cache"),
         }
     }
 }

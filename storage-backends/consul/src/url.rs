@@ -1,72 +1,32 @@
 //! Store URLs: `consul://host:8500/root?dc=dc2&tokenFile=/run/token`.
 
-use std::time::Duration;
-
-use biplane_consul_client::{Address, Settings, TokenSource};
+use biplane_consul_client::{Address, ConsulUrl, UrlError, duration};
 use biplane_store::StoreError;
 use biplane_store::layout::Layout;
 
 use crate::options::ConsulOptions;
 
-/// The parameters that a URL may have.
-const PARAMETERS: [&str; 13] = [
-    "dc",
-    "namespace",
-    "partition",
-    "tokenFile",
-    "caFile",
-    "caPath",
-    "certFile",
-    "keyFile",
-    "serverName",
-    "verify",
-    "wait",
-    "maxWatches",
-    "layout",
-];
+/// The parameters that a store's URL may have beside those of every Consul.
+const PARAMETERS: [&str; 3] = ["wait", "maxWatches", "layout"];
 
 /// The parameter that stands for the path where the path is a socket's.
 const ROOT: &str = "root";
 
 /// Options from a URL and the environment.
 pub(crate) fn parse(url: &str, env: &dyn Fn(&str) -> Option<String>) -> Result<ConsulOptions, StoreError> {
-    let (scheme, rest) = url.split_once("://").ok_or_else(|| wrong("it has no scheme"))?;
-    let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
-    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
-    if authority.contains('@') {
-        return Err(wrong("it has a user or a token in it, which everybody would see")
-            .with_hint("set CONSUL_HTTP_TOKEN or CONSUL_HTTP_TOKEN_FILE, or ?tokenFile="));
-    }
-    let client = Settings::from_env(env).map_err(|error| invalid(&error))?;
-    let mut options = ConsulOptions::new(client);
+    let ConsulUrl { settings, path, is_socket, parameters } =
+        ConsulUrl::parse(url, env).map_err(|error| wrong(&error))?;
+    let mut options = ConsulOptions::new(settings);
     // First, because the default root hangs on it.
-    if let Some(layout) = query.split('&').find_map(|pair| pair.strip_prefix("layout=")) {
-        let layout: Layout = decode(layout)?.parse()?;
+    if let Some((_, layout)) = parameters.iter().find(|(name, _)| name == "layout") {
+        let layout: Layout = layout.parse()?;
         options = options.layout(layout).root(layout.default_root());
     }
-    let path = decode(path)?;
-    match scheme {
-        "consul" | "consuls" => {
-            let tls = scheme == "consuls";
-            if authority.is_empty() {
-                require_tls(&mut options.client.address, tls)?;
-            } else {
-                let tls = tls || options.client.address.is_tls() && env_says_tls(env);
-                options.client.address =
-                    Address::tcp(&decode(authority)?, tls).map_err(|error| invalid(&error))?;
-            }
-            if !path.trim_matches('/').is_empty() {
-                options = options.root(&path);
-            }
-        }
-        "consul+unix" if authority.is_empty() => {
-            options.client.address = Address::Unix(format!("/{path}").into());
-        }
-        _ => return Err(wrong("it is none of consul://, consuls:// and consul+unix:///")),
+    if !path.is_empty() {
+        options = options.root(&path);
     }
-    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        options = set(options, name, decode(value)?, scheme == "consul+unix")?;
+    for (name, value) in parameters {
+        options = set(options, &name, &value, is_socket)?;
     }
     Ok(options)
 }
@@ -74,10 +34,10 @@ pub(crate) fn parse(url: &str, env: &dyn Fn(&str) -> Option<String>) -> Result<C
 /// The URL that leads to the same place, without anything that only this process needs.
 pub(crate) fn name(options: &ConsulOptions) -> String {
     let ConsulOptions { client, root, .. } = options;
+    let place = client.address.url();
     let (mut url, mut mark) = match &client.address {
-        Address::Unix(path) => (format!("consul+unix://{}?{ROOT}={root}", path.display()), '&'),
-        address @ Address::Tcp { tls: true, .. } => (format!("consuls://{address}/{root}"), '?'),
-        address @ Address::Tcp { .. } => (format!("consul://{address}/{root}"), '?'),
+        Address::Unix(_) => (format!("{place}?{ROOT}={root}"), '&'),
+        Address::Tcp { .. } => (format!("{place}/{root}"), '?'),
     };
     let layout = (options.layout != Layout::default()).then(|| options.layout.to_string());
     let scope = [
@@ -98,100 +58,39 @@ pub(crate) fn name(options: &ConsulOptions) -> String {
 fn set(
     mut options: ConsulOptions,
     name: &str,
-    value: String,
-    socket: bool,
+    value: &str,
+    is_socket: bool,
 ) -> Result<ConsulOptions, StoreError> {
-    let client = &mut options.client;
     match name {
-        "dc" => client.datacenter = Some(value),
-        "namespace" => client.namespace = Some(value),
-        "partition" => client.partition = Some(value),
-        "tokenFile" => client.token = Some(TokenSource::File(value.into())),
-        "caFile" => client.tls.authority = Some(value.into()),
-        "caPath" => client.tls.authorities = Some(value.into()),
-        "certFile" => client.tls.certificate = Some(value.into()),
-        "keyFile" => client.tls.key = Some(value.into()),
-        "serverName" => client.tls.server_name = Some(value),
-        "verify" => client.tls.verify = value.parse().map_err(|_| wrong("verify is true or false"))?,
-        "wait" => options.tuning.wait = duration(&value).ok_or_else(|| wrong("wait is a time such as 5m"))?,
+        "wait" => {
+            let wait = duration(value).ok_or_else(|| wrong(&UrlError::new("wait is a time such as 5m")))?;
+            options.tuning.wait = wait;
+        }
         "maxWatches" => {
             let watches = value.parse().ok().filter(|count| (4..=190).contains(count));
-            options.tuning.max_watches = watches.ok_or_else(|| wrong("maxWatches is from 4 to 190"))?;
+            let error = || wrong(&UrlError::new("maxWatches is from 4 to 190"));
+            options.tuning.max_watches = watches.ok_or_else(error)?;
         }
         "layout" => {}
-        ROOT if socket => options = options.root(&value),
-        other => return Err(unknown(other)),
+        ROOT if is_socket => options = options.root(value),
+        other => return Err(wrong(&UrlError::unknown(other, &PARAMETERS))),
     }
     Ok(options)
 }
 
-fn unknown(name: &str) -> StoreError {
-    let error = wrong(&format!("it has an unknown parameter {name:?}"));
-    let near = PARAMETERS
-        .iter()
-        .max_by(|a, b| strsim::jaro_winkler(name, a).total_cmp(&strsim::jaro_winkler(name, b)));
-    match near.filter(|near| strsim::jaro_winkler(name, near) > 0.7) {
-        Some(near) => error.with_hint(format!("did you mean {near}?")),
-        None => error.with_hint(format!("the parameters are {}", PARAMETERS.join(", "))),
-    }
-}
-
-/// `consuls:///root` means TLS, whatever the environment says about the scheme.
-fn require_tls(address: &mut Address, tls: bool) -> Result<(), StoreError> {
-    match address {
-        Address::Tcp { tls: on, .. } => *on |= tls,
-        Address::Unix(_) if tls => return Err(wrong("CONSUL_HTTP_ADDR is a Unix socket, which has no TLS")),
-        Address::Unix(_) => {}
-    }
-    Ok(())
-}
-
-/// `CONSUL_HTTP_SSL` is about every address; a scheme in `CONSUL_HTTP_ADDR` about that one only.
-fn env_says_tls(env: &dyn Fn(&str) -> Option<String>) -> bool {
-    env("CONSUL_HTTP_SSL").is_some_and(|value| matches!(&*value, "1" | "t" | "T" | "true" | "TRUE" | "True"))
-}
-
-fn duration(text: &str) -> Option<Duration> {
-    let digits = text.find(|c: char| !c.is_ascii_digit())?;
-    let (number, unit) = (text[..digits].parse::<u64>().ok()?, &text[digits..]);
-    let seconds = match unit {
-        "s" => number,
-        "m" => number.checked_mul(60)?,
-        _ => return None,
-    };
-    (1..=600).contains(&seconds).then(|| Duration::from_secs(seconds))
-}
-
-fn decode(text: &str) -> Result<String, StoreError> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [first, tail @ ..] = rest {
-        let (byte, tail) = match (first, tail) {
-            (b'%', [high, low, tail @ ..]) => {
-                let digits = [*high, *low];
-                let byte = std::str::from_utf8(&digits).ok().and_then(|hex| u8::from_str_radix(hex, 16).ok());
-                (byte.ok_or_else(|| wrong("a % in it is not followed by two digits"))?, tail)
-            }
-            _ => (*first, tail),
-        };
-        bytes.push(byte);
-        rest = tail;
-    }
-    String::from_utf8(bytes).map_err(|_| wrong("it is not UTF-8"))
-}
-
 /// The URL itself may hold what should not be in it, so it is not repeated.
-fn wrong(what: &str) -> StoreError {
-    StoreError::invalid(format!("the store's URL cannot be used: {what}"))
-        .with_hint("consul://HOST:PORT/ROOT, consuls:// for TLS, consul:///ROOT for CONSUL_HTTP_ADDR")
-}
-
-fn invalid(error: &biplane_consul_client::Error) -> StoreError {
-    StoreError::invalid(error.to_string())
+fn wrong(error: &UrlError) -> StoreError {
+    let usual = "consul://HOST:PORT/ROOT, consuls:// for TLS, consul:///ROOT for CONSUL_HTTP_ADDR";
+    StoreError::invalid(format!("the store's URL cannot be used: {error}"))
+        .with_hint(error.hint.as_deref().unwrap_or(usual))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use biplane_consul_client::TokenSource;
+
     use super::*;
 
     fn options(url: &str, variables: &[(&str, &str)]) -> Result<ConsulOptions, StoreError> {
