@@ -210,6 +210,10 @@ impl Client {
     ) -> Result<Answer<Vec<HealthEntry>>, Error> {
         let request = Request::get(format!("{path}/{}", segment(service)?), query);
         let request = filter.into_iter().fold(request, |request, filter| request.with("filter", filter));
+        // An agent serves a query that waits from a stream of events, and then knows neither what was left out nor
+        // whether anybody leads; but not one that wants an order by distance.
+        let is_waiting = query.wait.is_some() && !query.cached;
+        let request = if is_waiting { request.with("near", "_agent") } else { request };
         let raw = self.send(scope.apply(request)).await?;
         raw.success(self.address())?.map(|body| json(&body, self.address()))
     }

@@ -23,6 +23,8 @@ pub struct Builder {
     limits: Option<Limits>,
     tls: Option<Encryption>,
     wan: Option<u16>,
+    mesh: bool,
+    connections: Option<u32>,
 }
 
 #[derive(Debug, Clone)]
@@ -46,6 +48,8 @@ impl Default for Builder {
             limits: None,
             tls: None,
             wan: None,
+            mesh: false,
+            connections: None,
         }
     }
 }
@@ -97,6 +101,20 @@ impl Builder {
     #[must_use]
     pub fn datacenter(mut self, datacenter: &str) -> Self {
         datacenter.clone_into(&mut self.datacenter);
+        self
+    }
+
+    /// Takes so many connections from one client; Consul's own limit is 200.
+    #[must_use]
+    pub fn connections(mut self, most: u32) -> Self {
+        self.connections = Some(most);
+        self
+    }
+
+    /// Switches on the service mesh: it has a trust domain, and issues certificates.
+    #[must_use]
+    pub fn mesh(mut self, mesh: bool) -> Self {
+        self.mesh = mesh;
         self
     }
 
@@ -156,6 +174,8 @@ impl Builder {
         config.key_list_policy = self.key_list_policy;
         config.limits = self.limits;
         config.wan = self.wan;
+        config.mesh = self.mesh;
+        config.connections = self.connections;
         config.tls = self.tls.as_ref().map(|tls| tls.write(folder));
         config
     }

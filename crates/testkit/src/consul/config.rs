@@ -22,6 +22,10 @@ pub(super) struct Config {
     pub(super) socket: Option<PathBuf>,
     /// Another datacenter's port to meet at.
     pub(super) wan: Option<u16>,
+    /// Whether there is a service mesh.
+    pub(super) mesh: bool,
+    /// How many connections it takes from one client.
+    pub(super) connections: Option<u32>,
     pub(super) ports: Ports,
     /// The server's port to meet at: this is a client agent.
     server: Option<u16>,
@@ -71,6 +75,8 @@ impl Config {
             tls: None,
             socket: None,
             wan: None,
+            mesh: false,
+            connections: None,
             ports: Ports::new(),
             server: None,
         }
@@ -110,6 +116,9 @@ impl Config {
         if let Some(token) = self.token {
             all["acl"] = self.acl(token);
         }
+        if let Some(most) = self.connections {
+            all["limits"]["http_max_conns_per_client"] = json!(most);
+        }
         if let Some(tls) = &self.tls {
             all["tls"] = tls.json();
         }
@@ -133,7 +142,7 @@ impl Config {
             },
             "disable_update_check": true,
             "disable_host_node_id": true,
-            "connect": { "enabled": false },
+            "connect": { "enabled": self.mesh },
             "peering": { "enabled": false },
             "ui_config": { "enabled": true },
             "log_level": "info",

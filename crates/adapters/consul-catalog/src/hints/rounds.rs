@@ -1,0 +1,268 @@
+//! The three queries that wait, and what their answers are turned into.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use biplane_consul_client::{Answer, Check, CheckStatus, Error, Query, Scope};
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::Seats;
+use super::board::{Checks, renamed};
+use crate::catalog::Catalog;
+use crate::counters::count;
+use crate::failure::Failure;
+use crate::pace::Backoff;
+use crate::subject::{Content, Subject, What};
+
+/// How long a question waits whose answer came before its time and brought nothing.
+const QUIET: Duration = Duration::from_secs(1);
+
+/// How soon after a sweep the next one may be.
+const SWEEP_PAUSE: Duration = Duration::from_secs(1);
+
+/// All checks are read again after this many times as long as that took.
+const CHECKS_PAUSE: u32 = 3;
+
+/// Longer than anything that is waited for.
+const LONG: Duration = Duration::from_hours(1);
+
+/// Watches, for ever.
+pub(super) async fn run(catalog: Arc<Catalog>, scope: Scope, seats: Arc<Seats>) {
+    let mut backoff = Backoff::new(catalog.options.tuning.retry_max);
+    loop {
+        let began = Instant::now();
+        let Err(failure) = watch(&catalog, &scope, &seats).await;
+        catalog.report.failed(scope.datacenter.as_deref(), &failure);
+        seats.trouble(Some(failure.error));
+        if began.elapsed() > catalog.options.wait {
+            backoff.reset();
+        }
+        sleep(backoff.delay()).await;
+    }
+}
+
+async fn watch(catalog: &Arc<Catalog>, scope: &Scope, seats: &Seats) -> Result<Infallible, Failure> {
+    let mut round = Round::begin(catalog, scope, seats).await?;
+    seats.trouble(None);
+    // Whatever happened before this began may have gone unseen.
+    seats.sweep();
+    loop {
+        round.step().await?;
+    }
+}
+
+/// A query that waits.
+type Waiting<T> = BoxFuture<'static, Result<Heard<T>, Error>>;
+
+/// Its answer.
+struct Heard<T> {
+    answer: Answer<T>,
+    after: u64,
+    is_vain: bool,
+}
+
+struct Round<'a> {
+    catalog: &'a Arc<Catalog>,
+    scope: &'a Scope,
+    seats: &'a Seats,
+    critical: (Checks, Waiting<Vec<Check>>),
+    warning: (Checks, Waiting<Vec<Check>>),
+    services: (BTreeMap<String, Vec<String>>, Waiting<Content>),
+    /// All checks, as they were when they were last read.
+    all: Checks,
+    /// When they are to be read again, and not before.
+    read_all: Option<Instant>,
+    rested: Instant,
+    /// When all are to be asked for their index, and when they last were.
+    sweep: Option<Instant>,
+    swept: Instant,
+}
+
+impl<'a> Round<'a> {
+    async fn begin(catalog: &'a Arc<Catalog>, scope: &'a Scope, seats: &'a Seats) -> Result<Self, Failure> {
+        let subject = list(catalog, scope);
+        let failure = |error: Error| Failure::of_call(&subject, &error);
+        let client = &catalog.client;
+        let query = Query::default();
+        let (critical, warning, services, all) = tokio::try_join!(
+            client.checks_in_state(Some(CheckStatus::Critical), scope, &query),
+            client.checks_in_state(Some(CheckStatus::Warning), scope, &query),
+            client.catalog_services(scope, &query),
+            client.checks_in_state(None, scope, &query),
+        )
+        .map_err(failure)?;
+        let now = Instant::now();
+        Ok(Self {
+            critical: (
+                Checks::new(critical.value),
+                checks(catalog, scope, CheckStatus::Critical, critical.meta.index, Duration::ZERO),
+            ),
+            warning: (
+                Checks::new(warning.value),
+                checks(catalog, scope, CheckStatus::Warning, warning.meta.index, Duration::ZERO),
+            ),
+            services: (services.value, names(catalog, scope, services.meta.index, Duration::ZERO)),
+            all: Checks::new(all.value),
+            read_all: None,
+            rested: now,
+            sweep: None,
+            swept: now,
+            catalog,
+            scope,
+            seats,
+        })
+    }
+
+    /// One answer, or one thing that has become due.
+    async fn step(&mut self) -> Result<(), Failure> {
+        let far = Instant::now() + LONG;
+        let (read_all, sweep) = (self.read_all.unwrap_or(far), self.sweep.unwrap_or(far));
+        tokio::select! {
+            heard = &mut self.critical.1 => {
+                let heard = self.heard(heard)?;
+                let (after, rest) = heard.next(self.catalog);
+                self.critical.1 = checks(self.catalog, self.scope, CheckStatus::Critical, after, rest);
+                self.turned(heard.answer, true);
+            }
+            heard = &mut self.warning.1 => {
+                let heard = self.heard(heard)?;
+                let (after, rest) = heard.next(self.catalog);
+                self.warning.1 = checks(self.catalog, self.scope, CheckStatus::Warning, after, rest);
+                self.turned(heard.answer, false);
+            }
+            heard = &mut self.services.1 => {
+                let heard = self.heard(heard)?;
+                let (after, rest) = heard.next(self.catalog);
+                let has_moved = heard.answer.meta.index != heard.after;
+                self.services.1 = names(self.catalog, self.scope, after, rest);
+                if has_moved {
+                    self.registered(heard.answer);
+                }
+            }
+            () = sleep_until(read_all) => self.attribute().await?,
+            () = sleep_until(sweep) => self.sweep_now(),
+        }
+        Ok(())
+    }
+
+    fn heard<T>(&self, heard: Result<Heard<T>, Error>) -> Result<Heard<T>, Failure> {
+        count(&self.catalog.counters.hints);
+        let heard = heard.map_err(|error| Failure::of_call(&list(self.catalog, self.scope), &error))?;
+        if !heard.answer.meta.known_leader {
+            return Err(Failure::no_leader(&list(self.catalog, self.scope)));
+        }
+        Ok(heard)
+    }
+
+    /// Checks have become critical, or warn, or no longer do.
+    fn turned(&mut self, answer: Answer<Vec<Check>>, critical: bool) {
+        let Answer { value, meta } = answer;
+        let checks = if critical { &mut self.critical.0 } else { &mut self.warning.0 };
+        let (difference, places) = checks.replace(Checks::new(value));
+        self.seats.touch(&difference.services);
+        self.all.excuse(&places);
+        if difference.is_blurred {
+            self.seats.touch(&self.all.services_on(&places));
+        }
+        // What is hidden could have changed too.
+        if difference.is_blurred || meta.filtered {
+            self.want_sweep(Duration::ZERO);
+        }
+    }
+
+    /// Something was registered, or has gone.
+    fn registered(&mut self, answer: Answer<Content>) {
+        let Content::Services(now) = answer.value else { unreachable!("a list was asked for") };
+        self.seats.touch(&renamed(&self.services.0, &now));
+        self.services.0 = now;
+        if answer.meta.filtered {
+            self.want_sweep(Duration::ZERO);
+        } else if self.read_all.is_none() {
+            self.read_all = Some(self.rested);
+        }
+    }
+
+    /// Finds out where, by the indexes of all checks.
+    async fn attribute(&mut self) -> Result<(), Failure> {
+        self.read_all = None;
+        let began = Instant::now();
+        count(&self.catalog.counters.hints);
+        let answer = self.catalog.client.checks_in_state(None, self.scope, &Query::default()).await;
+        let answer = answer.map_err(|error| Failure::of_call(&list(self.catalog, self.scope), &error))?;
+        let (difference, places) = self.all.replace(Checks::new(answer.value));
+        let now = Instant::now();
+        self.rested = now + (now - began) * CHECKS_PAUSE;
+        self.seats.touch(&difference.services);
+        if difference.is_blurred {
+            self.seats.touch(&self.all.services_on(&places));
+        }
+        let explains = !difference.is_empty() && !answer.meta.filtered;
+        self.want_sweep(if explains { self.catalog.options.tuning.sweep } else { Duration::ZERO });
+        Ok(())
+    }
+
+    fn want_sweep(&mut self, patience: Duration) {
+        let at = (Instant::now() + patience).max(self.swept + SWEEP_PAUSE);
+        self.sweep = Some(self.sweep.map_or(at, |wanted| wanted.min(at)));
+    }
+
+    fn sweep_now(&mut self) {
+        count(&self.catalog.counters.sweeps);
+        (self.sweep, self.swept) = (None, Instant::now());
+        self.seats.sweep();
+    }
+}
+
+impl<T> Heard<T> {
+    /// After which index to wait next, and how long to rest before. By the book: one that went back or came in vain
+    /// means to begin anew.
+    fn next(&self, catalog: &Catalog) -> (u64, Duration) {
+        let index = self.answer.meta.index;
+        if index < self.after {
+            (1, QUIET)
+        } else {
+            (index, if self.is_vain { QUIET } else { catalog.options.tuning.pause })
+        }
+    }
+}
+
+/// The question that failures are told about.
+fn list(catalog: &Catalog, scope: &Scope) -> Subject {
+    Subject { scope: scope.clone(), ..catalog.subject(What::Services, None) }
+}
+
+fn checks(
+    catalog: &Arc<Catalog>,
+    scope: &Scope,
+    status: CheckStatus,
+    after: u64,
+    rest: Duration,
+) -> Waiting<Vec<Check>> {
+    let (catalog, scope) = (Arc::clone(catalog), scope.clone());
+    async move {
+        sleep(rest).await;
+        let (began, wait) = (Instant::now(), catalog.options.wait);
+        let answer = catalog.client.checks_in_state(Some(status), &scope, &Query::after(after, wait)).await?;
+        Ok(heard(answer, after, began.elapsed() < wait))
+    }
+    .boxed()
+}
+
+fn names(catalog: &Arc<Catalog>, scope: &Scope, after: u64, rest: Duration) -> Waiting<Content> {
+    let (catalog, subject) = (Arc::clone(catalog), list(catalog, scope));
+    async move {
+        sleep(rest).await;
+        let (began, wait) = (Instant::now(), catalog.options.wait);
+        let answer = subject.ask(&catalog.client, &Query::after(after, wait)).await?;
+        Ok(heard(answer, after, began.elapsed() < wait))
+    }
+    .boxed()
+}
+
+fn heard<T>(answer: Answer<T>, after: u64, is_early: bool) -> Heard<T> {
+    Heard { is_vain: is_early && answer.meta.index <= after, answer, after }
+}
