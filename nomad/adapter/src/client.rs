@@ -42,6 +42,8 @@ pub(crate) struct Client {
 struct Inner {
     transport: Transport,
     gate: Gate,
+    /// For questions that go on to a node, which may be gone: they hold up no others.
+    slow_gate: Gate,
     token: TokenHolder,
     /// What requests are made for: the address, or the name that its certificate has.
     base: Url,
@@ -83,7 +85,7 @@ impl Call {
         self
     }
 
-    /// The same, with less patience than others.
+    /// The same, with less patience than others: a question that may well not be answered.
     pub(crate) fn within(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
@@ -96,6 +98,7 @@ impl Client {
         let inner = Inner {
             transport: Transport::new(&options.address, &options.tls, options.timeout)?,
             gate: Gate::new(options.tuning.max_requests),
+            slow_gate: Gate::new(options.tuning.max_requests / 2),
             token: TokenHolder::new(options.token.clone()),
             base: transport::base(&options.address, &options.tls)?,
             address: options.address.to_string(),
@@ -163,13 +166,15 @@ impl Client {
 impl Inner {
     async fn attempts(&self, call: &Call, deadline: Instant) -> Result<Answer, Failure> {
         loop {
-            let outcome = match self.gate.enter(deadline).await {
+            let gate = if call.timeout.is_some() { &self.slow_gate } else { &self.gate };
+            let outcome = match gate.enter(deadline).await {
                 Ok(_permit) => self.once(call).await,
                 Err(pause) => return Err(Failure::held_back(call, &self.address, pause)),
             };
             match outcome {
                 Err(Failure { kind: Kind::RateLimited(pause), error }) => {
-                    if !self.gate.close(pause, deadline) {
+                    let reopens = [&self.gate, &self.slow_gate].map(|gate| gate.close(pause, deadline));
+                    if reopens.contains(&false) {
                         return Err(Failure { kind: Kind::RateLimited(pause), error });
                     }
                 }

@@ -11,6 +11,8 @@
 //!  checks not known: the deployment's verdict ▶ Healthy, Unhealthy; none yet: Unhealthy; none ever: Unknown
 //!  no checks: the tasks run ──────────────────▶ Healthy, unless the deployment has found otherwise
 //! ```
+//!
+//! A check that has passed before its task was restarted says nothing of the task as it is now.
 
 use biplane_source::Health;
 
@@ -34,6 +36,8 @@ enum Outcome {
     Fail,
     /// One of them has not run yet.
     Pending,
+    /// One of them has not run since the task was restarted.
+    Stale,
     Unknown,
 }
 
@@ -51,11 +55,12 @@ pub(crate) fn judge(
     if !allocation.is_wanted() {
         return if allocation.runs() { Health::Draining } else { Health::Unhealthy };
     }
-    if !allocation.runs() || !tasks_run(registration, allocation, spec) {
+    let outcome = outcome(&registration.service_name, allocation, spec, checks);
+    if !allocation.runs() || !tasks_run(registration, allocation, spec, outcome) {
         return Health::Unhealthy;
     }
-    match outcome(&registration.service_name, spec, checks) {
-        Outcome::Fail => Health::Unhealthy,
+    match outcome {
+        Outcome::Fail | Outcome::Stale => Health::Unhealthy,
         Outcome::None if allocation.verdict() == Some(false) => Health::Unhealthy,
         Outcome::Pass | Outcome::None => Health::Healthy,
         Outcome::Pending | Outcome::Unknown => assumed(allocation, spec, before),
@@ -74,7 +79,7 @@ fn assumed(allocation: &Allocation, spec: Option<&Spec>, before: Option<Health>)
     }
 }
 
-fn outcome(service: &str, spec: Option<&Spec>, checks: Checks<'_>) -> Outcome {
+fn outcome(service: &str, allocation: &Allocation, spec: Option<&Spec>, checks: Checks<'_>) -> Outcome {
     let is_checked = spec.and_then(|spec| spec.is_checked(service));
     if is_checked == Some(false) {
         return Outcome::None;
@@ -89,25 +94,49 @@ fn outcome(service: &str, spec: Option<&Spec>, checks: Checks<'_>) -> Outcome {
         None => Outcome::None,
         Some(_) => of_service.fold(Outcome::Pass, |all, result| match (all, result.status.as_str()) {
             (Outcome::Fail, _) | (_, "failure") => Outcome::Fail,
+            (_, "success") if is_stale(result, allocation, spec) => Outcome::Stale,
             (all, "success") => all,
+            (Outcome::Stale, _) => Outcome::Stale,
             _ => Outcome::Pending,
         }),
     }
 }
 
-/// Whether what the service stands for is running: its task, or all of its group that serve.
-fn tasks_run(registration: &Registration, allocation: &Allocation, spec: Option<&Spec>) -> bool {
-    if let Some(task) = own_task(registration, allocation) {
-        return allocation.task_states.get(task).is_some_and(|state| state.state == "running");
+/// Whether a check ran before its task was restarted, as far as it is known whose it is.
+pub(crate) fn is_stale(result: &CheckResult, allocation: &Allocation, spec: Option<&Spec>) -> bool {
+    let task = if result.task.is_empty() { only_task(spec) } else { Some(result.task.as_str()) };
+    let state = task.and_then(|task| allocation.task_states.get(task));
+    state.is_some_and(|state| state.last_restart >= result.timestamp)
+}
+
+/// The main task of a group that has but one: its services can only be that one's.
+fn only_task(spec: Option<&Spec>) -> Option<&str> {
+    let mut tasks = spec?.tasks.iter();
+    tasks.next().filter(|_| tasks.next().is_none()).map(String::as_str)
+}
+
+/// Whether what the service stands for is running: its task; where that is not known, all main tasks of its group, or
+/// any of them if its checks tell the rest.
+fn tasks_run(
+    registration: &Registration,
+    allocation: &Allocation,
+    spec: Option<&Spec>,
+    outcome: Outcome,
+) -> bool {
+    let own = own_task(registration, allocation).or_else(|| only_task(spec));
+    if let Some(state) = own.and_then(|task| allocation.task_states.get(task)) {
+        return state.state == "running";
     }
-    let serves = |name: &str| spec.is_none_or(|spec| spec.tasks.contains(name));
-    allocation.task_states.iter().filter(|(name, _)| serves(name)).all(|(_, state)| {
-        match state.state.as_str() {
-            "running" => true,
-            // A task that has done its work is no fault; one that has not begun holds the others up.
-            "dead" => !state.failed,
-            _ => spec.is_none(),
-        }
+    let is_main = |name: &str| spec.is_none_or(|spec| spec.tasks.is_empty() || spec.tasks.contains(name));
+    let mut main = allocation.task_states.iter().filter(|(name, _)| is_main(name)).map(|(_, state)| state);
+    if outcome == Outcome::Pass || spec.is_none() {
+        return main.any(|state| state.state == "running");
+    }
+    main.all(|state| match state.state.as_str() {
+        "running" => true,
+        // A task that has done its work is no fault; one that has not begun holds the others up.
+        "dead" => !state.failed,
+        _ => false,
     })
 }
 

@@ -6,12 +6,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::{join_all, try_join_all};
+use tokio::time::timeout;
 
 use crate::api::{Allocation, Api, CheckResult, Registration, Spec};
 use crate::client::Failure;
 use crate::resolve;
+
+/// How long a reading waits for checks. A node that is gone must not hold up what is known of the others; what has not come
+/// by then is looked at by itself.
+const CHECKS: Duration = Duration::from_millis(500);
 
 /// A group of a version of a job.
 pub(crate) type SpecKey = (String, String, u64);
@@ -41,7 +47,7 @@ pub(crate) struct Reading {
     pub(crate) specs: BTreeMap<SpecKey, Arc<Spec>>,
     /// Which of it was not known.
     pub(crate) new_specs: BTreeSet<SpecKey>,
-    /// Of those allocations that were asked about.
+    /// Of those allocations that were asked about and whose nodes have answered.
     pub(crate) checks: CheckReading,
     /// Of every address that is registered.
     pub(crate) addresses: BTreeMap<String, IpAddr>,
@@ -70,13 +76,13 @@ pub(crate) async fn read(api: &Api, name: &str, known: &Known) -> Result<Reading
     Ok(Reading { registrations, index, allocations, allocations_index, specs, new_specs, checks, addresses })
 }
 
-/// Asks the nodes of these allocations for their checks.
-pub(crate) async fn read_checks(api: &Api, allocations: Vec<String>) -> CheckReading {
+/// The checks of those allocations whose nodes answer quickly.
+async fn read_checks(api: &Api, allocations: Vec<String>) -> CheckReading {
     let read = allocations.into_iter().map(async |id| {
-        let checks = api.checks(&id).await;
-        (id, checks)
+        let checks = timeout(CHECKS, api.checks(&id)).await.ok()?;
+        Some((id, checks))
     });
-    join_all(read).await.into_iter().collect()
+    join_all(read).await.into_iter().flatten().collect()
 }
 
 async fn allocations(

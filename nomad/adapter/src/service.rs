@@ -13,7 +13,7 @@ use biplane_source::{Health, Locality};
 use tokio::time::Instant;
 
 use crate::api::{Allocation, CheckResult, Registration, Spec};
-use crate::health::{Checks, judge, port_label};
+use crate::health::{Checks, is_stale, judge, port_label};
 use crate::instance::Placed;
 use crate::reading::{CheckReading, Known, Reading, SpecKey, spec_key};
 
@@ -22,16 +22,25 @@ const LENIENCE: Duration = Duration::from_secs(10);
 
 /// How long checks that do not pass are looked at all the time: they are about to.
 const EAGER: Duration = Duration::from_secs(30);
-const EAGER_INTERVAL: Duration = Duration::from_millis(300);
 
-/// How often after that.
-const SICK_INTERVAL: Duration = Duration::from_secs(2);
+/// How often checks are looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct CheckPace {
+    /// Those that pass.
+    pub(crate) passing: Duration,
+    /// Those that do not, of a service where something has just moved.
+    pub(crate) eager: Duration,
+    /// Those that do not, where nothing has for a while.
+    pub(crate) failing: Duration,
+}
 
 /// One service.
 #[derive(Debug, Default)]
 pub(crate) struct Service {
     reading: Reading,
     checks: BTreeMap<String, Seen>,
+    /// The jobs whose allocations count.
+    jobs: BTreeSet<String>,
     /// What was told last, by registration.
     told: BTreeMap<String, Told>,
     /// When something last moved.
@@ -44,6 +53,7 @@ struct Seen {
     results: Option<Vec<CheckResult>>,
     /// Which change of the allocation it was.
     modify_index: u64,
+    at: Instant,
 }
 
 #[derive(Clone, Debug)]
@@ -60,21 +70,23 @@ struct Told {
 impl Service {
     /// What a reading need not ask for. `specs`: what is known of all jobs.
     pub(crate) fn known(&self, specs: &BTreeMap<SpecKey, Arc<Spec>>) -> Known {
-        let jobs = self.jobs();
-        let of_jobs = specs.iter().filter(|((job, _, _), _)| jobs.contains(job.as_str()));
-        let passing = self.checks.iter().filter(|(_, seen)| seen.passes());
+        let of_jobs = self.jobs.iter().flat_map(|job| {
+            let first = (job.clone(), String::new(), 0);
+            specs.range(first..).take_while(move |((of, _, _), _)| of == job)
+        });
+        let passing = self.checked().filter(|one| self.passes(one));
+        let seen = |one: &Allocation| Some((one.id.clone(), self.checks.get(&one.id)?.modify_index));
         Known {
             allocations: self.told.values().map(|told| (told.allocation.clone(), told.job.clone())).collect(),
             specs: of_jobs.map(|(key, spec)| (key.clone(), Arc::clone(spec))).collect(),
-            settled: passing.map(|(id, seen)| (id.clone(), seen.modify_index)).collect(),
+            settled: passing.filter_map(seen).collect(),
             addresses: self.reading.addresses.clone(),
         }
     }
 
     /// The jobs whose allocations count.
-    pub(crate) fn jobs(&self) -> BTreeSet<&str> {
-        let registered = self.reading.registrations.iter().map(|one| one.job.as_str());
-        registered.chain(self.told.values().map(|told| told.job.as_str())).collect()
+    pub(crate) fn jobs(&self) -> &BTreeSet<String> {
+        &self.jobs
     }
 
     /// Whether nothing of it is known to be there.
@@ -88,19 +100,19 @@ impl Service {
     }
 
     /// Takes in a reading.
-    pub(crate) fn take(&mut self, mut reading: Reading) {
+    pub(crate) fn take(&mut self, mut reading: Reading, now: Instant) {
         let checks = std::mem::take(&mut reading.checks);
         self.reading = reading;
-        self.take_checks(checks);
+        self.take_checks(checks, now);
         let there = &self.reading.allocations;
         self.checks.retain(|id, _| there.contains_key(id));
     }
 
     /// Takes in the checks of some allocations.
-    pub(crate) fn take_checks(&mut self, checks: CheckReading) {
+    pub(crate) fn take_checks(&mut self, checks: CheckReading, now: Instant) {
         for (id, results) in checks {
             let Some(allocation) = self.reading.allocations.get(&id) else { continue };
-            self.checks.insert(id, Seen { results, modify_index: allocation.modify_index });
+            self.checks.insert(id, Seen { results, modify_index: allocation.modify_index, at: now });
         }
     }
 
@@ -120,24 +132,41 @@ impl Service {
             self.moved = Some(now);
         }
         self.told = next;
+        let registered = self.reading.registrations.iter().map(|one| &one.job);
+        self.jobs = registered.chain(self.told.values().map(|told| &told.job)).cloned().collect();
         placed
     }
 
-    /// The allocations whose checks are to be looked at, and how soon. `interval`: how often those that pass are.
-    pub(crate) fn checks_due(&self, interval: Duration, now: Instant) -> Option<(Vec<String>, Duration)> {
-        let checked = self.reading.allocations.values().filter(|allocation| self.is_checked(allocation));
-        let ids: Vec<String> = checked.map(|allocation| allocation.id.clone()).collect();
-        if ids.is_empty() {
-            return None;
-        }
-        let all_pass = ids.iter().all(|id| self.checks.get(id).is_some_and(Seen::passes));
-        let is_eager = self.moved.is_none_or(|moved| now.saturating_duration_since(moved) < EAGER);
-        let soon = match (all_pass, is_eager) {
-            (true, _) => interval,
-            (false, true) => EAGER_INTERVAL.min(interval),
-            (false, false) => SICK_INTERVAL.min(interval),
-        };
-        Some((ids, soon))
+    /// When checks are to be looked at next, of which allocations not counting those of `under_way`.
+    pub(crate) fn next_check(
+        &self,
+        pace: CheckPace,
+        under_way: &BTreeSet<String>,
+        now: Instant,
+    ) -> Option<Instant> {
+        self.checked()
+            .filter(|one| !under_way.contains(&one.id))
+            .map(|one| self.check_due(one, pace, now))
+            .min()
+    }
+
+    /// The allocations whose checks are to be looked at now, not counting those of `under_way`.
+    pub(crate) fn due_checks(
+        &self,
+        pace: CheckPace,
+        under_way: &BTreeSet<String>,
+        now: Instant,
+    ) -> Vec<String> {
+        let due = self
+            .checked()
+            .filter(|one| !under_way.contains(&one.id) && self.check_due(one, pace, now) <= now);
+        due.map(|one| one.id.clone()).collect()
+    }
+
+    /// How many allocations have checks that pass, and how many have others.
+    pub(crate) fn count_checked(&self) -> (usize, usize) {
+        let passing = self.checked().filter(|one| self.passes(one)).count();
+        (passing, self.checked().count() - passing)
     }
 
     /// When the first of those that leave has had its time.
@@ -151,9 +180,31 @@ impl Service {
         before
     }
 
-    fn is_checked(&self, allocation: &Allocation) -> bool {
-        let spec = self.reading.specs.get(&spec_key(allocation));
-        allocation.is_wanted() && allocation.runs() && spec.is_none_or(|spec| spec.has_checks())
+    /// The allocations whose checks count.
+    fn checked(&self) -> impl Iterator<Item = &Allocation> {
+        self.reading.allocations.values().filter(|allocation| {
+            let spec = self.reading.specs.get(&spec_key(allocation));
+            allocation.is_wanted() && allocation.runs() && spec.is_none_or(|spec| spec.has_checks())
+        })
+    }
+
+    /// Whether all checks of an allocation are known to pass as it is now.
+    fn passes(&self, allocation: &Allocation) -> bool {
+        let results = self.checks.get(&allocation.id).and_then(|seen| seen.results.as_ref());
+        let spec = self.reading.specs.get(&spec_key(allocation)).map(Arc::as_ref);
+        let passes = |result: &CheckResult| result.status == "success" && !is_stale(result, allocation, spec);
+        results.is_some_and(|results| results.iter().all(passes))
+    }
+
+    fn check_due(&self, allocation: &Allocation, pace: CheckPace, now: Instant) -> Instant {
+        let Some(seen) = self.checks.get(&allocation.id) else { return now };
+        let is_eager = self.moved.is_none_or(|moved| now.saturating_duration_since(moved) < EAGER);
+        let wait = match (self.passes(allocation), is_eager) {
+            (true, _) => pace.passing.mul_f64(spread(&allocation.id)),
+            (false, true) => pace.eager,
+            (false, false) => pace.failing,
+        };
+        seen.at + wait
     }
 
     fn placed(&self, one: &Registration) -> Option<Told> {
@@ -211,12 +262,6 @@ impl Service {
     }
 }
 
-impl Seen {
-    fn passes(&self) -> bool {
-        self.results.as_ref().is_some_and(|results| results.iter().all(|result| result.status == "success"))
-    }
-}
-
 /// If nothing is left to serve, what is about to stop and was well goes on until something is.
 fn spare_the_last(next: &mut BTreeMap<String, Told>) {
     if next.values().any(|told| told.placed.health.is_usable()) {
@@ -227,6 +272,12 @@ fn spare_the_last(next: &mut BTreeMap<String, Told>) {
             told.placed.health = Health::Healthy;
         }
     }
+}
+
+/// A number near one that differs between allocations, whose ids are random: what is read together does not stay so.
+fn spread(id: &str) -> f64 {
+    let byte = id.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok()).unwrap_or(0);
+    0.9 + f64::from(byte) / 1280.0
 }
 
 fn place(placed: &Placed) -> Option<SocketAddr> {

@@ -261,8 +261,10 @@ fn news<T: Clone + PartialEq + Send + Sync + 'static>(
     of: impl Fn(&[Placed]) -> Vec<T> + Send + Sync + 'static,
 ) -> Watch<Vec<T>> {
     let mut before: Option<Listing<Vec<T>>> = None;
+    // Dropped behind the receiver in `told`, whose end it tells.
+    let watching = Watching(held);
     told.filter_map(move |told| {
-        let _keeps = &held;
+        let _keeps = &watching;
         let listing = told.map(|listing| match listing {
             Listing::Complete(placed) => Listing::Complete(of(&placed)),
             Listing::Failed(error) => Listing::Failed(error),
@@ -274,6 +276,15 @@ fn news<T: Clone + PartialEq + Send + Sync + 'static>(
         future::ready(news)
     })
     .boxed()
+}
+
+/// A watcher, who keeps the space alive.
+struct Watching(Arc<Held>);
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        self.0.space.wake();
+    }
 }
 
 /// One failure, for ever: nothing that happens in Nomad changes it.

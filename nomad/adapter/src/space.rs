@@ -47,7 +47,7 @@ pub(crate) struct Shared {
     pub(crate) place: Place,
     services: Mutex<BTreeMap<String, watch::Sender<Told<Vec<Placed>>>>>,
     pub(crate) list: watch::Sender<Told<ServiceList>>,
-    /// Somebody watches something new.
+    /// Somebody has begun or stopped to watch.
     pub(crate) wake: Notify,
 }
 
@@ -77,14 +77,19 @@ impl Space {
             let sender = services.entry(service.to_owned()).or_insert_with(|| watch::Sender::new(None));
             sender.subscribe()
         };
-        self.shared.wake.notify_one();
+        self.wake();
         receiver
+    }
+
+    /// Somebody watches something new, or something no more.
+    pub(crate) fn wake(&self) {
+        self.shared.wake.notify_one();
     }
 
     /// The services from now on.
     pub(crate) fn list(&self) -> watch::Receiver<Told<ServiceList>> {
         let receiver = self.shared.list.subscribe();
-        self.shared.wake.notify_one();
+        self.wake();
         receiver
     }
 }

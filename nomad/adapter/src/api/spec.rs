@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::wire::{AllocationWithJob, Group, Job, Service, Task};
+use super::wire::{AllocationWithJob, Group, Job, Service};
 
 /// One group of one version of a job.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub(crate) struct Spec {
     pub(crate) is_deployed: bool,
     /// How long an allocation may go on once it is asked to stop.
     pub(crate) grace: Duration,
-    /// The tasks that run for as long as it serves.
+    /// Its main tasks, as opposed to those that prepare, accompany and clean up.
     pub(crate) tasks: BTreeSet<String>,
     /// Whether each service has checks, by its name as the job has it, which may be a pattern.
     pub(crate) services: BTreeMap<String, bool>,
@@ -33,7 +33,12 @@ impl Spec {
             region: job.region.clone(),
             is_deployed: is_deployed(&job, group),
             grace: grace(group),
-            tasks: group.tasks.iter().filter(|task| serves(task)).map(|task| task.name.clone()).collect(),
+            tasks: group
+                .tasks
+                .iter()
+                .filter(|task| task.lifecycle.is_none())
+                .map(|task| task.name.clone())
+                .collect(),
             services: services(group)
                 .map(|service| (service.name.clone(), !service.checks.is_empty()))
                 .collect(),
@@ -57,11 +62,6 @@ fn is_deployed(job: &Job, group: &Group) -> bool {
 
 fn services(group: &Group) -> impl Iterator<Item = &Service> {
     group.services.iter().chain(group.tasks.iter().flat_map(|task| &task.services))
-}
-
-/// Tasks that prepare and clean up come and go.
-fn serves(task: &Task) -> bool {
-    task.lifecycle.as_ref().is_none_or(|lifecycle| lifecycle.sidecar)
 }
 
 fn grace(group: &Group) -> Duration {
@@ -95,7 +95,7 @@ mod tests {
         let spec = Spec::of(serde_json::from_str(json).expect("an allocation")).expect("its group");
         assert_eq!((spec.version, spec.revision, spec.region.as_str()), (3, 70, "eu"));
         assert_eq!((spec.grace, spec.is_deployed), (Duration::from_secs(8), true));
-        assert_eq!(spec.tasks, BTreeSet::from(["main".to_owned(), "log".to_owned()]));
+        assert_eq!(spec.tasks, BTreeSet::from(["main".to_owned()]));
         assert!(spec.has_checks());
         let checked = ["web", "metrics", "log", "x"].map(|name| spec.is_checked(name));
         assert_eq!(checked, [Some(true), Some(false), Some(false), None]);

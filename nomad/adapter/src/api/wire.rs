@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use biplane_core::scalars::Timestamp;
 use serde::{Deserialize, Deserializer};
 
 /// The services of one namespace.
@@ -84,6 +85,9 @@ pub(crate) struct TaskState {
     pub(crate) state: String,
     #[serde(default)]
     pub(crate) failed: bool,
+    /// When it was last restarted, in seconds since 1970; long ago if never.
+    #[serde(default, deserialize_with = "seconds")]
+    pub(crate) last_restart: i64,
 }
 
 impl Allocation {
@@ -116,6 +120,12 @@ pub(crate) struct CheckResult {
     pub(crate) status: String,
     #[serde(default)]
     pub(crate) service: String,
+    /// The task of the service, unless it is the group's.
+    #[serde(default)]
+    pub(crate) task: String,
+    /// When it ran, in seconds since 1970.
+    #[serde(default)]
+    pub(crate) timestamp: i64,
 }
 
 /// An allocation with its job.
@@ -178,16 +188,9 @@ pub(super) struct Task {
     pub(super) kill_timeout: u64,
     #[serde(default)]
     pub(super) shutdown_delay: u64,
-    pub(super) lifecycle: Option<Lifecycle>,
+    pub(super) lifecycle: Option<serde::de::IgnoredAny>,
     #[serde(default, deserialize_with = "nullable")]
     pub(super) services: Vec<Service>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub(super) struct Lifecycle {
-    #[serde(default)]
-    pub(super) sidecar: bool,
 }
 
 /// Public keys.
@@ -223,6 +226,12 @@ pub(crate) struct Event {
     pub(crate) key: String,
     #[serde(default, deserialize_with = "nullable")]
     pub(crate) filter_keys: Vec<String>,
+}
+
+/// A moment; what is none counts as long ago.
+fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
+    let text: Option<String> = Option::deserialize(deserializer)?;
+    Ok(text.and_then(|text| text.parse::<Timestamp>().ok()).map_or(i64::MIN, |moment| moment.0))
 }
 
 fn nullable<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(

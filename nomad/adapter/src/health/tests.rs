@@ -22,7 +22,12 @@ fn allocation(desired: &str, client: &str, tasks: &[(&str, &str)], verdict: Opti
 }
 
 fn results(statuses: &[&str]) -> Vec<CheckResult> {
-    let result = |status: &&str| CheckResult { status: (*status).to_owned(), service: "web".into() };
+    let result = |status: &&str| CheckResult {
+        status: (*status).to_owned(),
+        service: "web".into(),
+        task: String::new(),
+        timestamp: 1000,
+    };
     statuses.iter().map(result).collect()
 }
 
@@ -94,6 +99,41 @@ fn without_checks_it_is_well_when_its_tasks_run_unless_its_deployment_has_found_
         let health = judge(&registration(owner), Some(&allocation), Some(&spec), Checks::Known(&[]), None);
         assert_eq!(health, expected, "{owner} {tasks:?} {verdict:?}");
     }
+}
+
+#[test]
+fn a_check_that_passed_before_its_task_was_restarted_does_not_count() {
+    let spec = Spec::with(&[("web", true)], &["main"]);
+    let two = Spec::with(&[("web", true)], &["main", "log"]);
+    let passed = results(&["success"]);
+    for (last_restart, spec, expected) in [
+        ("0001-01-01T00:00:00Z", &spec, Health::Healthy),
+        ("1970-01-01T00:16:39.9Z", &spec, Health::Healthy),
+        ("1970-01-01T00:16:40.1Z", &spec, Health::Unhealthy),
+        ("1970-01-01T00:20:00Z", &spec, Health::Unhealthy),
+        ("1970-01-01T00:20:00Z", &two, Health::Healthy),
+    ] {
+        let mut allocation = allocation("run", "running", RUNNING, Some(true));
+        let json = serde_json::json!({ "State": "running", "LastRestart": last_restart });
+        allocation.task_states.insert("main".into(), serde_json::from_value(json).expect("a state"));
+        let checks = Checks::Known(&passed);
+        let before = Some(Health::Healthy);
+        let health = judge(&registration("group-group"), Some(&allocation), Some(spec), checks, before);
+        assert_eq!(health, expected, "{last_restart} {spec:?}");
+    }
+}
+
+#[test]
+fn a_task_that_accompanies_others_takes_no_checked_service_down() {
+    let spec = Spec::with(&[("web", true)], &["main", "other"]);
+    let tasks = [("main", "running"), ("other", "pending"), ("sidecar", "pending")];
+    let allocation = allocation("run", "running", &tasks, None);
+    let health = |statuses: &[&str]| {
+        let results = results(statuses);
+        judge(&registration("group-group"), Some(&allocation), Some(&spec), Checks::Known(&results), None)
+    };
+    assert_eq!(health(&["success"]), Health::Healthy);
+    assert_eq!(health(&["failure"]), Health::Unhealthy);
 }
 
 #[test]

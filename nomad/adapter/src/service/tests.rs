@@ -58,18 +58,23 @@ impl World {
             specs: self.specs.clone(),
             ..Reading::default()
         };
-        self.service.take(reading);
+        self.service.take(reading, self.at(seconds));
         self.told(seconds)
     }
 
     fn check(&mut self, seconds: u64, name: &str, status: &str) -> Vec<(String, Health)> {
-        let result = CheckResult { status: status.into(), service: "web".into() };
-        self.service.take_checks(BTreeMap::from([(name.to_owned(), Some(vec![result]))]));
+        let result = json!({ "Status": status, "Service": "web", "Timestamp": 1 });
+        let result = serde_json::from_value(result).expect("a result");
+        self.service.take_checks(BTreeMap::from([(name.to_owned(), Some(vec![result]))]), self.at(seconds));
         self.told(seconds)
     }
 
+    fn at(&self, seconds: u64) -> Instant {
+        self.start + Duration::from_secs(seconds)
+    }
+
     fn told(&mut self, seconds: u64) -> Vec<(String, Health)> {
-        let placed = self.service.instances(self.start + Duration::from_secs(seconds));
+        let placed = self.service.instances(self.at(seconds));
         placed.into_iter().map(|placed| (placed.id, placed.health)).collect()
     }
 }
@@ -140,20 +145,29 @@ fn one_that_was_sick_is_not_spared() {
 
 #[test]
 fn checks_are_looked_at_often_until_they_pass_and_seldom_then() {
+    let seconds = Duration::from_secs;
+    let pace = CheckPace { passing: seconds(10), eager: seconds(1), failing: seconds(3) };
+    let none = BTreeSet::new();
     let mut world = World::new(true);
-    let interval = Duration::from_secs(5);
-    let soon = |world: &World, seconds: u64| {
-        world.service.checks_due(interval, world.start + Duration::from_secs(seconds)).map(|(_, soon)| soon)
+    world.read(0, &[("a0", 1)], &[("a0", "run", "running")]);
+    let next = |world: &World, now: u64| {
+        world.service.next_check(pace, &none, world.at(now)).map(|due| due - world.start)
     };
-    world.read(0, &[("a", 1)], &[("a", "run", "running")]);
-    assert_eq!(soon(&world, 0), Some(EAGER_INTERVAL));
-    assert_eq!(soon(&world, 60), Some(SICK_INTERVAL), "it takes long");
-    world.check(1, "a", "success");
-    assert_eq!(soon(&world, 1), Some(interval));
-    assert_eq!(world.service.known(&world.specs).settled, BTreeMap::from([("a".to_owned(), 7)]));
-    world.read(2, &[("a", 1)], &[("a", "stop", "running")]);
-    assert_eq!(soon(&world, 2), None, "nobody is checked any more");
+    assert_eq!(next(&world, 0), Some(Duration::ZERO), "they were not looked at");
+    world.check(1, "a0", "pending");
+    assert_eq!(next(&world, 1), Some(seconds(2)));
+    world.check(50, "a0", "pending");
+    assert_eq!(next(&world, 50), Some(seconds(53)), "it takes long");
+    assert_eq!(world.service.count_checked(), (0, 1));
+    world.check(60, "a0", "success");
+    let due = next(&world, 60).expect("again");
+    assert!((seconds(69)..=seconds(71)).contains(&due), "{due:?}");
+    assert_eq!(world.service.due_checks(pace, &none, world.at(72)), ["a0"]);
+    assert!(world.service.due_checks(pace, &BTreeSet::from(["a0".to_owned()]), world.at(72)).is_empty());
+    assert_eq!(world.service.known(&world.specs).settled, BTreeMap::from([("a0".to_owned(), 7)]));
+    world.read(61, &[("a0", 1)], &[("a0", "stop", "running")]);
+    assert_eq!(next(&world, 61), None, "nobody is checked any more");
     let mut unchecked = World::new(false);
-    unchecked.read(0, &[("a", 1)], &[("a", "run", "running")]);
-    assert_eq!(soon(&unchecked, 0), None);
+    unchecked.read(0, &[("a0", 1)], &[("a0", "run", "running")]);
+    assert_eq!(next(&unchecked, 0), None);
 }

@@ -26,8 +26,9 @@ use crate::client::{Failure, Kind};
 use crate::counters::count;
 use crate::options::NomadOptions;
 use crate::pace::{self, Backoff};
-use crate::reading::{CheckReading, Reading, SpecKey, read, read_checks};
+use crate::reading::{CheckReading, Reading, SpecKey, read};
 use crate::report::Report;
+use crate::service::CheckPace;
 use entry::Entry;
 use told::{held, pause};
 
@@ -39,6 +40,13 @@ const FIRST_LOOK: Duration = Duration::from_secs(1);
 
 /// The pause between two reads of one service: a deployment tells many things at once.
 const SPACING: Duration = Duration::from_millis(50);
+
+/// The pause between two readings of the list of services.
+const LIST_SPACING: Duration = Duration::from_millis(200);
+
+/// How often checks that do not pass are looked at: at first, and after a while.
+const EAGER_INTERVAL: Duration = Duration::from_millis(300);
+const FAILING_INTERVAL: Duration = Duration::from_secs(2);
 
 /// The task's state.
 pub(super) struct Driver {
@@ -57,6 +65,8 @@ pub(super) struct Driver {
     index: Arc<AtomicU64>,
     under_way: FuturesUnordered<BoxFuture<'static, Done>>,
     reads: usize,
+    /// Whether somebody has begun or stopped to watch.
+    is_swept: bool,
 }
 
 /// How the place as a whole is doing.
@@ -65,6 +75,8 @@ struct PlaceState {
     due: Instant,
     /// Whether the list of services has changed since it was read.
     list_is_old: bool,
+    /// Before this the list alone is not read.
+    list_not_before: Instant,
     looking: bool,
     /// Events may have been missed since it was looked at: somebody else may answer now.
     is_unsure: bool,
@@ -96,6 +108,7 @@ impl Driver {
             // Or as soon as it is known whether there are events.
             due: Instant::now() + FIRST_LOOK,
             list_is_old: false,
+            list_not_before: Instant::now(),
             looking: false,
             is_unsure: false,
             outcome: None,
@@ -121,6 +134,7 @@ impl Driver {
             index,
             under_way,
             reads: 0,
+            is_swept: false,
         }
     }
 
@@ -133,7 +147,7 @@ impl Driver {
             tokio::select! {
                 Some(heard) = self.events.next() => self.heard(heard),
                 Some(done) = self.under_way.next() => self.take(done),
-                () = self.shared.wake.notified() => {}
+                () = self.shared.wake.notified() => self.is_swept = false,
                 Ok(()) = self.pulse.changed() => self.called(),
                 () = sleep_until(next) => {}
             }
@@ -142,6 +156,10 @@ impl Driver {
 
     /// Takes up what is watched, and lets go of what is not any more.
     fn adopt(&mut self) {
+        if std::mem::replace(&mut self.is_swept, true) {
+            return;
+        }
+        let now = Instant::now();
         let watched = self.shared.watched();
         self.entries.retain(|name, _| watched.contains(name));
         for name in watched {
@@ -150,7 +168,7 @@ impl Driver {
                     self.shared.tell(&name, Err(failure.error.clone()));
                 }
                 let backoff = Backoff::new(self.options.tuning.retry_max);
-                self.entries.insert(name, Entry::new(Instant::now(), backoff));
+                self.entries.insert(name, Entry::new(now, backoff));
             }
         }
     }
@@ -162,21 +180,24 @@ impl Driver {
         if !self.can_read() {
             return;
         }
+        let pace = self.check_pace();
         for (name, entry) in &mut self.entries {
-            let (api, name) = (Arc::clone(&self.api), name.clone());
             if entry.is_due(now) && self.reads < READS_MAX {
                 self.reads += 1;
                 entry.begin();
                 let known = entry.service.known(&self.specs);
+                let (api, name) = (Arc::clone(&self.api), name.clone());
                 self.under_way.push(Box::pin(async move {
                     let reading = read(&api, &name, &known).await;
                     Done::Read(name, reading)
                 }));
-            } else if let Some(allocations) = entry.checks_due(now) {
+            }
+            for allocation in entry.begin_checks(pace, now) {
                 count(&self.api.client.tally().check_reads);
+                let (api, name) = (Arc::clone(&self.api), name.clone());
                 self.under_way.push(Box::pin(async move {
-                    let checks = read_checks(&api, allocations).await;
-                    Done::Checks(name, checks)
+                    let checks = api.checks(&allocation).await;
+                    Done::Checks(name, CheckReading::from([(allocation, checks)]))
                 }));
             }
         }
@@ -185,10 +206,11 @@ impl Driver {
     /// Looks at the place as a whole, or at its list of services, if that is due.
     fn look_around(&mut self, now: Instant) {
         let is_whole = self.place.due <= now;
-        if self.place.looking || !(is_whole || self.is_list_due()) {
+        if self.place.looking || !(is_whole || self.is_list_due(now)) {
             return;
         }
         (self.place.looking, self.place.list_is_old) = (true, false);
+        self.place.list_not_before = now + LIST_SPACING;
         if is_whole {
             let usual = if self.place.hearing { self.options.refresh } else { self.options.tuning.poll };
             self.place.due = now + pace::around(usual.min(self.options.refresh));
@@ -201,13 +223,13 @@ impl Driver {
 
     /// Whether the list of services is to be read again. While nobody wants it, it is not; and whoever comes next is not
     /// told what it was.
-    fn is_list_due(&self) -> bool {
-        let is_due = self.place.list_is_old && matches!(self.place.outcome, Some(Ok(())));
-        if is_due && self.shared.list.receiver_count() == 0 {
+    fn is_list_due(&self, now: Instant) -> bool {
+        let is_old = self.place.list_is_old && matches!(self.place.outcome, Some(Ok(())));
+        if is_old && self.shared.list.receiver_count() == 0 {
             self.shared.list.send_replace(None);
             return false;
         }
-        is_due
+        is_old && self.place.list_not_before <= now
     }
 
     /// Whether services are read: the place can be, and nothing is to be found out about it first.
@@ -217,7 +239,10 @@ impl Driver {
 
     fn next_due(&self) -> Instant {
         let far = Instant::now() + self.options.refresh;
-        let place = (!self.place.looking).then_some(self.place.due);
+        let is_list_wanted =
+            self.place.list_is_old && self.shared.list.receiver_count() > 0 && self.can_read();
+        let list = is_list_wanted.then_some(self.place.list_not_before);
+        let place = [Some(self.place.due), list].into_iter().flatten().filter(|_| !self.place.looking);
         let can_read = self.can_read();
         let has_room = self.reads < READS_MAX;
         let entries = self.entries.values().filter(|_| can_read).filter_map(|entry| entry.next_due(has_room));
@@ -264,8 +289,7 @@ impl Driver {
         let now = Instant::now();
         self.specs.retain(|(job, _, _), _| !changes.ended.contains(job));
         for (name, entry) in &mut self.entries {
-            let of_job = || entry.service.jobs().iter().any(|job| changes.jobs.contains(*job));
-            if changes.services.contains(name) || of_job() {
+            if changes.services.contains(name) || !entry.service.jobs().is_disjoint(&changes.jobs) {
                 entry.changed(now);
             }
         }
@@ -292,8 +316,8 @@ impl Driver {
             }
             Done::Checks(name, checks) => {
                 if let Some(entry) = self.entries.get_mut(&name) {
-                    entry.checking = false;
-                    entry.service.take_checks(checks);
+                    entry.checking.retain(|allocation| !checks.contains_key(allocation));
+                    entry.service.take_checks(checks, Instant::now());
                     self.settle(&name);
                 }
             }
@@ -336,8 +360,8 @@ impl Driver {
             self.settle(&name);
         }
         // What a job says is read again when it is needed again.
-        let jobs: BTreeSet<&str> = self.entries.values().flat_map(|entry| entry.service.jobs()).collect();
-        self.specs.retain(|(job, _, _), _| jobs.contains(job.as_str()));
+        let jobs: BTreeSet<&String> = self.entries.values().flat_map(|entry| entry.service.jobs()).collect();
+        self.specs.retain(|(job, _, _), _| jobs.contains(job));
     }
 
     fn was_read(&mut self, name: &str, reading: Reading) {
@@ -352,7 +376,7 @@ impl Driver {
         count(&self.api.client.tally().reads);
         let new = reading.specs.iter().filter(|(key, _)| reading.new_specs.contains(key));
         self.specs.extend(new.map(|(key, spec)| (key.clone(), Arc::clone(spec))));
-        entry.service.take(reading);
+        entry.service.take(reading, Instant::now());
         entry.read(Instant::now() + SPACING);
         self.settle(name);
     }
@@ -373,10 +397,10 @@ impl Driver {
     /// Tells what follows from what is known of a service, and sees to what is next.
     fn settle(&mut self, name: &str) {
         let now = Instant::now();
-        let interval = self.check_interval();
+        let pace = self.check_pace();
         let Some(entry) = self.entries.get_mut(name) else { return };
         let instances = entry.service.instances(now);
-        entry.plan(interval, now);
+        entry.plan(pace, now);
         if let Some(reason) = entry.held {
             if !instances.iter().any(|placed| placed.health.is_usable()) {
                 self.shared.tell(name, Err(held(&self.api, name, reason).error));
@@ -393,10 +417,19 @@ impl Driver {
     }
 
     /// As often as is wanted, unless that were too many questions.
-    fn check_interval(&self) -> Duration {
-        let checked: usize = self.entries.values().map(|entry| entry.checked).sum();
-        let checked = u32::try_from(checked).unwrap_or(u32::MAX);
-        let least = Duration::from_secs(1) * checked / self.options.tuning.checks_per_second.max(1);
-        pace::around(self.options.check_interval.max(least))
+    fn check_pace(&self) -> CheckPace {
+        let (passing, others) = self
+            .entries
+            .values()
+            .map(|entry| entry.checked)
+            .fold((0, 0), |all, one| (all.0 + one.0, all.1 + one.1));
+        let least = |count: usize| {
+            let count = u32::try_from(count).unwrap_or(u32::MAX);
+            Duration::from_secs(1) * count / self.options.tuning.checks_per_second.max(1)
+        };
+        let passing = self.options.check_interval.max(least(passing));
+        let eager = EAGER_INTERVAL.min(passing).max(least(others));
+        let failing = FAILING_INTERVAL.min(passing).max(least(others));
+        CheckPace { passing, eager, failing }
     }
 }

@@ -3,9 +3,13 @@
 use std::time::Duration;
 
 use biplane_core::resources::upstream::discovery::{Canaries, NomadUpstream};
+use biplane_nomad::NomadSource;
 use biplane_source::{Endpoint, EndpointSource as _, Health, Instance, Listing, Watch};
 use biplane_testkit::nomad::{Job, Update};
 use biplane_testkit::{Request, eventually};
+use futures::{FutureExt as _, StreamExt as _};
+use tokio::sync::oneshot;
+use tokio::time::sleep;
 
 use crate::harness::{
     PATIENCE, World, complete, connect, instances, next, place, request, service, unchecked, until,
@@ -213,4 +217,58 @@ async fn a_node_that_cannot_be_asked_for_checks_leaves_the_word_to_the_deploymen
     })
     .await
     .expect("it was asked");
+}
+
+/// What somebody sends who knows the places from the listing alone: one request after the other, in turn.
+async fn follow(source: NomadSource, mut stop: oneshot::Receiver<()>) -> (u64, Vec<String>) {
+    let mut watch = watch(&source, "web");
+    let mut places = Vec::new();
+    let (mut sent, mut failures) = (0, Vec::new());
+    loop {
+        while let Some(listing) = watch.next().now_or_never().flatten() {
+            places = usable(&complete(listing)).into_iter().collect();
+        }
+        if !matches!(stop.try_recv(), Err(oneshot::error::TryRecvError::Empty)) {
+            return (sent, failures);
+        }
+        if places.is_empty() {
+            sleep(Duration::from_millis(1)).await;
+            continue;
+        }
+        let at = places[usize::try_from(sent).expect("a count") % places.len()];
+        sent += 1;
+        match Request::get("localhost", "/").send_to(at).await {
+            Ok(answer) if answer.status == 200 => {}
+            other => failures.push(format!("{at}: {other:?}")),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_follows_the_listing_loses_no_request_to_a_rolling_deploy_nor_to_a_canary() {
+    let world = World::new().await;
+    let update = Update { min_healthy_time: 1, ..Update::default() };
+    let job = Job { count: 3, shutdown_delay: 1, update: Some(update), ..world.job("web") };
+    world.up(&job).await;
+    let source = world.source();
+    let mut all = watch(&source, "web");
+    until_usable(&mut all, 3).await;
+    let (stop, stopped) = oneshot::channel();
+    let follower = tokio::spawn(follow(source.clone(), stopped));
+    let old = world.nomad().running(&job).await.expect("listed");
+    world.run(&Job { version: "2".into(), ..job.clone() }).await;
+    let are_new = |found: &[Endpoint]| {
+        usable(found).len() == 3 && !found.iter().any(|one| old.keys().any(|old| one.id.starts_with(old)))
+    };
+    never_without(&mut all, "the new version", are_new).await;
+    let canary = Some(Update { canary: 1, ..update });
+    let third = Job { version: "3".into(), update: canary, ..job };
+    world.run(&third).await;
+    never_without(&mut all, "a canary", |found| usable(found).len() == 4).await;
+    eventually("a promotion", PATIENCE, async || world.nomad().promote(&third).await).await;
+    never_without(&mut all, "the end of it", |found| found.len() == 3 && usable(found).len() == 3).await;
+    stop.send(()).expect("it follows");
+    let (sent, failures) = follower.await.expect("it ends");
+    eprintln!("{sent} requests during a rolling deploy and a canary of three instances");
+    assert!(failures.is_empty() && sent > 100, "{} of {sent} failed: {failures:#?}", failures.len());
 }

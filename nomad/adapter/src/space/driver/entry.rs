@@ -1,12 +1,12 @@
 //! One watched service, and when what is done about it.
 
-use std::time::Duration;
+use std::collections::BTreeSet;
 
 use tokio::time::Instant;
 
 use super::super::doubt::Reason;
 use crate::pace::Backoff;
-use crate::service::Service;
+use crate::service::{CheckPace, Service};
 
 /// A service that somebody watches.
 pub(super) struct Entry {
@@ -18,11 +18,12 @@ pub(super) struct Entry {
     /// When it is read in any case.
     revisit: Option<Instant>,
     pub(super) reading: bool,
-    pub(super) checking: bool,
-    /// When checks are looked at, and whose.
-    checks: Option<(Instant, Vec<String>)>,
-    /// How many allocations have checks.
-    pub(super) checked: usize,
+    /// The allocations whose checks are being looked at.
+    pub(super) checking: BTreeSet<String>,
+    /// When checks are looked at next.
+    check_at: Option<Instant>,
+    /// How many allocations have checks that pass, and others.
+    pub(super) checked: (usize, usize),
     pub(super) backoff: Backoff,
     /// Whether it has been read.
     is_known: bool,
@@ -42,9 +43,9 @@ impl Entry {
             not_before: now,
             revisit: None,
             reading: false,
-            checking: false,
-            checks: None,
-            checked: 0,
+            checking: BTreeSet::new(),
+            check_at: None,
+            checked: (0, 0),
             backoff,
             is_known: false,
             by_audit: false,
@@ -58,14 +59,15 @@ impl Entry {
         !self.reading && self.read_due().is_some_and(|due| due <= now)
     }
 
-    /// The allocations whose checks are to be looked at now. It counts as begun.
-    pub(super) fn checks_due(&mut self, now: Instant) -> Option<Vec<String>> {
-        if self.reading || self.checking || self.is_due(now) {
-            return None;
+    /// The allocations whose checks are to be looked at now. They count as begun.
+    pub(super) fn begin_checks(&mut self, pace: CheckPace, now: Instant) -> Vec<String> {
+        if self.reading || self.check_at.is_none_or(|due| due > now) {
+            return Vec::new();
         }
-        let (_, allocations) = self.checks.take_if(|(due, _)| *due <= now)?;
-        self.checking = true;
-        Some(allocations)
+        let due = self.service.due_checks(pace, &self.checking, now);
+        self.checking.extend(due.iter().cloned());
+        self.check_at = self.service.next_check(pace, &self.checking, now);
+        due
     }
 
     /// When there is something to do next. `has_room`: whether it can be read.
@@ -74,9 +76,7 @@ impl Entry {
             return None;
         }
         let read = self.read_due().filter(|_| has_room);
-        let is_waiting = !has_room && self.is_dirty;
-        let checks = self.checks.as_ref().filter(|_| !self.checking && !is_waiting).map(|(due, _)| *due);
-        read.into_iter().chain(checks).min()
+        read.into_iter().chain(self.check_at).min()
     }
 
     fn read_due(&self) -> Option<Instant> {
@@ -136,11 +136,10 @@ impl Entry {
     }
 
     /// Sees to the checks, and to those that leave.
-    pub(super) fn plan(&mut self, interval: Duration, now: Instant) {
-        let due = self.service.checks_due(interval, now);
-        self.checked = due.as_ref().map_or(0, |(allocations, _)| allocations.len());
-        self.checks = due.map(|(allocations, soon)| (now + soon, allocations));
+    pub(super) fn plan(&mut self, pace: CheckPace, now: Instant) {
+        self.checked = self.service.count_checked();
+        self.check_at = self.service.next_check(pace, &self.checking, now);
         // What should have gone by then is looked at.
-        self.revisit = self.service.next_departure().map(|departure| departure.min(now + interval));
+        self.revisit = self.service.next_departure().map(|departure| departure.min(now + pace.passing));
     }
 }
