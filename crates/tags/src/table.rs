@@ -2,8 +2,8 @@
 //!
 //! Routers are kept by their service. Each claims the domains that its rule is bound to, and a change costs the
 //! domains that the changed routers touch. Whoever claimed a domain first is its senior: identical rules, and hosts that are not
-//! shared, stay with the senior however important a later router calls itself. Services that come at once
-//! come in the order of their ids, so that every replica seats them alike.
+//! shared, stay with the senior however important a later router calls itself. Until the table is settled all are
+//! equally senior and their ids decide, so that every replica starts alike in whatever order its sources answer.
 
 mod domain;
 mod entry;
@@ -93,8 +93,8 @@ pub struct Table {
     marks: Vec<String>,
     readers: Vec<(Dialect, Box<dyn Reader + Send>)>,
     routers: BTreeMap<RouterKey, Held>,
-    /// Who wants each name, in the order of arrival: the first has it.
-    names: BTreeMap<ExclusiveName, Vec<RouterKey>>,
+    /// Who wants each name since when: the first has it.
+    names: BTreeMap<ExclusiveName, BTreeSet<(u64, RouterKey)>>,
     hosts: Hosts,
     made: Made,
     findings: BTreeMap<Subject, Vec<Finding>>,
@@ -167,6 +167,11 @@ impl Table {
         readings
     }
 
+    /// All services are known that were there at the start: from now on those that come later are junior.
+    pub fn settle(&mut self) {
+        self.hosts.settle();
+    }
+
     /// All findings, in a stable order.
     pub fn findings(&self) -> impl Iterator<Item = &Finding> {
         self.findings.values().flatten()
@@ -198,13 +203,29 @@ impl Table {
         if before.as_ref().is_some_and(|before| *before != name) {
             self.remove(key, touched);
         }
-        if let Some(name) = name {
-            let wanted_by = self.names.entry(name).or_default();
-            if !wanted_by.contains(key) {
-                wanted_by.push(key.clone());
-            }
-        }
+        let displaced = name.and_then(|name| self.ask_for(name, key));
         self.admit(key, router, touched);
+        if let Some(displaced) = displaced {
+            self.admit_again(&displaced, touched);
+        }
+    }
+
+    /// Notes who wants a name, and returns who had it and has it no longer.
+    fn ask_for(&mut self, name: ExclusiveName, key: &RouterKey) -> Option<RouterKey> {
+        let now = self.hosts.now();
+        let wanted_by = self.names.entry(name).or_default();
+        if wanted_by.iter().any(|(_, each)| each == key) {
+            return None;
+        }
+        let holder = wanted_by.first().map(|(_, holder)| holder.clone());
+        wanted_by.insert((now, key.clone()));
+        holder.filter(|_| wanted_by.first().is_some_and(|(_, first)| first == key))
+    }
+
+    fn admit_again(&mut self, key: &RouterKey, touched: &mut BTreeSet<Domain>) {
+        if let Some(router) = self.routers.get(key).map(|held| held.router.clone()) {
+            self.admit(key, router, touched);
+        }
     }
 
     /// Checks a router and puts it into the place of what was served under its key.
@@ -223,8 +244,10 @@ impl Table {
     }
 
     fn name_is_taken(&self, key: &RouterKey, router: &Router) -> Option<Finding> {
-        let holder =
-            self.names.get(&exclusive_name(router)?)?.first().filter(|holder| holder.owner != key.owner)?;
+        let (_, holder) = self.names.get(&exclusive_name(router)?)?.first()?;
+        if holder.owner == key.owner {
+            return None;
+        }
         let message =
             format!("another service has a router named {:?}, so this one is not served", router.name);
         let finding = Finding::error(&router.owner, message).other(&holder.owner);
@@ -244,15 +267,14 @@ impl Table {
     /// The next that waits for a name gets it.
     fn pass_on(&mut self, name: &ExclusiveName, key: &RouterKey, touched: &mut BTreeSet<Domain>) {
         let Some(wanted_by) = self.names.get_mut(name) else { return };
-        let was_first = wanted_by.first() == Some(key);
-        wanted_by.retain(|each| each != key);
-        let next = wanted_by.first().filter(|_| was_first).cloned();
+        let was_first = wanted_by.first().is_some_and(|(_, first)| first == key);
+        wanted_by.retain(|(_, each)| each != key);
+        let next = wanted_by.first().filter(|_| was_first).map(|(_, next)| next.clone());
         if wanted_by.is_empty() {
             self.names.remove(name);
         }
-        let Some(next) = next else { return };
-        if let Some(router) = self.routers.get(&next).map(|held| held.router.clone()) {
-            self.admit(&next, router, touched);
+        if let Some(next) = next {
+            self.admit_again(&next, touched);
         }
     }
 

@@ -170,6 +170,7 @@ impl Shelf {
         let waits_for = self.waits_for();
         if waits_for.is_empty() {
             self.settled = true;
+            self.table.settle();
         } else if !self.settled && self.patience.is_some_and(|until| now < until) {
             return None;
         }

@@ -257,7 +257,7 @@ impl Part<'_> {
 /// Who has each rule: the most senior of the services that claim the domain.
 fn seniors<'a>(routers: &[&'a Candidate<'_>]) -> BTreeMap<&'a Matcher, &'a RouterKey> {
     let mut claiming: Vec<_> = routers.iter().filter(|each| each.claims).collect();
-    claiming.sort_by_key(|each| each.seat);
+    claiming.sort_by_key(|each| (each.seat, &each.key.owner));
     let mut seniors = BTreeMap::new();
     for each in claiming {
         for matcher in each.steps.last().into_iter().flatten() {

@@ -16,7 +16,8 @@ pub(super) struct Hosts {
     wide: BTreeSet<RouterKey>,
     entries: BTreeMap<RouterKey, Arc<Entry>>,
     seats: BTreeMap<Domain, BTreeMap<ServiceId, Seat>>,
-    next_seat: u64,
+    now: u64,
+    settled: bool,
 }
 
 /// A service's seat at a domain.
@@ -27,6 +28,19 @@ struct Seat {
 }
 
 impl Hosts {
+    /// From now on who comes later is junior. Those that were there before are equals, in the order of their ids.
+    pub(super) fn settle(&mut self) {
+        if !self.settled {
+            self.settled = true;
+            self.now += 1;
+        }
+    }
+
+    /// The time that seats are counted in.
+    pub(super) const fn now(&self) -> u64 {
+        self.now
+    }
+
     /// Puts one entry in the place of another, and notes the domains whose routes that touches.
     pub(super) fn replace(
         &mut self,
@@ -83,7 +97,7 @@ impl Hosts {
     /// The service that claimed the domain first.
     pub(super) fn holder(&self, domain: &Domain) -> Option<&ServiceId> {
         let seats = self.seats.get(domain)?;
-        seats.iter().min_by_key(|(_, seat)| seat.since).map(|(service, _)| service)
+        seats.iter().min_by_key(|(service, seat)| (seat.since, *service)).map(|(service, _)| service)
     }
 
     fn touch(&self, entry: &Entry, touched: &mut BTreeSet<Domain>) {
@@ -121,8 +135,8 @@ impl Hosts {
 
     fn sit_down(&mut self, domain: &Domain, service: &ServiceId) {
         let seats = self.seats.entry(domain.clone()).or_default();
-        let since = self.next_seat;
+        let since = self.now;
         seats.entry(service.clone()).or_insert(Seat { since, routers: 0 }).routers += 1;
-        self.next_seat += 1;
+        self.now += u64::from(self.settled);
     }
 }

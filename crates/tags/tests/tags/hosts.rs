@@ -142,3 +142,19 @@ fn of_two_services_with_one_rule_the_first_keeps_it_however_important_the_other_
     assert_eq!(world.documents.name(&get("a.com", "/x")).as_deref(), Some("a@biplane"));
     assert!(world.findings().is_empty());
 }
+
+#[test]
+fn services_that_were_there_at_the_start_are_seated_by_their_ids_in_whatever_order_they_are_told() {
+    let claims = ["hosts=a.com", "path=/x"];
+    for order in [["a", "b"], ["b", "a"]] {
+        let mut world = World::starting(own());
+        for name in order {
+            world.tags(&id(name), &claims);
+        }
+        assert_eq!(world.finding().service, id("b"), "{order:?}");
+        world.table.settle();
+        world.tags(&id("0"), &claims);
+        let junior: Vec<_> = world.findings().iter().map(|finding| finding.service.clone()).collect();
+        assert_eq!(junior, [id("0"), id("b")], "{order:?}");
+    }
+}

@@ -53,6 +53,13 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new(settings: Settings) -> Self {
+        let mut world = Self::starting(settings);
+        world.table.settle();
+        world
+    }
+
+    /// A world that does not know yet which services there are.
+    pub(crate) fn starting(settings: Settings) -> Self {
         Self { table: Table::new(settings), documents: Documents::default() }
     }
 
