@@ -4,9 +4,10 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use biplane_consul_catalog::{CatalogOptions, ConnectSecrets, ConsulCatalog};
 use biplane_dns::{DnsOptions, DnsSource};
 use biplane_nomad::{NomadOptions, NomadSource};
-use biplane_source::{EndpointSource, ServiceSource, SourceError};
+use biplane_source::{EndpointSource, SecretSource, ServiceSource, SourceError};
 
 use crate::exit::Failure;
 
@@ -20,6 +21,8 @@ pub(crate) struct Sources {
     pub(crate) endpoints: Vec<Arc<dyn EndpointSource>>,
     /// Those that list services with tags.
     pub(crate) services: Vec<Arc<dyn ServiceSource>>,
+    /// Those that keep certificates of a service mesh.
+    pub(crate) secrets: Vec<Arc<dyn SecretSource>>,
 }
 
 /// Opens the sources that these URLs name. Nothing is asked of them yet.
@@ -44,6 +47,13 @@ fn add(sources: &mut Sources, url: &str) -> Result<(), Failure> {
         Some("nomad" | "nomads" | "nomad+unix") => {
             let options = NomadOptions::from_url(url, &environment).map_err(wrong)?;
             let source = Arc::new(NomadSource::connect(options).map_err(wrong)?);
+            sources.services.push(source.clone());
+            sources.endpoints.push(source);
+        }
+        Some("consul" | "consuls" | "consul+unix") => {
+            let options = CatalogOptions::from_url(url, &environment).map_err(wrong)?;
+            let source = Arc::new(ConsulCatalog::connect(options).map_err(wrong)?);
+            sources.secrets.push(Arc::new(ConnectSecrets::of(&source)));
             sources.services.push(source.clone());
             sources.endpoints.push(source);
         }

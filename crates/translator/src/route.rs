@@ -17,7 +17,7 @@ mod configuration;
 mod delegate;
 mod host;
 mod inherit;
-mod matcher;
+pub(crate) mod matcher;
 mod merge;
 mod needs;
 mod options;

@@ -16,8 +16,8 @@ use envoy_types::pb::envoy::extensions::transport_sockets::tls::v3::tls_paramete
 use envoy_types::pb::envoy::extensions::transport_sockets::tls::v3::{
     CertificateValidationContext, CommonTlsContext, SdsSecretConfig, SubjectAltNameMatcher, TlsParameters,
 };
-use envoy_types::pb::envoy::r#type::matcher::v3::StringMatcher;
 use envoy_types::pb::envoy::r#type::matcher::v3::string_matcher::MatchPattern;
+use envoy_types::pb::envoy::r#type::matcher::v3::{RegexMatcher, StringMatcher};
 use prost::{Message, Name};
 
 use crate::resource::{EnvoyName, EnvoyType};
@@ -141,14 +141,32 @@ fn validation(name: &str, subject_alt_names: &[String]) -> ValidationContextType
     if subject_alt_names.is_empty() {
         return ValidationContextType::ValidationContextSdsSecretConfig(sds(name));
     }
+    combined(name, subject_alt_names.iter().flat_map(|name| matchers(name)).collect())
+}
+
+fn combined(name: &str, matchers: Vec<SubjectAltNameMatcher>) -> ValidationContextType {
     ValidationContextType::CombinedValidationContext(CombinedCertificateValidationContext {
         default_validation_context: Some(CertificateValidationContext {
-            match_typed_subject_alt_names: subject_alt_names.iter().flat_map(|name| matchers(name)).collect(),
+            match_typed_subject_alt_names: matchers,
             ..CertificateValidationContext::default()
         }),
         validation_context_sds_secret_config: Some(sds(name)),
         ..CombinedCertificateValidationContext::default()
     })
+}
+
+/// Verifies a peer by these roots, and by a URI that all of it must match, such as a SPIFFE id.
+pub(crate) fn verified_by_uri(roots: &str, pattern: &str) -> ValidationContextType {
+    let regex = RegexMatcher { regex: pattern.to_owned(), ..RegexMatcher::default() };
+    let matcher = SubjectAltNameMatcher {
+        san_type: SanType::Uri.into(),
+        matcher: Some(StringMatcher {
+            match_pattern: Some(MatchPattern::SafeRegex(regex)),
+            ..StringMatcher::default()
+        }),
+        ..SubjectAltNameMatcher::default()
+    };
+    combined(roots, vec![matcher])
 }
 
 /// Users do not say of which type a name is; it may be any of those that a name's text can be told in.

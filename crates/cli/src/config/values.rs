@@ -198,7 +198,11 @@ fn tags(text: &str) -> Result<Tags, String> {
             message.split(" at line ").next().unwrap_or_default().to_owned()
         })?;
         let wrong = biplane_tags::traefik::check(&tags.traefik);
-        return if wrong.is_empty() { Ok(tags) } else { Err(format!("traefik.{}", wrong.join("; traefik."))) };
+        return if wrong.is_empty() {
+            Ok(tags)
+        } else {
+            Err(format!("traefik.{}", wrong.join("; traefik.")))
+        };
     }
     let mut tags = Tags::default();
     for word in text.split_whitespace() {

@@ -38,8 +38,9 @@ pub(crate) async fn run(global: &GlobalFlags, arguments: &Arguments) -> Outcome 
     let store = backends::open_writable(&config.store, config.serving.writable_directory.as_deref())?;
     let stop = signals::stop_token()?;
     let editor = Arc::new(Editor::new(store.clone()));
-    let secrets = backends::secrets(&config.secrets)?;
     let sources = discovery::open(&config.discovery)?;
+    let mut secrets = backends::secrets(&config.secrets)?;
+    secrets.extend(sources.secrets.iter().cloned());
     let catalog = CatalogSettings { tags: config.tags.clone(), upstreams: config.discover_upstreams.clone() };
     unknown_upstreams(&config.discover_upstreams, &sources)?;
     let server = Server::bind(settings(config), store, editor).await.map_err(|error| cannot_start(&error))?;

@@ -10,6 +10,7 @@ use biplane_core::path::FieldPath;
 use biplane_core::report::Report;
 use biplane_core::resources::Secret;
 use biplane_core::resources::secret::{External, OnDelete, SecretForm, VaultSecret};
+use biplane_core::resources::upstream::discovery::ConsulUpstream;
 use biplane_source::{SecretRequest, SecretSource};
 
 /// How often an object may have its values read, at most.
@@ -116,11 +117,28 @@ impl Place {
 
     /// The place of a secret that no object describes: the first source that holds objects of its own.
     pub(super) fn implied(name: &ResourceRef, sources: &[SourceFacts]) -> Option<Self> {
+        if let Some((service, source)) = ConsulUpstream::of_connect_secret(name) {
+            return Self::in_mesh(&service, source.as_deref(), sources);
+        }
         let source = sources.iter().find(|source| source.has_objects)?;
         Some(Self {
             source: source.name.clone(),
             request: SecretRequest::Object(name.clone()),
             form: SecretForm::Gloo,
+            fields: BTreeMap::new(),
+            on_delete: OnDelete::Keep,
+            refresh: None,
+        })
+    }
+
+    /// The certificate that a service shows in Consul's mesh.
+    fn in_mesh(service: &str, source: Option<&str>, sources: &[SourceFacts]) -> Option<Self> {
+        let is_meant = |facts: &&SourceFacts| source.is_none_or(|name| *facts.name == *name);
+        let source = sources.iter().filter(|facts| facts.kind == "consul").find(is_meant)?;
+        Some(Self {
+            source: source.name.clone(),
+            request: SecretRequest::Path(format!("leaf/{service}")),
+            form: SecretForm::Tls,
             fields: BTreeMap::new(),
             on_delete: OnDelete::Keep,
             refresh: None,

@@ -92,7 +92,7 @@ fn alternatives(methods: &[String]) -> String {
 }
 
 /// The text as a regex that matches only the text: HTTP lets method names hold `.`, `+`, `|` and more.
-fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
         if character.is_ascii_punctuation() && character != '_' {

@@ -1,7 +1,11 @@
 //! TLS towards the endpoints.
 //!
+//! Those in Consul's service mesh have settings of their own ([`mesh`]).
+//!
 //! Each host may have a server name (SNI) of its own. While all agree it goes into the one transport socket;
 //! otherwise there is a transport socket for each name, picked by a label on the endpoint.
+
+mod mesh;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -64,6 +68,11 @@ pub(super) fn of(
     lookup: &dyn Lookup,
     report: &mut Reporter<'_>,
 ) -> Result<Tls, Refused> {
+    if let Some(consul) = upstream.consul.as_deref()
+        && let Some(secret) = consul.connect_secret()
+    {
+        return mesh::of(upstream, consul, &secret, lookup, report);
+    }
     if !is_wanted(upstream) {
         return Ok(Tls::default());
     }

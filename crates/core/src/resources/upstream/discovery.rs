@@ -26,6 +26,8 @@ pub struct ConsulUpstream {
     pub instance_blacklist_tags: Vec<String>,
     /// Speaks to the instances through Consul's service mesh: mutual TLS with certificates that Consul issues.
     pub connect_enabled: Option<bool>,
+    /// The service that Biplane's Envoys are in the mesh, to whom intentions are granted; default `biplane`.
+    pub connect_service: Option<String>,
     /// The data centres to look in; none: that of the source. Each must have answered before endpoints change.
     pub data_centers: Vec<String>,
     /// How fresh answers have to be. Default: that of the source.
@@ -229,6 +231,32 @@ pub struct ConsulDestination {
     pub tags: Vec<String>,
     /// Only instances in these data centres; none: in that of the source.
     pub data_centers: Vec<String>,
+}
+
+/// How the names of secrets begin that hold a certificate of the mesh.
+const CONNECT: &str = "consul-connect:";
+
+impl ConsulUpstream {
+    /// The secret with the certificate that instances in the mesh are shown, and the roots that theirs are verified by.
+    /// Nobody writes it: it is what the mesh says at any time. `None`: the instances are spoken to directly.
+    pub fn connect_secret(&self) -> Option<ResourceRef> {
+        if self.connect_enabled != Some(true) {
+            return None;
+        }
+        let service = self.connect_service.as_deref().unwrap_or("biplane");
+        let source = self.source.as_deref().map(|source| format!("@{}", escaped(source)));
+        let name = format!("{CONNECT}{}{}", escaped(service), source.unwrap_or_default());
+        Some(ResourceRef::new(DEFAULT_NAMESPACE, name))
+    }
+
+    /// The service in the mesh, and the name of the source, that a secret of this name is of.
+    pub fn of_connect_secret(name: &ResourceRef) -> Option<(String, Option<String>)> {
+        let text = name.name.strip_prefix(CONNECT).filter(|_| name.namespace == DEFAULT_NAMESPACE)?;
+        match text.split_once('@') {
+            Some((service, source)) => Some((unescaped(service)?, Some(unescaped(source)?))),
+            None => Some((unescaped(text)?, None)),
+        }
+    }
 }
 
 /// How the names of upstreams begin that stand for destinations; as in Gloo.

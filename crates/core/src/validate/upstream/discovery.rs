@@ -35,6 +35,13 @@ fn consul(v: &mut Validator<'_, '_>, upstream: &ConsulUpstream, at: &Trail<'_>) 
         let hint = "write serviceName, or leave connectEnabled out";
         v.error_hint(&at.field("connectEnabled"), "a prepared query does not lead into the mesh", hint);
     }
+    if upstream.connect_service.is_some() && upstream.connect_enabled != Some(true) {
+        v.warning_hint(
+            &at.field("connectService"),
+            "it has no effect outside the mesh",
+            "write connectEnabled: true",
+        );
+    }
     ports_and_source(v, upstream.port, upstream.source.as_deref(), at);
 }
 
