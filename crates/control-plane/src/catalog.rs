@@ -93,13 +93,13 @@ impl Catalog {
             return Ok(());
         }
         let kinds = self.sources.iter().map(|source| (source.name().into(), source.kind()));
-        let mut shelf = Shelf::new(self.settings.clone(), kinds.collect(), Instant::now());
+        let mut known = Shelf::new(self.settings.clone(), kinds.collect(), Instant::now());
         let mut lists: SelectAll<BoxStream<'static, Services>> =
             self.sources.iter().map(|source| listings(&**source)).collect();
         let mut watches: Watches<Item, Instances> = Watches::default();
-        let mut watched = BTreeSet::new();
+        let mut asked = BTreeSet::new();
         loop {
-            let due = shelf.deadline();
+            let due = known.deadline();
             let wait = async {
                 match due {
                     Some(at) => sleep_until(at).await,
@@ -109,18 +109,22 @@ impl Catalog {
             tokio::select! {
                 biased;
                 () = shutdown.cancelled() => return Ok(()),
-                Some((source, services)) = lists.next() => shelf.services(&source, services, Instant::now()),
+                Some((source, services)) = lists.next() => known.services(&source, services, Instant::now()),
                 Some(batch) = watches.next(), if !watches.is_empty() => {
-                    batch.into_iter().for_each(|(item, instances)| shelf.instances(item, instances));
+                    for (item, instances) in batch {
+                        known.instances(&item, instances);
+                    }
                 }
                 Ok(()) = self.accepted.changed() => {
                     let accepted = self.accepted.borrow_and_update().clone();
-                    accepted.iter().for_each(|source| shelf.accept(source));
+                    if let Some(source) = accepted {
+                        known.accept(&source);
+                    }
                 }
-                () = wait => shelf.on_time(Instant::now()),
+                () = wait => known.on_time(Instant::now()),
             }
-            self.turn(&mut watches, &mut watched, shelf.wanted());
-            if let Some(made) = shelf.take_made(Instant::now())
+            self.turn(&mut watches, &mut asked, known.wanted());
+            if let Some(made) = known.take_made(Instant::now())
                 && self.made.send(made).await.is_err()
             {
                 return Ok(());
@@ -132,14 +136,14 @@ impl Catalog {
     fn turn(
         &self,
         watches: &mut Watches<Item, Instances>,
-        watched: &mut BTreeSet<Item>,
+        asked: &mut BTreeSet<Item>,
         wanted: &BTreeSet<Item>,
     ) {
-        if watched == wanted {
+        if asked == wanted {
             return;
         }
-        watched.difference(wanted).for_each(|item| watches.end(item));
-        for item in wanted.difference(watched) {
+        asked.difference(wanted).for_each(|item| watches.end(item));
+        for item in wanted.difference(asked) {
             let Some(source) = self.sources.iter().find(|source| source.name() == *item.source) else {
                 continue;
             };
@@ -147,7 +151,7 @@ impl Catalog {
             let told = source.instances(&item.name).map(move |listing| (teller.clone(), listing));
             watches.begin(item.clone(), told.boxed());
         }
-        watched.clone_from(wanted);
+        asked.clone_from(wanted);
     }
 }
 

@@ -219,7 +219,9 @@ impl Discovery {
         }
         self.all_named = all;
         let names: Vec<_> = self.askers.keys().cloned().collect();
-        names.iter().for_each(|name| self.settle(name));
+        for name in &names {
+            self.settle(name);
+        }
         names.iter().filter_map(|name| self.serve(name)).collect()
     }
 
@@ -287,7 +289,7 @@ impl Discovery {
                 changed.insert(question);
             }
         }
-        self.serve_all(changed)
+        self.serve_all(&changed)
     }
 
     /// Does what time has made due: services that vanished alone are gone now, those that vanished with many others are
@@ -318,10 +320,10 @@ impl Discovery {
                 changed.insert(question);
             }
         }
-        self.serve_all(changed)
+        self.serve_all(&changed)
     }
 
-    fn serve_all(&mut self, questions: BTreeSet<Question>) -> Vec<Edit> {
+    fn serve_all(&mut self, questions: &BTreeSet<Question>) -> Vec<Edit> {
         let askers: BTreeSet<_> = questions
             .iter()
             .filter_map(|question| self.answers.get(question))

@@ -127,9 +127,9 @@ impl Server {
         let last_run = bound.snapshots.as_ref().map(snapshot::SnapshotDirectory::load).unwrap_or_default();
         let fleets = Fleets::new();
         let engine = engine(&settings, &*store, &fleets, last_run, (&secrets, &endpoints));
-        let (make, made) = mpsc::channel(TOLD);
+        let (maker, made) = mpsc::channel(TOLD);
         let (accepted, accepts) = watch::channel(None);
-        let catalog = Catalog { sources: services, settings: catalog, made: make, accepted: accepts };
+        let catalog = Catalog { sources: services, settings: catalog, made: maker, accepted: accepts };
         let engine = SharedEngine::new(engine.with_made(catalog.awaited()));
         let pulse = Pulse::new();
         let (events, received) = mpsc::channel(EVENTS);
@@ -244,13 +244,16 @@ impl Server {
     }
 }
 
+/// What is read besides the store.
+type Elsewhere<'a> = (&'a [Arc<dyn SecretSource>], &'a [Arc<dyn EndpointSource>]);
+
 /// The engine with what the last run left.
 fn engine(
     settings: &Settings,
     store: &dyn Store,
     fleets: &Fleets,
     last_run: snapshot::LastRun,
-    (secrets, endpoints): (&[Arc<dyn SecretSource>], &[Arc<dyn EndpointSource>]),
+    (secrets, endpoints): Elsewhere<'_>,
 ) -> Engine {
     let description = store.describe();
     let moved = !last_run.sources.is_empty() && !last_run.sources.contains_key(&description.name);

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use tracing::{info, warn};
 
 /// What vanished within this time before counts with it.
-const WINDOW: Duration = Duration::from_secs(60);
+const WINDOW: Duration = Duration::from_mins(1);
 /// That many are held, if they are also more than [`PERCENT`] of a source's.
 const MANY: usize = 5;
 /// See [`MANY`].
@@ -102,7 +102,9 @@ impl<K: Sourced> Vanished<K> {
     pub(crate) fn accept(&mut self, source: &str) -> Vec<K> {
         let of_source = |question: &&K| **question.source() == *source;
         let gone: Vec<_> = self.held.iter().chain(self.waiting.keys()).filter(of_source).cloned().collect();
-        gone.iter().for_each(|question| self.forget(question));
+        for question in &gone {
+            self.forget(question);
+        }
         gone
     }
 

@@ -99,8 +99,8 @@ fn resource(object: &StoredObject) -> Resource {
     let text = document.as_ref().and_then(|document| serde_saphyr::to_string(document).ok());
     Resource {
         kind: object.key.kind,
-        namespace: object.key.namespace.to_string(),
-        name: object.key.name.to_string(),
+        namespace: object.key.namespace.clone(),
+        name: object.key.name.clone(),
         revision: object.revision.0,
         location: "made from services".to_owned(),
         labels: head.metadata.labels,

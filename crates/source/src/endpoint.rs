@@ -131,7 +131,7 @@ impl fmt::Debug for Credentials {
 }
 
 /// How often what may change without a word is looked at again, where the source has nothing better.
-pub const REFRESH: Duration = Duration::from_secs(60);
+pub const REFRESH: Duration = Duration::from_mins(1);
 
 /// A source of endpoints: a catalog, a scheduler, a cloud.
 pub trait EndpointSource: fmt::Debug + Send + Sync + 'static {

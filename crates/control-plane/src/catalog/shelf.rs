@@ -122,15 +122,15 @@ impl Shelf {
     }
 
     /// The instances of a service.
-    pub(super) fn instances(&mut self, item: Item, listing: Listing<Vec<Instance>>) {
+    pub(super) fn instances(&mut self, item: &Item, listing: Listing<Vec<Instance>>) {
         let Listing::Complete(instances) = listing else { return };
-        if !self.wanted.contains(&item) {
+        if !self.wanted.contains(item) {
             return;
         }
         self.news = true;
         self.told.insert(item.clone());
         // Without instances nobody says anything else than before; whether the service is gone, its source's list says.
-        let Some(id) = self.id(&item).filter(|_| !instances.is_empty()) else { return };
+        let Some(id) = self.id(item).filter(|_| !instances.is_empty()) else { return };
         let service =
             tagged::Service { id: id.clone(), instances: instances.into_iter().map(instance).collect() };
         let changes = self.table.set(&id, Some(&service));
@@ -143,7 +143,9 @@ impl Shelf {
             self.sources.iter().map(|(name, source)| (name.clone(), source.stock())).collect();
         let (gone, held) = self.vanished.judge(now, |source| stock.get(source).copied().unwrap_or_default());
         self.news |= !gone.is_empty() || !held.is_empty();
-        gone.iter().for_each(|item| self.remove(item));
+        for item in &gone {
+            self.remove(item);
+        }
         if self.patience.is_some_and(|until| until <= now) {
             self.patience = None;
             self.news = true;
@@ -153,7 +155,9 @@ impl Shelf {
     /// An operator means that what a source does not show is gone.
     pub(super) fn accept(&mut self, source: &str) {
         self.news = true;
-        self.vanished.accept(source).iter().for_each(|item| self.remove(item));
+        for item in self.vanished.accept(source) {
+            self.remove(&item);
+        }
     }
 
     /// When [`Self::on_time`] has something to do.

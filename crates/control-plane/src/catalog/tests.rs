@@ -53,7 +53,7 @@ impl World {
             version: *version,
         };
         let listing = Listing::Complete(instances.iter().enumerate().map(instance).collect());
-        self.shelf.instances(item(name), listing);
+        self.shelf.instances(&item(name), listing);
         self.take();
     }
 
@@ -132,7 +132,7 @@ fn a_service_that_comes_back_in_time_was_never_gone() {
     world.list(&[]);
     world.wait(Duration::from_secs(5));
     world.list(&[("web", TAGS)]);
-    world.wait(Duration::from_secs(60));
+    world.wait(Duration::from_mins(1));
     assert_eq!(world.hosts(), ["web.example.com"]);
 }
 

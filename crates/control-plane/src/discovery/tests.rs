@@ -159,7 +159,9 @@ fn many_services_that_vanish_at_once_are_held_until_they_are_back_or_somebody_me
         world.put(service, &format!("{{consul: {{serviceName: {service}}}}}"));
         world.tell(service, &[1]);
     }
-    services.iter().for_each(|service| world.tell(service, &[]));
+    for service in &services {
+        world.tell(service, &[]);
+    }
     world.wait(Duration::from_secs(1));
     assert!(services.iter().all(|service| world.ports(service) == Some(vec![1])));
     assert_eq!(world.discovery.held(), BTreeMap::from([("consul".into(), 8)]));

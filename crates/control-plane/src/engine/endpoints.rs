@@ -16,12 +16,8 @@ use crate::graph::Edit;
 /// The upstream that stands for a destination; nobody has written it.
 fn stand_in(key: ObjectKey, destination: &ConsulDestination) -> Edit {
     let labels = BTreeMap::from([(MADE_BY.to_owned(), "routes".to_owned())]);
-    let metadata = Metadata {
-        name: key.name.to_string(),
-        namespace: key.namespace.to_string(),
-        labels,
-        ..Metadata::default()
-    };
+    let metadata =
+        Metadata { name: key.name.clone(), namespace: key.namespace.clone(), labels, ..Metadata::default() };
     let upstream = Upstream { consul: Some(Box::new(destination.question())), ..Upstream::default() };
     let spec = Spec::Upstream(Arc::new(upstream));
     Edit::Put(Box::new(Object { key, metadata: Arc::new(metadata), spec }), None)

@@ -100,7 +100,7 @@ impl Claims {
         let ages = self.claimants.get(&domain);
         let crowded = ages.zip(holder.as_ref()).and_then(|(ages, holder)| crowded(ages, holder));
         let group: Option<Claimants> = ages.and_then(|ages| claimants(ages, holder.is_some()));
-        self.note_crowded(&domain, crowded);
+        self.note_crowded(&domain, crowded.as_ref());
         let before = match &group {
             Some(group) => self.group_of.insert(domain.clone(), group.clone()),
             None => self.group_of.remove(&domain),
@@ -123,12 +123,12 @@ impl Claims {
         ages.filter(|age| !age.is_made()).map(|age| age.key().reference()).next()
     }
 
-    fn note_crowded(&mut self, domain: &str, crowded: Option<Crowded>) {
-        let before = match &crowded {
+    fn note_crowded(&mut self, domain: &str, crowded: Option<&Crowded>) {
+        let before = match crowded {
             Some(crowded) => self.crowded.insert(domain.to_owned(), crowded.clone()),
             None => self.crowded.remove(domain),
         };
-        self.crowded_changed |= before != crowded;
+        self.crowded_changed |= before.as_ref() != crowded;
     }
 
     /// The domains that made services claim in vain, if they have changed since the last call.

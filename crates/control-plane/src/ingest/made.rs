@@ -114,7 +114,7 @@ impl Ingest {
     /// What the last run made and this one has not is gone; gives those that the graph knows.
     pub(crate) fn drop_left(&mut self) -> Vec<ObjectKey> {
         let left = std::mem::take(&mut self.made.left);
-        left.iter().for_each(|key| drop(self.made.objects.remove(key)));
+        self.made.objects.retain(|key, _| !left.contains(key));
         left.into_iter().filter(|key| self.made.in_use.contains(key)).collect()
     }
 

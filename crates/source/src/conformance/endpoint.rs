@@ -241,12 +241,12 @@ fn watch(harness: &impl EndpointHarness, service: &str) -> Watch<Vec<Endpoint>> 
 }
 
 fn places_of(told: &[Endpoint]) -> BTreeSet<SocketAddr> {
-    told.iter().map(|at| at.place()).collect()
+    told.iter().map(Endpoint::place).collect()
 }
 
 fn usable_of(told: &[Endpoint]) -> BTreeSet<SocketAddr> {
     let usable = told.iter().filter(|at| at.health.is_usable());
-    usable.map(|at| at.place()).collect()
+    usable.map(Endpoint::place).collect()
 }
 
 async fn until(watch: &mut Watch<Vec<Endpoint>>, places: &BTreeSet<SocketAddr>) -> Vec<Endpoint> {
@@ -272,10 +272,8 @@ async fn until_by(
             }
         }
     });
-    match found.await {
-        Ok(told) => told,
-        Err(_) => panic!("{places:?} were not told in time; last: {last:?}"),
-    }
+    let told = found.await;
+    told.unwrap_or_else(|_| panic!("{places:?} were not told in time; last: {last:?}"))
 }
 
 /// The next complete listing of other places than these. Health may have moved in between; places may not.

@@ -30,7 +30,7 @@ impl EndpointHarness for Fixed {
     async fn scale(&self, service: &str, instances: usize) -> BTreeSet<SocketAddr> {
         let endpoints: Vec<_> = (1..=instances).map(endpoint).collect();
         self.0.set(self.request(service), endpoints.clone());
-        endpoints.iter().map(|at| at.place()).collect()
+        endpoints.iter().map(Endpoint::place).collect()
     }
 
     async fn take_away(&self) {

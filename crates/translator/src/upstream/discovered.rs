@@ -71,7 +71,6 @@ fn host(found: &Endpoint) -> LbEndpoint {
         metadata: metadata(&found.metadata),
         load_balancing_weight: (found.weight.get() != 1).then(|| uint32(found.weight.get())),
         host_identifier: Some(HostIdentifier::Endpoint(endpoint)),
-        ..LbEndpoint::default()
     }
 }
 
