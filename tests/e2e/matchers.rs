@@ -68,7 +68,7 @@ async fn paths_match_by_prefix_exact_and_regex() {
 #[tokio::test]
 async fn case_is_ignored_where_a_matcher_says_so() {
     let site = site(
-        r"
+        "
 - { matchers: [{ exact: /Login, caseSensitive: false }], directResponseAction: { status: 200, body: exact } }
 - { matchers: [{ prefix: /Api, caseSensitive: false }], directResponseAction: { status: 200, body: prefix } }
 ",
@@ -80,7 +80,7 @@ async fn case_is_ignored_where_a_matcher_says_so() {
 #[tokio::test]
 async fn first_route_that_matches_answers() {
     let site = site(
-        r"
+        "
 - { matchers: [{ prefix: /a }], directResponseAction: { status: 200, body: first } }
 - { matchers: [{ prefix: /a/b }], directResponseAction: { status: 200, body: second } }
 - { directResponseAction: { status: 200, body: rest } }
@@ -169,7 +169,7 @@ async fn query_parameters_match_by_value_regex_and_presence() {
 #[tokio::test]
 async fn methods_match_any_of_the_list() {
     let site = site(
-        r"
+        "
 - { matchers: [{ prefix: /, methods: [POST, PATCH] }], directResponseAction: { status: 200, body: several } }
 - { matchers: [{ prefix: /, methods: [GET] }], directResponseAction: { status: 200, body: one } }
 ",
@@ -185,11 +185,11 @@ async fn methods_match_any_of_the_list() {
 #[tokio::test]
 async fn a_client_is_told_by_the_address_of_its_connection_and_not_by_a_header() {
     let site = site(
-        r#"
+        "
 - { matchers: [{ prefix: /office, clientIp: { ranges: [10.0.0.0/8] } }], directResponseAction: { status: 200, body: office } }
 - { matchers: [{ prefix: /here, clientIp: { ranges: [10.0.0.0/8, 127.0.0.0/8] } }], directResponseAction: { status: 200, body: here } }
 - { matchers: [{ prefix: /out, clientIp: { ranges: [10.0.0.0/8], invertMatch: true } }], directResponseAction: { status: 200, body: outside } }
-"#,
+",
     )
     .await;
     assert_paths(&site, &[("/office", "-"), ("/here", "here"), ("/out", "outside")]).await;

@@ -10,7 +10,7 @@ use crate::services::{World, id};
 /// The status for a client, and for what proxies say about it; 200: it reaches the service.
 fn status(world: &World, client: &'static str, forwarded: Option<&'static str>) -> u32 {
     let headers = forwarded.map(|value| ("x-forwarded-for", value)).into_iter().collect();
-    let request = Request { client, headers, ..get("a.com", "/") };
+    let request = Request { headers, client, ..get("a.com", "/") };
     assert_eq!(answer(world, &request).route_action, answer(world, &over_tls(request.clone())).route_action);
     answer(world, &request).direct_response_action.map_or(200, |response| response.status)
 }
