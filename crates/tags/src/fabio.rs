@@ -226,6 +226,22 @@ impl FabioReader {
     }
 }
 
+/// What is wrong with the settings: a prefix that all tags have, names that stand for nothing.
+pub fn check(settings: &FabioSettings) -> Vec<String> {
+    let mut wrong = Vec::new();
+    if settings.prefix.trim().is_empty() || settings.prefix.trim() != settings.prefix {
+        wrong.push(format!("prefix: {:?} is not what a tag can start with", settings.prefix));
+    }
+    let unnamed = |name: &str, secret: &str| name.is_empty() || secret.is_empty();
+    if let Some((name, _)) = settings.auth.iter().find(|(name, secret)| unnamed(name, &secret.name)) {
+        wrong.push(format!("auth: the scheme {name:?} has no name, or names no secret"));
+    }
+    if settings.roots_ref.as_ref().is_some_and(|secret| secret.name.is_empty()) {
+        wrong.push("rootsRef: it names no secret".to_owned());
+    }
+    wrong
+}
+
 fn treated_differently(service: &ServiceId, claim: &Claim, first: &Bundle<'_>) -> Finding {
     let message =
         format!("the route's options are not those of another tag, which counts: {}", first.claim.tag);

@@ -197,12 +197,11 @@ fn tags(text: &str) -> Result<Tags, String> {
             let message = error.to_string();
             message.split(" at line ").next().unwrap_or_default().to_owned()
         })?;
-        let wrong = biplane_tags::traefik::check(&tags.traefik);
-        return if wrong.is_empty() {
-            Ok(tags)
-        } else {
-            Err(format!("traefik.{}", wrong.join("; traefik.")))
-        };
+        let traefik = biplane_tags::traefik::check(&tags.traefik);
+        let fabio = biplane_tags::fabio::check(&tags.fabio);
+        let traefik = traefik.into_iter().map(|wrong| format!("traefik.{wrong}"));
+        let wrong: Vec<_> = traefik.chain(fabio.into_iter().map(|wrong| format!("fabio.{wrong}"))).collect();
+        return if wrong.is_empty() { Ok(tags) } else { Err(wrong.join("; ")) };
     }
     let mut tags = Tags::default();
     for word in text.split_whitespace() {

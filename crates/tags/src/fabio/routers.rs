@@ -178,7 +178,6 @@ impl Build<'_> {
         let treatment = &self.bundle.claim.treatment;
         let mut options = Map::new();
         if let Some(secret) = treatment.auth.as_ref().and_then(|scheme| self.settings.auth.get(scheme)) {
-            let secret = json!({ "namespace": secret.namespace, "name": secret.name });
             options.insert("basicAuth".to_owned(), json!({ "secretRef": secret }));
         }
         if !matches!(action, Action::Forward(_)) {
@@ -227,7 +226,7 @@ fn upstream(reach: &Reach, settings: &FabioSettings) -> Map<String, Value> {
     }
     let mut tls = Map::new();
     if let Some(roots) = settings.roots_ref.as_ref().filter(|_| reach.verify) {
-        tls.insert("secretRef".to_owned(), json!({ "namespace": roots.namespace, "name": roots.name }));
+        tls.insert("secretRef".to_owned(), json!(roots));
     }
     if let Some(name) = &reach.server_name {
         tls.insert("sni".to_owned(), json!(name));

@@ -4,6 +4,7 @@ mod access;
 mod answers;
 mod deploys;
 mod lookup;
+mod random;
 mod sharing;
 
 use biplane_core::key::ResourceRef;

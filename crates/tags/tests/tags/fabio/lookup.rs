@@ -1,5 +1,8 @@
 //! Which of several tags answers, against fabio's own order in plain words.
 
+use biplane_core::key::ResourceRef;
+use biplane_tags::fabio::check;
+use biplane_tags::settings::FabioSettings;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -77,7 +80,7 @@ const AUTHORITIES: &[&str] = &[
 const REQUESTED: &[&str] = &["/", "/p", "/p/", "/p/q/r", "/pq", "/P", "/x"];
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 120, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn the_tag_that_fabio_looks_up_answers(tags in vec((select(HOSTS), select(PATHS)), 1..9)) {
@@ -163,4 +166,23 @@ fn other_tags_and_tcp_make_no_routes() {
     assert_eq!(world.documents.text(), "[]");
     assert_eq!(world.findings().len(), 4, "{:#?}", world.findings());
     assert!(world.findings().iter().all(|finding| finding.tag.is_some() && finding.hint.is_some()));
+}
+
+#[test]
+fn settings_that_would_read_every_tag_or_name_nothing_are_refused() {
+    let wrong = |change: fn(&mut FabioSettings)| {
+        let mut settings = FabioSettings::default();
+        change(&mut settings);
+        check(&settings)
+    };
+    assert_eq!(wrong(|_| {}), Vec::<String>::new());
+    assert_eq!(wrong(|fabio| fabio.prefix.clear()), ["prefix: \"\" is not what a tag can start with"]);
+    for change in [
+        (|fabio| fabio.prefix.push(' ')) as fn(&mut FabioSettings),
+        |fabio| fabio.auth = [("staff".to_owned(), ResourceRef::default())].into(),
+        |fabio| fabio.auth = [(String::new(), ResourceRef::new("auth", "users"))].into(),
+        |fabio| fabio.roots_ref = Some(ResourceRef::default()),
+    ] {
+        assert_eq!(wrong(change).len(), 1, "{:?}", wrong(change));
+    }
 }
