@@ -154,6 +154,9 @@ pub trait EndpointSource: fmt::Debug + Send + Sync + 'static {
     /// Everything that is watched is read again at once.
     fn refresh(&self);
 
+    /// An operator says that what has vanished is meant to be gone. For sources that do not believe it by themselves.
+    fn accept(&self) {}
+
     /// What has happened so far, counted, by a word for metrics (`reads`, `read_failures`, `gaps`).
     fn counters(&self) -> BTreeMap<&'static str, u64> {
         BTreeMap::new()

@@ -72,6 +72,9 @@ pub struct Tuning {
     pub staleness_max: Duration,
     /// For how long servers that have forgotten something must say the same before they are believed.
     pub confirm: Duration,
+    /// For how long a service that is gone from servers which were put in the place of others keeps its endpoints, unless it
+    /// comes back or somebody says that it was meant. Nodes end what new servers do not know, so this need not be long.
+    pub hold: Duration,
 }
 
 /// The files of an encrypted connection, in PEM. They are read again when they change.
@@ -115,6 +118,7 @@ impl Default for Tuning {
             poll: Duration::from_secs(5),
             staleness_max: Duration::from_secs(10),
             confirm: Duration::from_secs(30),
+            hold: Duration::from_mins(10),
         }
     }
 }

@@ -67,11 +67,6 @@ impl NomadSource {
         Ok(Self { inner: Arc::new(inner) })
     }
 
-    /// Says that what is there now is meant: servers that are not believed count from now on.
-    pub fn accept(&self) {
-        self.inner.pulse.send_modify(|pulse| pulse.accepted += 1);
-    }
-
     fn place(&self, upstream: &NomadUpstream) -> Result<Place, SourceError> {
         let options = &self.inner.options;
         let namespace = upstream.namespace.as_ref().unwrap_or(&options.namespaces[0]);
@@ -150,6 +145,10 @@ impl EndpointSource for NomadSource {
 
     fn refresh(&self) {
         self.inner.pulse.send_modify(|pulse| pulse.refreshes += 1);
+    }
+
+    fn accept(&self) {
+        self.inner.pulse.send_modify(|pulse| pulse.accepted += 1);
     }
 
     fn counters(&self) -> BTreeMap<&'static str, u64> {

@@ -26,6 +26,8 @@ pub struct Job {
     pub namespace: String,
     /// The service's name.
     pub service: String,
+    /// More services of the same group, at the same port and without checks.
+    pub also: Vec<String>,
     /// How many instances there are.
     pub count: usize,
     /// The service's tags.
@@ -87,6 +89,7 @@ impl Job {
             id: id.into(),
             namespace: "default".into(),
             service: id.into(),
+            also: Vec::new(),
             count: 1,
             tags: Vec::new(),
             canary_tags: Vec::new(),
@@ -120,12 +123,18 @@ impl Job {
             "EphemeralDisk": { "SizeMB": 10 },
             "Networks": [{ "Mode": "host", "DynamicPorts": [{ "Label": "http" }] }],
             "RestartPolicy": { "Attempts": 10, "Interval": seconds(60), "Delay": seconds(1), "Mode": "delay" },
-            "Services": [self.service()], "Tasks": [self.task(folder)],
+            "Services": self.services(), "Tasks": [self.task(folder)],
         });
         json!({ "Job": {
             "ID": self.id, "Name": self.id, "Namespace": self.namespace, "Type": "service",
             "Datacenters": ["*"], "TaskGroups": [group],
         } })
+    }
+
+    fn services(&self) -> Vec<Value> {
+        let also =
+            self.also.iter().map(|name| Self { service: name.clone(), check: Check::None, ..self.clone() });
+        std::iter::once(self.service()).chain(also.map(|other| other.service())).collect()
     }
 
     fn service(&self) -> Value {

@@ -401,9 +401,11 @@ impl Driver {
         let Some(entry) = self.entries.get_mut(name) else { return };
         let instances = entry.service.instances(now);
         entry.plan(pace, now);
-        if let Some(reason) = entry.held {
-            if !instances.iter().any(|placed| placed.health.is_usable()) {
-                self.shared.tell(name, Err(held(&self.api, name, reason).error));
+        if let Some((reason, until)) = entry.held {
+            let serves = instances.iter().any(|placed| placed.health.is_usable());
+            if !serves && now < until {
+                let failure = held(&self.api, &self.options.name, name, reason);
+                self.shared.tell(name, Err(failure.error));
                 return;
             }
             entry.held = None;

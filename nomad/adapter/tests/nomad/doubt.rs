@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use biplane_nomad::{NomadOptions, Tuning};
 use biplane_source::{EndpointSource as _, Listing, Phase, ServiceSource as _};
 use biplane_testkit::fault_proxy::{ALWAYS, Answer, Matcher};
 use biplane_testkit::nomad::Job;
@@ -37,6 +38,11 @@ async fn a_nomad_that_starts_empty_takes_no_endpoint_away_until_its_jobs_run_or_
     }
     let source = connect(options(nomad.address()));
     let (mut web, mut other) = (watch(&source, "web"), watch(&source, "other"));
+    let own = options(nomad.address());
+    let impatient = Tuning { hold: Duration::from_secs(1), ..own.tuning.clone() };
+    let impatient = connect(NomadOptions { tuning: impatient, ..own });
+    let mut soon = watch(&impatient, "other");
+    until_usable(&mut soon, 1).await;
     let mut list = source.services();
     until_usable(&mut web, 1).await;
     until_usable(&mut other, 1).await;
@@ -47,6 +53,7 @@ async fn a_nomad_that_starts_empty_takes_no_endpoint_away_until_its_jobs_run_or_
     nomad.start_again().await;
     until_suspect!(&mut web);
     until_suspect!(&mut other);
+    until_suspect!(&mut soon);
     until_phase(&source, Phase::Failed).await;
     // In time the servers are believed, but what is gone is not.
     until_phase(&source, Phase::Complete).await;
@@ -59,6 +66,9 @@ async fn a_nomad_that_starts_empty_takes_no_endpoint_away_until_its_jobs_run_or_
     })
     .await;
     assert!(source.counters()["suspicions"] > 0);
+
+    // Not for ever.
+    until(&mut soon, "its end", |told| matches!(told, Listing::Complete(found) if found.is_empty())).await;
 
     nomad.run(&job("web")).await.expect("run");
     registered(&nomad, "default", "web", 1).await;

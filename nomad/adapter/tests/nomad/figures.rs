@@ -2,12 +2,14 @@
 
 use std::time::{Duration, Instant};
 
+use biplane_nomad::NomadOptions;
 use biplane_source::EndpointSource as _;
 use biplane_testkit::Request;
 use biplane_testkit::nomad::{Job, Update};
 use futures::StreamExt as _;
+use tokio::time::sleep;
 
-use crate::harness::{PATIENCE, World, unchecked, until_usable, watch};
+use crate::harness::{PATIENCE, World, connect, unchecked, until_usable, watch};
 
 #[tokio::test]
 async fn a_change_of_one_service_of_many_costs_a_few_requests() {
@@ -43,7 +45,7 @@ async fn an_instance_is_told_soon_after_its_check_passes_though_its_deployment_t
     let passes = async {
         // The first check that finds it well is its first answer, or comes a second later.
         while Request::get("localhost", "/health").send_to(at).await.is_err() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
+            sleep(Duration::from_millis(5)).await;
         }
         Instant::now()
     };
@@ -63,4 +65,50 @@ async fn an_instance_is_told_soon_after_its_check_passes_though_its_deployment_t
     eprintln!("sick to listing {:?}, of which up to 1 s is the check's and up to 1 s ours", failed.elapsed());
     assert!(failed.elapsed() < Duration::from_secs(5));
     drop(watch.next());
+}
+
+/// Ten jobs with 50 services each.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn hundreds_of_services_take_one_stream_few_connections_and_no_reading_while_nothing_changes() {
+    const REFRESH: Duration = Duration::from_secs(4);
+    let world = World::alone().await;
+    let name = |job: usize, number: usize| format!("web-{job}-{number}");
+    for number in 0..10 {
+        let mut names = (0..50).map(|service| name(number, service));
+        let service = names.next().expect("fifty");
+        let job = Job { service, also: names.collect(), ..unchecked(world.job(&format!("job-{number}"))) };
+        world.up(&job).await;
+    }
+    let started = Instant::now();
+    let source = connect(NomadOptions { refresh: REFRESH, ..world.options() });
+    let names = (0..10).flat_map(|job| (0..50).map(move |number| name(job, number)));
+    let mut watches: Vec<_> = names.map(|name| watch(&source, &name)).collect();
+    for watch in &mut watches {
+        until_usable(watch, 1).await;
+    }
+    let (took, requests) = (started.elapsed(), source.counters()["requests"]);
+    let connections = world.link.connections();
+    eprintln!("500 services known after {took:?}: {requests} requests, {connections} connections");
+    // So many questions at a time, half as many that go on to nodes, and the stream.
+    assert!(connections <= 16 + 8 + 1, "{connections} connections");
+
+    let rounds = async |count: u32| {
+        let before = source.counters();
+        sleep(REFRESH * count).await;
+        let after = source.counters();
+        (after["requests"] - before["requests"], after["reads"] - before["reads"])
+    };
+    // Whatever is still to be read is, by the end of the next round.
+    rounds(1).await;
+    let (requests, reads) = rounds(2).await;
+    eprintln!("while nothing changes: {requests} requests and {reads} readings in 2 rounds");
+    assert!(requests <= 4 * 3 && reads == 0, "{requests} requests and {reads} readings in 2 rounds");
+
+    let (before, changed) = (source.counters(), Instant::now());
+    world.nomad().stop(&unchecked(world.job("job-7")), false).await.expect("stopped");
+    for watch in &mut watches[7 * 50..8 * 50] {
+        until_usable(watch, 0).await;
+    }
+    let (took, requests) = (changed.elapsed(), source.counters()["requests"] - before["requests"]);
+    eprintln!("a job with 50 of them stops: told after {took:?}, with {requests} requests");
 }

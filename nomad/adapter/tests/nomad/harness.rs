@@ -42,11 +42,14 @@ impl Server {
         if let Some(server) = shared.upgrade() {
             return server;
         }
-        let directory = TempDir::new("nomad");
-        let nomad = Nomad::builder().acl(true).start(&directory).await;
-        let server = Arc::new(Self { nomad, _directory: directory });
+        let server = Arc::new(Self::start().await);
         *shared = Arc::downgrade(&server);
         server
+    }
+
+    async fn start() -> Self {
+        let directory = TempDir::new("nomad");
+        Self { nomad: Nomad::builder().acl(true).start(&directory).await, _directory: directory }
     }
 }
 
@@ -61,16 +64,20 @@ pub(crate) struct World {
 impl World {
     /// Over a link that carries bytes.
     pub(crate) async fn new() -> Self {
-        Self::over(FaultProxy::start).await
+        Self::over(FaultProxy::start, Server::shared().await).await
+    }
+
+    /// In a Nomad where nothing else happens.
+    pub(crate) async fn alone() -> Self {
+        Self::over(FaultProxy::start, Arc::new(Server::start().await)).await
     }
 
     /// Over a link that can answer requests itself.
     pub(crate) async fn http() -> Self {
-        Self::over(FaultProxy::http).await
+        Self::over(FaultProxy::http, Server::shared().await).await
     }
 
-    async fn over(link: impl FnOnce(SocketAddr) -> FaultProxy) -> Self {
-        let server = Server::shared().await;
+    async fn over(link: impl FnOnce(SocketAddr) -> FaultProxy, server: Arc<Server>) -> Self {
         let namespace = unique("ns");
         server.nomad.namespace(&namespace).await.expect("made");
         server.nomad.acl_policy(&namespace, &policy(&namespace)).await.expect("made");

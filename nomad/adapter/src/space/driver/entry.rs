@@ -31,8 +31,8 @@ pub(super) struct Entry {
     pub(super) by_audit: bool,
     /// Whether it had an instance that could serve when it was last told.
     pub(super) serves: bool,
-    /// Why it is not believed to have none.
-    pub(super) held: Option<Reason>,
+    /// Why it is not believed to have none, and until when.
+    pub(super) held: Option<(Reason, Instant)>,
 }
 
 impl Entry {
@@ -140,6 +140,8 @@ impl Entry {
         self.checked = self.service.count_checked();
         self.check_at = self.service.next_check(pace, &self.checking, now);
         // What should have gone by then is looked at.
-        self.revisit = self.service.next_departure().map(|departure| departure.min(now + pace.passing));
+        let departure = self.service.next_departure().map(|departure| departure.min(now + pace.passing));
+        let release = self.held.map(|(_, until)| until);
+        self.revisit = departure.into_iter().chain(release).min();
     }
 }

@@ -19,7 +19,7 @@ impl Driver {
             warn!(place = %self.api.place, %reason, "Nomad is not believed yet, what was known stands");
         }
         self.place.due = Instant::now() + again;
-        self.fail(suspect(&self.api, reason));
+        self.fail(suspect(&self.api, &self.options.name, reason));
     }
 
     /// They say the same as before, so they are believed. What they do not have any more may have been lost with it,
@@ -27,10 +27,8 @@ impl Driver {
     pub(super) fn confirmed(&mut self, reason: Reason) {
         info!(place = %self.api.place, %reason, "Nomad is believed again");
         if reason == Reason::Others {
-            self.entries
-                .values_mut()
-                .filter(|entry| entry.serves)
-                .for_each(|entry| entry.held = Some(reason));
+            let held = Some((reason, Instant::now() + self.options.tuning.hold));
+            self.entries.values_mut().filter(|entry| entry.serves).for_each(|entry| entry.held = held);
         }
     }
 
@@ -54,16 +52,15 @@ pub(super) fn pause(failure: &Failure) -> Duration {
     }
 }
 
-fn suspect(api: &Api, reason: Reason) -> Failure {
+fn suspect(api: &Api, source: &str, reason: Reason) -> Failure {
     let message = format!("suspect: {} at {} is not believed yet: {reason}", api.place, api.client.address());
-    Failure::of(Kind::Suspect, message).hint(
-        "if it stays so for a while, it is believed; what is gone then is held. `biplane source accept` says that it was meant",
-    )
+    Failure::of(Kind::Suspect, message).hint(format!(
+        "it is believed when it has said the same for a while; if it was meant: biplane source accept {source}"
+    ))
 }
 
-pub(super) fn held(api: &Api, service: &str, reason: Reason) -> Failure {
+pub(super) fn held(api: &Api, source: &str, service: &str, reason: Reason) -> Failure {
     let message = format!("suspect: service {service} of {} is gone since {reason}", api.place);
-    Failure::of(Kind::Suspect, message).hint(
-        "run its job again; or, if it was meant, `biplane source accept`. Until then its endpoints are kept",
-    )
+    Failure::of(Kind::Suspect, message)
+        .hint(format!("run its job again; if it is meant to be gone: biplane source accept {source}"))
 }
