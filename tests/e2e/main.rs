@@ -9,6 +9,7 @@ mod answers;
 mod api_key;
 mod balancing;
 mod basic_auth;
+mod catalog;
 mod certificates;
 mod conflicts;
 mod connect;

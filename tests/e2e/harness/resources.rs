@@ -138,7 +138,7 @@ fn quoted(text: &str) -> String {
 }
 
 /// Two blanks before each line; a newline at the end.
-fn indent(text: &str) -> String {
+pub(crate) fn indent(text: &str) -> String {
     text.lines().fold(String::new(), |mut indented, line| {
         let _ = writeln!(indented, "  {line}");
         indented

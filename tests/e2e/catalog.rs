@@ -1,0 +1,10 @@
+//! Services of a real Consul that become endpoints and routes, through Biplane, to a real Envoy.
+//!
+//! ```text
+//!  World: a hand registers -> Consul <-- FaultProxy <-- Biplane <-- Envoy <-- requests, Load
+//! ```
+
+mod endpoints;
+mod faults;
+mod tags;
+mod world;

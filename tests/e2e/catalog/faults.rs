@@ -1,0 +1,69 @@
+//! A Consul that is away, refuses, or has forgotten everything.
+
+use anyhow::ensure;
+use biplane_testkit::{Consul, Request, TempDir, Upstream, eventually};
+
+use super::world::{Instance, PATIENCE, World, endpoints, register, serve, unique};
+use crate::harness::resources::{object, service};
+use crate::harness::{Bootstrap, HOST, Tree, counts, envoy, status};
+
+fn objects(name: &str) -> Vec<String> {
+    let route = "- { routeAction: { single: { upstream: { name: web } } } }";
+    vec![object("Upstream", "web", &format!("consul: {{ serviceName: {name} }}")), service("all", route)]
+}
+
+#[tokio::test]
+async fn a_restart_while_consul_is_away_changes_nothing_and_a_new_envoy_gets_everything() {
+    let mut world = World::start(objects).await;
+    let one = Upstream::start("one");
+    world.put(&Instance::of("1", &one)).await;
+    world.site.until_upstream("one").await;
+    // What is served has to be on disk before the process goes.
+    world.site.biplane.stop().await;
+    world.link.cut();
+    let before = counts(&world.site.envoy).await;
+    let load = world.load(HOST);
+    world.site.biplane.start_again().await;
+    world.site.in_sync().await;
+    let state = endpoints(&world.site, "web").await.expect("shown");
+    assert_eq!(state["endpoints"].as_array().map(Vec::len), Some(1), "{state}");
+    let newcomer = Bootstrap { id: "newcomer".into(), ..Bootstrap::default() };
+    let second = envoy(&world.site.biplane, &newcomer, &world.site.directory).await;
+    eventually("the endpoint in a new Envoy", PATIENCE, async || {
+        let members = second.stat("cluster.web_gloo-system.membership_total").await?;
+        ensure!(members == 1, "{members} members");
+        Ok(())
+    })
+    .await;
+    load.stop().assert_clean();
+    assert_eq!(counts(&world.site.envoy).await, before);
+    world.link.heal();
+    status::until_clean(&world.site.biplane).await;
+}
+
+#[tokio::test]
+async fn a_catalog_that_has_forgotten_everything_takes_nothing_away() {
+    let directory = TempDir::new("forgetful");
+    let mut consul = Consul::builder().start(&directory).await;
+    let name = unique("web");
+    let one = Upstream::start("one");
+    let instance = Instance::of("1", &one);
+    register(&consul, &name, &instance).await;
+    let tree = Tree::with(&objects(&name));
+    let biplane = serve(&tree, &format!("consul://{}", consul.address())).await;
+    let site = tree.site_on(biplane, Bootstrap::default()).await;
+    site.until_upstream("one").await;
+    let load = site.load();
+    consul.kill();
+    consul.start_again().await;
+    let told = |status: &serde_json::Value| {
+        status::list(status, "sources")
+            .iter()
+            .any(|source| source["kind"] == "endpoints" && source["lastError"].to_string().contains("anew"))
+    };
+    status::until(&site.biplane, "a source that is not believed", told).await;
+    assert_eq!(site.ask(&Request::get(HOST, "/")).await.status, 200);
+    register(&consul, &name, &instance).await;
+    status::until_clean(&site.biplane).await;
+    load.stop().assert_clean();
+}
