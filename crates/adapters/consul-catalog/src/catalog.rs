@@ -131,7 +131,8 @@ impl Catalog {
             let _ = state.wait_for(|state| state.phase != biplane_source::Phase::Complete).await;
             if self.followers.len() == 0 {
                 match subject.ask(&self.client, &subject.query()).await {
-                    Ok(_) => self.report.answered(subject.datacenter()),
+                    Ok(answer) if answer.meta.known_leader => self.report.answered(subject.datacenter()),
+                    Ok(_) => self.report.failed(subject.datacenter(), &Failure::no_leader(&subject)),
                     Err(error) => {
                         self.report.failed(subject.datacenter(), &Failure::of_call(&subject, &error));
                     }

@@ -29,7 +29,7 @@ pub struct CatalogOptions {
     /// How often prepared queries are asked: Consul cannot tell when they change.
     pub refresh: Duration,
     /// How long a blocking query waits. An agent counts the connections of a process that has ended until its queries
-    /// have waited to their end.
+    /// have waited to their end: with many and long ones a few restarts in a row lock the next one out.
     pub wait: Duration,
     /// Whether agents may answer from their caches.
     pub cached: bool,
@@ -85,9 +85,9 @@ impl CatalogOptions {
             consistency: Consistency::Default,
             max_stale: Duration::from_secs(10),
             refresh: Duration::from_secs(10),
-            wait: Duration::from_mins(1),
+            wait: Duration::from_secs(30),
             cached: false,
-            max_watches: 64,
+            max_watches: 32,
             tuning: Tuning::default(),
         }
     }

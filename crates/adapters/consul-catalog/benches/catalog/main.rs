@@ -16,6 +16,8 @@ use std::env;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use biplane_consul_catalog::CatalogOptions;
+use biplane_consul_client::Settings;
 use machine::Machine;
 use report::{Report, Row, Unit};
 use world::{Kind, World};
@@ -48,7 +50,7 @@ async fn main() -> Result<()> {
     let machine = Machine::here();
     eprintln!("{machine}");
     let mut rows = Vec::new();
-    for max_watches in [plan.services, 64] {
+    for max_watches in [plan.services, CatalogOptions::new(Settings::default()).max_watches] {
         rows.extend(measure(plan, max_watches).await?);
     }
     Report { benchmark: "catalog", machine, rows }.print(as_json);

@@ -155,6 +155,10 @@ impl<'a> Round<'a> {
         if !heard.answer.meta.known_leader {
             return Err(Failure::no_leader(&list(self.catalog, self.scope)));
         }
+        let settle = self.catalog.options.tuning.settle;
+        if heard.was_let_go() && self.catalog.trust.was_let_go(self.scope.datacenter.as_deref(), settle) {
+            self.catalog.began_anew();
+        }
         Ok(heard)
     }
 
@@ -218,6 +222,11 @@ impl<'a> Round<'a> {
 }
 
 impl<T> Heard<T> {
+    /// Whether it came before its time and brought nothing, or less: the catalog may have been replaced.
+    fn was_let_go(&self) -> bool {
+        self.is_vain || self.answer.meta.index < self.after
+    }
+
     /// After which index to wait next, and how long to rest before. By the book: one that went back or came in vain
     /// means to begin anew.
     fn next(&self, catalog: &Catalog) -> (u64, Duration) {

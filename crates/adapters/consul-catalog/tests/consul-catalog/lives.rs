@@ -23,7 +23,7 @@ fn settling(mut options: CatalogOptions, settle: Duration) -> CatalogOptions {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_development_agent_that_was_restarted_empty_takes_nothing_away() {
-    for mesh in [true, false] {
+    for (mesh, max_watches) in [(true, 64), (false, 64), (true, 0)] {
         let directory = TempDir::new("catalog-restart");
         let mut consul = Consul::builder().mesh(mesh).start(&directory).await;
         let instances: Vec<_> = (1..=3).map(|number| Instance::new("web", number)).collect();
@@ -31,7 +31,8 @@ async fn a_development_agent_that_was_restarted_empty_takes_nothing_away() {
             instance.register(&consul).await;
         }
         let places: Vec<_> = instances.iter().map(Instance::at).collect();
-        let source = connect(settling(options(consul.address()), Duration::from_millis(100)));
+        let options = CatalogOptions { max_watches, ..options(consul.address()) };
+        let source = connect(settling(options, Duration::from_millis(100)));
         let mut watch = follow(&source, "web");
         until_places(&mut watch, &places).await;
         consul.restart().await;
@@ -70,25 +71,28 @@ async fn what_does_not_come_back_when_most_others_have_is_believed_to_be_gone() 
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_restored_backup_takes_nothing_away() {
-    let directory = TempDir::new("catalog-restore");
-    let consul = Consul::start(&directory).await;
-    let backup = consul.snapshot_save().await.expect("a backup");
-    let instance = Instance::new("web", 1);
-    instance.register(&consul).await;
-    let proxy = FaultProxy::http(consul.address());
-    let source = connect(options(proxy.address()));
-    let mut watch = follow(&source, "web");
-    until_places(&mut watch, &[instance.at()]).await;
-    eventually("it waits for a change", PATIENCE, async || {
-        anyhow::ensure!(proxy.seen().iter().any(|request| request.target.contains("index=")));
-        Ok(())
-    })
-    .await;
-    consul.snapshot_restore(&backup).await.expect("the backup is restored");
-    let error = until_failed(&mut watch, &[instance.at()]).await;
-    assert!(error.message.contains("begun anew"), "{error:?}");
-    instance.register(&consul).await;
-    until_places(&mut watch, &[instance.at()]).await;
+    for max_watches in [64, 0] {
+        let directory = TempDir::new("catalog-restore");
+        let consul = Consul::start(&directory).await;
+        let backup = consul.snapshot_save().await.expect("a backup");
+        let instance = Instance::new("web", 1);
+        instance.register(&consul).await;
+        let proxy = FaultProxy::http(consul.address());
+        let source = connect(CatalogOptions { max_watches, ..options(proxy.address()) });
+        let mut watch = follow(&source, "web");
+        until_places(&mut watch, &[instance.at()]).await;
+        eventually("it waits for a change", PATIENCE, async || {
+            let waiting = proxy.seen().into_iter().filter(|request| request.target.contains("index="));
+            anyhow::ensure!(waiting.count() >= if max_watches == 0 { 3 } else { 1 });
+            Ok(())
+        })
+        .await;
+        consul.snapshot_restore(&backup).await.expect("the backup is restored");
+        let error = until_failed(&mut watch, &[instance.at()]).await;
+        assert!(error.message.contains("begun anew"), "{error:?}");
+        instance.register(&consul).await;
+        until_places(&mut watch, &[instance.at()]).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
