@@ -50,6 +50,9 @@ pub struct HealthEntry {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct Node {
+    /// Its id, if an agent runs there.
+    #[serde(rename = "ID")]
+    pub id: String,
     /// Its name.
     pub node: String,
     /// Its address.

@@ -1,8 +1,8 @@
 //! Whether a catalog is still the one that was read before.
 //!
 //! A development agent that was restarted is empty, and a backup that was restored lacks what came after it. Both answer
-//! as well as ever, so each datacenter has *lives*: a new one begins when its identity (the trust domain of its mesh) is
-//! another one, when an index that can only grow has gone back, or when a server lets go of a query that waits although
+//! as well as ever, so each datacenter has *lives*: a new one begins when the trust domain of its mesh is another one, when
+//! none of its servers is one of those before, when an index that can only grow has gone back, or when a server lets go of a query that waits although
 //! nothing has changed, as it does when its state is replaced. What had been there in an earlier life and is missing
 //! in the new one is not believed to be gone, because agents register their services again by themselves. It is believed
 //! once at least as many others are back as are missing, and all have had time.
@@ -17,6 +17,9 @@ use tracing::warn;
 
 use crate::subject::Subject;
 
+/// The service that Consul's servers register for themselves.
+const SERVERS: &str = "consul";
+
 /// The lives of all datacenters.
 #[derive(Debug, Default)]
 pub(crate) struct Trust {
@@ -26,8 +29,7 @@ pub(crate) struct Trust {
 /// One datacenter.
 #[derive(Debug, Default)]
 struct Place {
-    /// What its mesh is called, if it has one.
-    identity: Option<String>,
+    identity: Identity,
     /// When its identity was last asked for, one at a time.
     checked: Arc<tokio::sync::Mutex<Option<Instant>>>,
     /// Counts its lives.
@@ -38,6 +40,51 @@ struct Place {
     missing: BTreeSet<Subject>,
     /// How many have been seen in both.
     back: usize,
+}
+
+/// What tells one cluster from another.
+#[derive(Debug, Default)]
+struct Identity {
+    /// What its mesh is called, if it has one.
+    domain: Option<String>,
+    /// The ids of its servers, if they may be seen.
+    servers: BTreeSet<String>,
+}
+
+impl Identity {
+    async fn ask(client: &Client, scope: &Scope) -> Result<Self, Error> {
+        let query = Query::default();
+        let roots = client.connect_roots(scope, &query).await.map(|answer| answer.value.trust_domain);
+        let servers = client.health_service(SERVERS, None, scope, &query).await;
+        let ids = servers.map(|answer| answer.value.into_iter().map(|server| server.node.id));
+        let domain = if_told(roots)?.filter(|name| !name.is_empty());
+        let servers = if_told(ids)?.into_iter().flatten().filter(|id| !id.is_empty()).collect();
+        Ok(Self { domain, servers })
+    }
+
+    /// Whether it is another one for certain.
+    fn differs_from(&self, other: &Self) -> bool {
+        let is_other_mesh = self.domain.is_some() && other.domain.is_some() && self.domain != other.domain;
+        let are_known = !self.servers.is_empty() && !other.servers.is_empty();
+        is_other_mesh || are_known && self.servers.is_disjoint(&other.servers)
+    }
+
+    /// Takes in what is known now.
+    fn become_known(&mut self, now: Self) {
+        self.domain = now.domain.or_else(|| self.domain.take());
+        if !now.servers.is_empty() {
+            self.servers = now.servers;
+        }
+    }
+}
+
+/// There is no such thing, or it is nobody's business: that says nothing.
+fn if_told<T>(answer: Result<T, Error>) -> Result<Option<T>, Error> {
+    match answer {
+        Ok(value) => Ok(Some(value)),
+        Err(Error::Refused { .. } | Error::Denied { .. } | Error::Malformed { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 impl Trust {
@@ -69,7 +116,7 @@ impl Trust {
         is_news
     }
 
-    /// Asks for the identity, unless that was done after `since`, or ever. Whether it is another one. No mesh, no identity.
+    /// Asks for the identity, unless that was done after `since`, or ever. Whether it is another one.
     pub(crate) async fn check(
         &self,
         client: &Client,
@@ -84,12 +131,7 @@ impl Trust {
         }
         let began = Instant::now();
         let scope = Scope { datacenter: key.clone(), ..Scope::default() };
-        let identity = match client.connect_roots(&scope, &Query::default()).await {
-            Ok(answer) => Some(answer.value.trust_domain).filter(|name| !name.is_empty()),
-            // There is no mesh, or it is nobody's business.
-            Err(Error::Refused { .. } | Error::Denied { .. } | Error::Malformed { .. }) => None,
-            Err(error) => return Err(error),
-        };
+        let identity = Identity::ask(client, &scope).await?;
         *checked = Some(began);
         let mut places = self.places();
         let place = places.entry(key).or_default();
@@ -126,12 +168,11 @@ impl Trust {
 }
 
 impl Place {
-    fn learn(&mut self, datacenter: Option<&str>, identity: Option<String>) -> bool {
-        let Some(identity) = identity else { return false };
-        let is_other = self.identity.as_ref().is_some_and(|known| *known != identity);
-        self.identity = Some(identity);
+    fn learn(&mut self, datacenter: Option<&str>, identity: Identity) -> bool {
+        let is_other = identity.differs_from(&self.identity);
+        self.identity.become_known(identity);
         if is_other {
-            self.begin(datacenter, "its mesh has another trust domain");
+            self.begin(datacenter, "it is another cluster");
         }
         is_other
     }
@@ -200,11 +241,22 @@ mod tests {
     }
 
     #[test]
-    fn another_identity_is_another_life_and_none_says_nothing() {
+    fn another_mesh_or_only_other_servers_are_another_cluster() {
+        let identity = |domain: Option<&str>, servers: &[&str]| Identity {
+            domain: domain.map(str::to_owned),
+            servers: servers.iter().map(|id| (*id).to_owned()).collect(),
+        };
         let mut place = Place::default();
-        let learn = |place: &mut Place, name: Option<&str>| place.learn(None, name.map(str::to_owned));
-        assert!(!learn(&mut place, Some("a")) && !learn(&mut place, None) && !learn(&mut place, Some("a")));
-        assert!(learn(&mut place, Some("b")));
-        assert_eq!(place.life, 1);
+        for (domain, servers, is_other) in [
+            (Some("a"), &["1", "2"][..], false),
+            (None, &[], false),
+            (Some("a"), &["2", "3"], false),
+            (Some("a"), &["4"], true),
+            (Some("b"), &["4"], true),
+            (None, &["4"], false),
+        ] {
+            assert_eq!(place.learn(None, identity(domain, servers)), is_other, "{domain:?} {servers:?}");
+        }
+        assert_eq!(place.life, 2);
     }
 }

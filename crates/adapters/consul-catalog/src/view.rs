@@ -105,6 +105,7 @@ mod tests {
             modify_index: 1,
         };
         let node = Node {
+            id: String::new(),
             node: "n".to_owned(),
             address: "10.0.0.1".to_owned(),
             datacenter: "dc1".to_owned(),

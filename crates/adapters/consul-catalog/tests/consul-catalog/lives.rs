@@ -40,7 +40,7 @@ async fn a_development_agent_that_was_restarted_empty_takes_nothing_away() {
         let error = until_failed(&mut watch, &places).await;
         let last = source.state().borrow().last_error.clone().expect("it is told");
         assert!(last.message.contains("begun anew"), "mesh {mesh}: {last:?}, first {error:?}");
-        assert_eq!(counter(&source, "restarts"), 1, "mesh {mesh}");
+        assert!(counter(&source, "restarts") > 0, "mesh {mesh}");
         // Its owner registers it again, and from then on it is believed as ever.
         instances[0].register(&consul).await;
         until_places(&mut watch, &places[..1]).await;
