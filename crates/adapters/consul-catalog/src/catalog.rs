@@ -19,6 +19,9 @@ use crate::report::Report;
 use crate::subject::{Subject, What};
 use crate::trust::Trust;
 
+/// How many questions for an index are asked at a time.
+const PROBES: usize = 4;
+
 /// One catalog.
 #[derive(Debug)]
 pub(crate) struct Catalog {
@@ -29,6 +32,9 @@ pub(crate) struct Catalog {
     pub(crate) trust: Trust,
     /// Answers that are read at a time.
     pub(crate) reads: Semaphore,
+    /// Questions for an index that are asked at a time. A sweep has very many of them, and nobody who knows of a change may
+    /// have to wait for these.
+    pub(crate) probes: Semaphore,
     /// Connections on which something is waited for.
     watches: Arc<Semaphore>,
     /// Moves when everything is to be read again.
@@ -78,6 +84,7 @@ impl Catalog {
         Ok(Self {
             report: Report::new(&options, client.address()),
             reads: Semaphore::new(options.tuning.reads.max(1)),
+            probes: Semaphore::new(PROBES),
             watches: Arc::new(Semaphore::new(options.max_watches)),
             options,
             client,

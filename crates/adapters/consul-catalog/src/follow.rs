@@ -239,7 +239,17 @@ impl Round {
                 _ = self.pulse.changed() => Moved::Here,
                 () = &mut audit => Moved::Here,
             };
-            if moved == Moved::Here || probe(&self.catalog, &self.subject).await? != after {
+            let has_moved = match moved {
+                Moved::Here => true,
+                Moved::Somewhere => {
+                    tokio::select! {
+                        biased;
+                        () = seat.touched() => true,
+                        index = probe(&self.catalog, &self.subject) => index? != after,
+                    }
+                }
+            };
+            if has_moved {
                 return self.read(self.subject.query()).await;
             }
         }
@@ -316,7 +326,7 @@ impl Round {
 
 /// When it last changed.
 async fn probe(catalog: &Catalog, subject: &Subject) -> Result<u64, Failure> {
-    let _turn = catalog.reads.acquire().await.expect("it is never closed");
+    let _turn = catalog.probes.acquire().await.expect("it is never closed");
     count(&catalog.counters.probes);
     let index = subject.ask_index(&catalog.client).await;
     index.map_err(|error| Failure::of_call(subject, &error))

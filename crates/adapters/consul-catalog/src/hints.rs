@@ -96,6 +96,11 @@ impl Drop for Hints {
 }
 
 impl Seat {
+    /// Waits until this very subject is known to have changed.
+    pub(crate) async fn touched(&self) {
+        self.touched.notified().await;
+    }
+
     /// Waits until something may have changed; an error if that could not be seen.
     pub(crate) async fn moved(&mut self) -> Result<Moved, SourceError> {
         loop {

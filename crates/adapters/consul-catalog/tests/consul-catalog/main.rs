@@ -3,6 +3,7 @@
 
 mod access;
 mod agents;
+mod canary;
 mod conformance;
 mod datacenters;
 mod harness;
