@@ -113,7 +113,7 @@ impl Default for Tuning {
             max_requests: 16,
             checks_per_second: 50,
             page: 1000,
-            retry_max: Duration::from_secs(15),
+            retry_max: Duration::from_secs(5),
             silence: Duration::from_secs(40),
             poll: Duration::from_secs(5),
             staleness_max: Duration::from_secs(10),
