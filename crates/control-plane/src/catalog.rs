@@ -27,6 +27,7 @@ use tokio_util::sync::CancellationToken;
 use crate::engine::MadeState;
 use crate::ingest::MadeObject;
 use crate::watches::Watches;
+pub(crate) use shelf::GRACE;
 use shelf::Shelf;
 
 /// What services become.

@@ -28,7 +28,7 @@ use biplane_core::key::{Kind, ObjectKey, ResourceRef};
 use biplane_core::report::Report;
 use biplane_core::resources::{Endpoint, Secret, Spec, Upstream};
 use biplane_source::{Cause, Listing};
-use imbl::OrdSet;
+use imbl::OrdMap;
 use tokio::time::Instant;
 
 use crate::graph::Edit;
@@ -45,8 +45,9 @@ pub(crate) struct Told {
     pub(crate) listing: Listing<Vec<Endpoint>>,
 }
 
-/// All that is wanted; a copy shares everything.
-pub(crate) type WantedEndpoints = OrdSet<Question>;
+/// All that is wanted, each with the number of its watch: what is wanted anew is asked anew, however short the time in which
+/// nobody wanted it. A copy shares everything.
+pub(crate) type WantedEndpoints = OrdMap<Question, u64>;
 
 /// An upstream whose endpoints are looked up.
 #[derive(Debug)]
@@ -56,6 +57,8 @@ pub(crate) struct Asker {
     pub(crate) is_named: bool,
     /// What the graph has been given.
     pub(crate) served: Option<Arc<[Endpoint]>>,
+    /// The question that this answers; while a new one has no answer it is the one before.
+    answered: Option<Question>,
 }
 
 /// The endpoints of one process.
@@ -64,11 +67,17 @@ pub struct Discovery {
     sources: Vec<DiscoverySource>,
     /// What the last run left, by the text of the question, until somebody asks it.
     left: BTreeMap<String, KeptEndpoints>,
+    /// What is left there is asked by upstreams that nothing names.
+    left_is_asked: bool,
     askers: BTreeMap<ResourceRef, Asker>,
     answers: BTreeMap<Question, Answer>,
+    /// Questions that nobody asks any more; somebody may before the transaction ends.
+    idle: BTreeSet<Question>,
     /// Upstreams that ask with the credentials of a secret.
     credentials: BTreeMap<ResourceRef, BTreeSet<ResourceRef>>,
     wanted: WantedEndpoints,
+    /// Counts watches.
+    watches: u64,
     /// Every upstream counts as named: a route picks its cluster by a header.
     all_named: bool,
     vanished: Vanished<Question>,
@@ -96,6 +105,12 @@ impl Asker {
     pub(crate) fn field(&self) -> &'static str {
         self.spec.discovery().map_or("", question::field_of)
     }
+
+    /// What the graph has, as far as it answers this.
+    fn known(&self, question: &Question) -> Option<Arc<[Endpoint]>> {
+        let answered = self.answered.as_ref().filter(|answered| answered.asks_as(question));
+        answered.and_then(|_| self.served.clone())
+    }
 }
 
 impl Discovery {
@@ -105,10 +120,13 @@ impl Discovery {
         Self {
             sources,
             left,
+            left_is_asked: false,
             askers: BTreeMap::new(),
             answers: BTreeMap::new(),
+            idle: BTreeSet::new(),
             credentials: BTreeMap::new(),
             wanted: WantedEndpoints::default(),
+            watches: 0,
             all_named: false,
             vanished: Vanished::new(MOMENT),
             edition: 0,
@@ -161,7 +179,7 @@ impl Discovery {
         secret: &impl Fn(&ResourceRef) -> Option<Arc<Secret>>,
         is_named: bool,
     ) {
-        let before = self.askers.get(name).and_then(|asker| asker.served.clone());
+        let before = self.askers.get(name).map(|asker| (asker.served.clone(), asker.answered.clone()));
         let Some(discovery) = spec.discovery() else {
             self.forget(name);
             return;
@@ -178,7 +196,8 @@ impl Discovery {
         if let Some(secret) = question::secret(discovery) {
             self.credentials.entry(secret.clone()).or_default().insert(name.clone());
         }
-        let asker = Asker { spec: spec.clone(), question, is_named, served: before };
+        let (served, answered) = before.unwrap_or_default();
+        let asker = Asker { spec: spec.clone(), question, is_named, served, answered };
         self.askers.insert(name.clone(), asker);
         self.settle(name);
     }
@@ -235,10 +254,15 @@ impl Discovery {
         }
         let left = &mut self.left;
         let answer = self.answers.entry(question.clone()).or_insert_with(|| {
-            left.remove(&question.text()).map_or_else(Answer::waiting, |kept| Answer::restored(&kept))
+            let left = left.remove(&question.text()).map(|kept| kept.endpoints);
+            // Other credentials may see less: what is known is looked after like any other answer.
+            asker.known(&question).or(left).map_or_else(Answer::waiting, Answer::restored)
         });
         answer.askers.insert(name.clone());
-        self.wanted.insert(question);
+        if !self.wanted.contains_key(&question) {
+            self.watches += 1;
+            self.wanted.insert(question, self.watches);
+        }
     }
 
     /// The upstream asks this no more.
@@ -246,16 +270,40 @@ impl Discovery {
         let Some(answer) = self.answers.get_mut(question) else { return };
         answer.askers.remove(name);
         if answer.askers.is_empty() {
-            self.answers.remove(question);
-            self.wanted.remove(question);
-            self.vanished.forget(question);
+            self.idle.insert(question.clone());
         }
+    }
+
+    /// A transaction ends: what nobody asks is forgotten. Not before, as one upstream may take over from another.
+    pub(crate) fn forget_idle(&mut self) {
+        for question in std::mem::take(&mut self.idle) {
+            if self.answers.get(&question).is_some_and(|answer| answer.askers.is_empty()) {
+                self.answers.remove(&question);
+                self.wanted.remove(&question);
+                self.vanished.forget(&question);
+            }
+        }
+    }
+
+    /// All objects are known: what the last run left of questions that none of them asks is of no use.
+    pub(crate) fn drop_strays(&mut self) {
+        if self.left_is_asked || self.askers.values().any(|asker| asker.question.is_err()) {
+            return;
+        }
+        self.left_is_asked = true;
+        let asked = self.askers.values().filter_map(|asker| Some(asker.question.as_ref().ok()?.text()));
+        let asked: BTreeSet<_> = asked.collect();
+        let before = self.left.len();
+        self.left.retain(|question, _| asked.contains(question));
+        self.edition += u64::from(self.left.len() != before);
     }
 
     /// The edit that gives the graph what is known, if it has not got that yet.
     fn serve(&mut self, name: &ResourceRef) -> Option<Edit> {
         let asker = self.askers.get_mut(name)?;
-        let known = self.answers.get(asker.question.as_ref().ok()?)?.served.clone()?;
+        let question = asker.question.as_ref().ok()?;
+        let known = self.answers.get(question)?.served.clone()?;
+        asker.answered = Some(question.clone());
         if asker.served.as_ref() == Some(&known) {
             // The graph forgets what a deleted upstream had; telling it again costs nothing.
             return Some(Edit::Endpoints(name.key(Kind::Upstream), known));
@@ -281,6 +329,8 @@ impl Discovery {
                     answer.know(endpoints, now)
                 }
                 Listing::Failed(error) => {
+                    // What it showed last may have been the beginning of that.
+                    self.vanished.doubt(&question);
                     answer.fail(&question, error, now);
                     false
                 }
@@ -304,19 +354,19 @@ impl Discovery {
         for question in held {
             self.answers.get_mut(&question).into_iter().for_each(|answer| answer.is_held = true);
         }
-        self.empty(gone, now)
+        self.empty(gone)
     }
 
     /// An operator means what a source shows: what is held is gone.
-    pub(crate) fn accept(&mut self, source: &str, now: Instant) -> Vec<Edit> {
+    pub(crate) fn accept(&mut self, source: &str) -> Vec<Edit> {
         let gone = self.vanished.accept(source);
-        self.empty(gone, now)
+        self.empty(gone)
     }
 
-    fn empty(&mut self, gone: Vec<Question>, now: Instant) -> Vec<Edit> {
+    fn empty(&mut self, gone: Vec<Question>) -> Vec<Edit> {
         let mut changed = BTreeSet::new();
         for question in gone {
-            if self.answers.get_mut(&question).is_some_and(|answer| answer.know(Vec::new(), now)) {
+            if self.answers.get_mut(&question).is_some_and(Answer::empty) {
                 changed.insert(question);
             }
         }
@@ -387,11 +437,15 @@ impl Discovery {
 
     /// What is to be kept on disk.
     pub(crate) fn kept(&self) -> Vec<KeptEndpoints> {
-        let served = self
+        let of_askers = self
             .askers
             .values()
-            .filter_map(|asker| Some((asker.question.as_ref().ok()?.text(), asker.served.clone()?)));
-        let served: BTreeMap<_, _> = served.collect();
+            .filter_map(|asker| Some((asker.answered.as_ref()?.text(), asker.served.clone()?)));
+        // These are newer than what an upstream has that nothing names any more.
+        let answers = self.answers.iter();
+        let answers =
+            answers.filter_map(|(question, answer)| Some((question.text(), answer.served.clone()?)));
+        let served: BTreeMap<_, _> = of_askers.chain(answers).collect();
         let kept = |(question, endpoints)| KeptEndpoints { question, endpoints };
         served.into_iter().map(kept).chain(self.left.values().cloned()).collect()
     }

@@ -12,6 +12,8 @@ mod findings;
 mod made;
 mod opening;
 mod source;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -158,6 +160,7 @@ impl Engine {
         self.on_confirmation(now);
         let vanished = self.discovery.on_time(now);
         self.publish_endpoints(vanished, now);
+        self.judge_left(now);
         self.try_open(now);
     }
 
@@ -197,7 +200,8 @@ impl Engine {
         // A source that is required is waited for as long as it takes.
         let opening = self.opening.filter(|_| self.required().is_empty());
         let vanished = self.discovery.deadline();
-        [self.holds.deadline(), opening, self.secrets.deadline(now), alarm, vanished]
+        let left = self.left_deadline();
+        [self.holds.deadline(), opening, self.secrets.deadline(now), alarm, vanished, left]
             .into_iter()
             .flatten()
             .min()
@@ -243,7 +247,7 @@ impl Engine {
         self.doubt = None;
         if self.gate == Gate::Waiting && self.guard.disown(&listing.identity) {
             info!("what the last run left is of another store, and not used");
-            self.ingest = Ingest::default();
+            self.ingest.forget_last_run();
             self.secrets.forget_last_run();
             self.store.fresh_in_last_run = None;
         }
@@ -258,8 +262,8 @@ impl Engine {
         let edits = self.ingest.listing(listing);
         let edits = self.guarded_edits(edits, before, now);
         self.transact(edits, now);
-        self.drop_stray_secrets();
-        let left_by_last_run = nothing && !self.ingest.good().is_empty();
+        self.drop_strays();
+        let left_by_last_run = nothing && self.ingest.has_written();
         if self.gate == Gate::Open || left_by_last_run && self.gate == Gate::Restored {
             return;
         }
@@ -325,7 +329,7 @@ impl Engine {
         for key in self.ingest.fallback() {
             *counts.entry(key.kind).or_default() += 1;
         }
-        for (key, _) in self.holds.iter() {
+        for key in self.written_holds() {
             if let Some(count) = counts.get_mut(&key.kind) {
                 *count = count.saturating_sub(1);
             }
@@ -334,7 +338,7 @@ impl Engine {
     }
 
     fn stock(&self, before: BTreeMap<Kind, usize>) -> Stock {
-        let waiting = self.holds.iter().count();
+        let waiting = self.written_holds().count();
         let made: usize = self.ingest.count_made().values().sum();
         Stock { before, after: self.ingest.good().len().saturating_sub(waiting + made) }
     }
@@ -358,11 +362,12 @@ impl Engine {
         }
     }
 
-    /// Drops what the last run left of secrets that there are no more, once all is known that may name one.
-    fn drop_stray_secrets(&mut self) {
+    /// Drops what the last run left of secrets and endpoints that nobody asks for any more, once all is known that may.
+    fn drop_strays(&mut self) {
         let is_known = self.store.revision.is_some() && self.made.waits_for.is_empty();
-        if is_known && self.secrets.drop_strays() {
-            self.edition += 1;
+        if is_known {
+            self.edition += u64::from(self.secrets.drop_strays());
+            self.discovery.drop_strays();
         }
     }
 
@@ -450,6 +455,7 @@ impl Engine {
             edits = asked.into_iter().filter_map(named).collect();
             edits.extend(self.name_upstreams());
         }
+        self.discovery.forget_idle();
     }
 
     /// Whether, and on what grounds, first answers go out.

@@ -67,9 +67,15 @@ impl Ingest {
     /// The store cannot be read: everything that the last run knew becomes good again.
     pub fn restore(&mut self) -> Edits {
         let fallback = std::mem::take(&mut self.fallback);
-        let mut puts: Vec<_> = fallback.into_values().filter_map(|object| self.accept(object)).collect();
+        let mut puts: Vec<_> = fallback.into_values().filter_map(|object| self.take(object)).collect();
         puts.extend(self.make_up());
         Edits { puts, deletions: Vec::new() }
+    }
+
+    /// What the last run left is of another store.
+    pub fn forget_last_run(&mut self) {
+        self.fallback.clear();
+        self.forget_left();
     }
 
     /// The objects that the last run left and nothing was made of yet.
@@ -213,6 +219,7 @@ impl Ingest {
     /// Takes a version over from the last run; what there is to say about it was said then.
     fn adopt(&mut self, object: StoredObject) -> Option<Edit> {
         let decoded = examine(&object).object?;
+        self.made.give_way(&object.key);
         let created = object.created;
         self.good.insert(object.key.clone(), object);
         Some(Edit::Put(Box::new(decoded), created))
@@ -234,7 +241,8 @@ impl Ingest {
     /// The objects that the store has shown.
     fn known(&self) -> impl Iterator<Item = ObjectKey> {
         let good = self.good.keys().filter(|key| !self.made.is_in_use(key));
-        let keys: BTreeSet<_> = good.chain(self.refused.keys()).cloned().collect();
+        let refused = self.refused.iter().filter(|(_, object)| !made::is_made(object)).map(|(key, _)| key);
+        let keys: BTreeSet<_> = good.chain(refused).cloned().collect();
         keys.into_iter()
     }
 

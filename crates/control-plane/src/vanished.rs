@@ -19,6 +19,13 @@ const WINDOW: Duration = Duration::from_mins(1);
 const MANY: usize = 5;
 /// See [`MANY`].
 const PERCENT: usize = 30;
+/// So many are held if they are all that a source has.
+const ALL: usize = 3;
+
+/// Whether so many, of so many that there were, are more than anybody takes away at once without a word.
+pub(crate) const fn are_many(gone: usize, had: usize) -> bool {
+    gone >= ALL && gone >= had || gone >= MANY && gone * 100 > PERCENT * had
+}
 
 /// Something that a source shows.
 pub(crate) trait Sourced: Clone + Ord {
@@ -58,6 +65,17 @@ impl<K: Sourced> Vanished<K> {
         }
     }
 
+    /// The source cannot be read any more, so that nothing is known of what it showed last.
+    pub(crate) fn doubt(&mut self, question: &K) {
+        self.waiting.remove(question);
+    }
+
+    /// How many services of a source wait or are held.
+    pub(crate) fn count(&self, source: &str) -> usize {
+        let of_source = |question: &&K| **question.source() == *source;
+        self.held.iter().chain(self.waiting.keys()).filter(of_source).count()
+    }
+
     /// When [`Self::judge`] is due.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         self.waiting.values().min().copied()
@@ -89,7 +107,7 @@ impl<K: Sourced> Vanished<K> {
         gone.retain(|at| now.saturating_duration_since(*at) < WINDOW);
         let held = self.held.iter().filter(|question| question.source() == source).count();
         let all = vanished + gone.len() + held;
-        let many = all >= MANY && all * 100 > PERCENT * (stocked + gone.len());
+        let many = are_many(all, stocked + gone.len());
         if many {
             let hint = format!("if they are meant to be gone: biplane source accept {source}");
             let services = vanished + held;

@@ -25,7 +25,7 @@ use crate::ingest::MadeObject;
 use crate::vanished::{Sourced, Vanished};
 
 /// How long the objects of a service stay that is not listed any more.
-const GRACE: Duration = Duration::from_secs(10);
+pub(crate) const GRACE: Duration = Duration::from_secs(10);
 /// How long the first objects wait until all services are known.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -139,8 +139,10 @@ impl Shelf {
 
     /// Does what time has made due.
     pub(super) fn on_time(&mut self, now: Instant) {
-        let stock: BTreeMap<_, _> =
-            self.sources.iter().map(|(name, source)| (name.clone(), source.stock())).collect();
+        let stock = |(name, source): (&Arc<str>, &OfSource)| {
+            (name.clone(), source.stock() + self.vanished.count(name))
+        };
+        let stock: BTreeMap<_, _> = self.sources.iter().map(stock).collect();
         let (gone, held) = self.vanished.judge(now, |source| stock.get(source).copied().unwrap_or_default());
         self.news |= !gone.is_empty() || !held.is_empty();
         for item in &gone {

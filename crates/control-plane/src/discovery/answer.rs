@@ -12,14 +12,14 @@ use biplane_source::{Cause, SourceError};
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-use super::{KeptEndpoints, Question};
+use super::Question;
 
 /// What the source has said last.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum State {
     /// Nothing yet.
     Waiting,
-    /// Nothing yet; the last run left what it knew.
+    /// Nothing yet; something is known from before.
     Restored,
     /// What is known is all there is.
     Complete,
@@ -47,9 +47,9 @@ impl Answer {
         Self { askers: BTreeSet::new(), state: State::Waiting, served: None, read: None, is_held: false }
     }
 
-    /// What the last run left is known.
-    pub(super) fn restored(kept: &KeptEndpoints) -> Self {
-        Self { state: State::Restored, served: Some(kept.endpoints.clone()), ..Self::waiting() }
+    /// What was known before is known.
+    pub(super) fn restored(endpoints: Arc<[Endpoint]>) -> Self {
+        Self { state: State::Restored, served: Some(endpoints), ..Self::waiting() }
     }
 
     /// Whether a listing takes the last endpoint away.
@@ -82,6 +82,14 @@ impl Answer {
         }
         self.served = Some(endpoints.into());
         true
+    }
+
+    /// Its last endpoint is gone, as the source has told; says whether that is news.
+    pub(super) fn empty(&mut self) -> bool {
+        self.is_held = false;
+        let had_some = self.has_some();
+        self.served = Some(Arc::default());
+        had_some
     }
 
     /// The source cannot tell; what is known stays.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use biplane_source::{EndpointSource, Listing, SourceError};
 use futures::StreamExt as _;
-use imbl::ordset::DiffItem;
+use imbl::ordmap::DiffItem;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -46,8 +46,10 @@ impl Keeper {
     fn turn(&self, watches: &mut Watches<Question, Told>, before: &WantedEndpoints, after: &WantedEndpoints) {
         for change in before.diff(after) {
             match change {
-                DiffItem::Remove(question) => watches.end(question),
-                DiffItem::Add(question) => self.begin(watches, question),
+                DiffItem::Remove(question, _) => watches.end(question),
+                DiffItem::Add(question, _) | DiffItem::Update { new: (question, _), .. } => {
+                    self.begin(watches, question);
+                }
             }
         }
     }

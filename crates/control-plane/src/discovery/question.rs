@@ -63,9 +63,14 @@ impl Question {
         Ok(Self { source, request: Arc::new(EndpointRequest { query, credentials }) })
     }
 
-    /// The same for the same question in every run. Nothing secret.
+    /// The same for the same question in every run, whatever the credentials are by then. Nothing secret.
     pub(crate) fn text(&self) -> String {
-        format!("{} {:?}", self.source, self.request)
+        format!("{} {:?}", self.source, self.request.query)
+    }
+
+    /// Whether it is the same, be it with other credentials: those of one secret, which the query names.
+    pub(super) fn asks_as(&self, other: &Self) -> bool {
+        self.source == other.source && self.request.query == other.request.query
     }
 
     /// The field of the upstream that asks.

@@ -39,6 +39,7 @@ impl World {
     fn put(&mut self, upstream: &str, spec: &str) {
         let edits = self.discovery.follow(&[edit(upstream, spec)], |_| None, |_| true);
         self.take(edits);
+        self.discovery.forget_idle();
     }
 
     fn tell(&mut self, service: &str, ports: &[u16]) {
@@ -46,8 +47,8 @@ impl World {
     }
 
     fn hear(&mut self, service: &str, listing: Listing<Vec<Endpoint>>) {
-        let wanted = self.discovery.wanted().iter();
-        let question = wanted.clone().find(|question| question.request.query.to_string() == service);
+        let mut wanted = self.discovery.wanted().keys();
+        let question = wanted.find(|question| question.request.query.to_string() == service);
         let question = question.unwrap_or_else(|| panic!("{service} is not wanted")).clone();
         let edits = self.discovery.told(vec![Told { question, listing }], self.now);
         self.take(edits);
@@ -95,7 +96,8 @@ fn what_nothing_names_is_not_asked_for_and_what_was_known_stays_when_it_is_named
     assert!(world.discovery.wanted().is_empty());
     assert!(world.discovery.named(&name, true).is_none(), "nothing is known yet");
     world.tell("web", &[1]);
-    assert!(world.discovery.named(&name, false).is_none());
+    world.discovery.named(&name, false);
+    world.discovery.forget_idle();
     assert!(world.discovery.wanted().is_empty());
     let asker = world.discovery.askers().next().map(|(_, asker, _)| asker.served.as_ref().map(|s| s.len()));
     assert_eq!(asker, Some(Some(1)));
@@ -167,7 +169,7 @@ fn many_services_that_vanish_at_once_are_held_until_they_are_back_or_somebody_me
     assert_eq!(world.discovery.held(), BTreeMap::from([("consul".into(), 8)]));
     world.tell("s0", &[2]);
     assert_eq!(world.ports("s0"), Some(vec![2]));
-    let edits = world.discovery.accept("consul", world.now);
+    let edits = world.discovery.accept("consul");
     world.take(edits);
     assert_eq!((world.ports("s0"), world.ports("s1")), (Some(vec![2]), Some(vec![])));
     assert!(world.discovery.held().is_empty());
@@ -220,4 +222,85 @@ fn first_answers_wait_for_a_source_of_which_nothing_is_known() {
     assert_eq!(world.discovery.awaited().len(), 1);
     world.hear("web", Listing::Failed(SourceError::new("no route to host")));
     assert!(world.discovery.awaited().is_empty());
+}
+
+#[test]
+fn an_answer_that_was_doubted_before_its_moment_had_passed_takes_nothing_away() {
+    let mut world = World::new();
+    world.put("a", "{consul: {serviceName: web}}");
+    world.tell("web", &[1]);
+    world.tell("web", &[]);
+    world.hear("web", Listing::Failed(SourceError::new("no leader")));
+    world.wait(Duration::from_mins(1));
+    assert_eq!(world.ports("a"), Some(vec![1]));
+    assert_eq!(world.discovery.reports().len(), 1, "it still cannot be read");
+    world.tell("web", &[]);
+    world.wait(Duration::from_secs(1));
+    assert_eq!(world.ports("a"), Some(vec![]));
+}
+
+#[test]
+fn a_source_of_few_services_that_shows_none_of_them_is_not_believed() {
+    let mut world = World::new();
+    for service in ["s0", "s1", "s2"] {
+        world.put(service, &format!("{{consul: {{serviceName: {service}}}}}"));
+        world.tell(service, &[1]);
+    }
+    for service in ["s0", "s1", "s2"] {
+        world.tell(service, &[]);
+    }
+    world.wait(Duration::from_secs(1));
+    assert_eq!(world.ports("s0"), Some(vec![1]));
+    assert_eq!(world.discovery.held(), BTreeMap::from([("consul".into(), 3)]));
+}
+
+#[test]
+fn what_is_wanted_anew_is_asked_anew_though_nobody_looked_in_between() {
+    let mut world = World::new();
+    let name = ResourceRef::new("default", "a");
+    world.put("a", "{consul: {serviceName: web}}");
+    let before = world.discovery.wanted().clone();
+    world.discovery.named(&name, false);
+    world.discovery.forget_idle();
+    world.discovery.named(&name, true);
+    let after = world.discovery.wanted().clone();
+    assert_eq!(before.diff(&after).count(), 1, "the watch begins again and tells what there is");
+}
+
+#[test]
+fn what_nothing_named_for_a_while_and_what_is_asked_with_new_credentials_is_guarded_like_before() {
+    let mut world = World::new();
+    let name = ResourceRef::new("default", "a");
+    world.put("a", "{consul: {serviceName: web}}");
+    world.tell("web", &[1]);
+    world.discovery.named(&name, false);
+    world.discovery.forget_idle();
+    world.discovery.named(&name, true);
+    world.tell("web", &[]);
+    assert_eq!(world.ports("a"), Some(vec![1]), "others may vanish with it");
+}
+
+#[test]
+fn endpoints_of_the_question_before_are_not_kept_as_the_answer_to_the_new_one() {
+    let mut world = World::new();
+    world.put("a", "{consul: {serviceName: web}}");
+    world.tell("web", &[1]);
+    world.put("a", "{consul: {serviceName: other}}");
+    let mut next = World::with(world.discovery.kept());
+    next.put("b", "{consul: {serviceName: other}}");
+    assert_eq!(next.ports("b"), None);
+}
+
+#[test]
+fn what_the_last_run_left_of_questions_that_nobody_asks_is_dropped() {
+    let mut world = World::new();
+    world.put("a", "{consul: {serviceName: web}}");
+    world.put("b", "{consul: {serviceName: other}}");
+    world.tell("web", &[1]);
+    world.tell("other", &[1]);
+    let mut next = World::with(world.discovery.kept());
+    next.put("a", "{consul: {serviceName: web}}");
+    assert_eq!(next.discovery.kept().len(), 2);
+    next.discovery.drop_strays();
+    assert_eq!(next.discovery.kept().len(), 1);
 }

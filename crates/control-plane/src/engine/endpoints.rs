@@ -40,12 +40,19 @@ impl Engine {
     /// Upstreams that something names now have their endpoints looked up. The edits: those that are known already.
     pub(super) fn name_upstreams(&mut self) -> Vec<Edit> {
         let asked = self.graph.take_asked_upstreams();
+        let stand_ins = &mut self.made.stand_ins;
         let named = |name: ResourceRef| {
             let key = name.key(Kind::Upstream);
             let is_named = self.graph.is_named(&key);
             match ConsulDestination::of_upstream(&name) {
-                Some(destination) if is_named => Some(stand_in(key, &destination)),
-                Some(_) => Some(Edit::Delete(key)),
+                Some(destination) if is_named => {
+                    stand_ins.insert(name);
+                    Some(stand_in(key, &destination))
+                }
+                Some(_) => {
+                    stand_ins.remove(&name);
+                    Some(Edit::Delete(key))
+                }
                 None => self.discovery.named(&name, is_named),
             }
         };
@@ -62,8 +69,8 @@ impl Engine {
     /// Somebody means that the services of this source are gone that are held.
     pub(crate) fn accept_endpoints(&mut self, source: &str, now: Instant) -> usize {
         let held = self.discovery.held().get(source).copied().unwrap_or_default();
-        let edits = self.discovery.accept(source, now);
+        let edits = self.discovery.accept(source);
         self.publish_endpoints(edits, now);
-        held
+        held + self.accept_left(source, now)
     }
 }

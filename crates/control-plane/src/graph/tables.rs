@@ -102,7 +102,12 @@ impl Tables {
             Spec::Gateway(spec) => put(|entry| self.gateways.insert(name, entry), spec, metadata, age),
             Spec::VirtualService(spec) => put(|entry| self.services.insert(name, entry), spec, metadata, age),
             Spec::RouteTable(spec) => put(|entry| self.delegated.insert(name, entry), spec, metadata, age),
-            Spec::Upstream(spec) => put(|entry| self.upstreams.insert(name, entry), spec, metadata, age),
+            Spec::Upstream(spec) => {
+                if spec.discovery().is_none() {
+                    self.endpoints.remove(&name);
+                }
+                put(|entry| self.upstreams.insert(name, entry), spec, metadata, age)
+            }
             Spec::UpstreamGroup(spec) => put(|entry| self.groups.insert(name, entry), spec, metadata, age),
             Spec::RouteOption(spec) => {
                 put(|entry| self.route_options.insert(name, entry), spec, metadata, age)

@@ -31,6 +31,8 @@ pub(super) struct Made {
     in_use: BTreeSet<ObjectKey>,
     /// Those of the last run that were not made again yet.
     left: BTreeSet<ObjectKey>,
+    /// How many the last run left.
+    left_at_first: usize,
     /// How many are in use.
     counts: BTreeMap<Kind, usize>,
 }
@@ -43,9 +45,10 @@ pub(super) fn is_made(object: &StoredObject) -> bool {
 impl Made {
     /// Those that the last run left; none is in use yet.
     pub(super) fn left(objects: Vec<StoredObject>) -> Self {
-        let left = objects.iter().map(|object| object.key.clone()).collect();
+        let left: BTreeSet<_> = objects.iter().map(|object| object.key.clone()).collect();
+        let left_at_first = left.len();
         let objects = objects.into_iter().map(|object| (object.key.clone(), object)).collect();
-        Self { objects, left, ..Self::default() }
+        Self { objects, left, left_at_first, ..Self::default() }
     }
 
     pub(super) fn is_in_use(&self, key: &ObjectKey) -> bool {
@@ -87,13 +90,26 @@ impl Ingest {
             edits.puts.extend(self.use_made(object));
         }
         for key in deletions {
-            self.made.objects.remove(&key);
-            self.made.left.remove(&key);
+            self.unmake(&key);
             if self.made.in_use.contains(&key) {
                 edits.deletions.push(key);
             }
         }
         edits
+    }
+
+    fn unmake(&mut self, key: &ObjectKey) {
+        self.made.objects.remove(key);
+        self.made.left.remove(key);
+        if self.has_refused_made(key) {
+            self.refused.remove(key);
+            self.reports.remove(key);
+        }
+    }
+
+    /// Whether the latest version is one that was made and does not decode.
+    fn has_refused_made(&self, key: &ObjectKey) -> bool {
+        self.refused.get(key).is_some_and(is_made)
     }
 
     /// Those that are not in use though nobody has written an object of their name: of the last run, or of a name that
@@ -111,10 +127,34 @@ impl Ingest {
         self.made.left.contains(key)
     }
 
+    /// Whether the object is as the last one of its name was made.
+    pub(crate) fn is_unchanged(&self, object: &MadeObject) -> bool {
+        let before = self.made.objects.get(&object.key);
+        before.is_some_and(|before| before.value == object.value.to_string())
+    }
+
+    /// Nothing counts that the last run made.
+    pub(crate) fn forget_left(&mut self) {
+        let left = std::mem::take(&mut self.made.left);
+        self.made.objects.retain(|key, _| !left.contains(key));
+    }
+
+    /// Whether anything is in use that nobody made.
+    pub(crate) fn has_written(&self) -> bool {
+        self.good.len() > self.made.in_use.len()
+    }
+
+    /// How many the last run made that this one has not, and how many it made.
+    pub(crate) fn count_left(&self) -> (usize, usize) {
+        (self.made.left.len(), self.made.left_at_first)
+    }
+
     /// What the last run made and this one has not is gone; gives those that the graph knows.
     pub(crate) fn drop_left(&mut self) -> Vec<ObjectKey> {
         let left = std::mem::take(&mut self.made.left);
-        self.made.objects.retain(|key, _| !left.contains(key));
+        for key in &left {
+            self.unmake(key);
+        }
         left.into_iter().filter(|key| self.made.in_use.contains(key)).collect()
     }
 
@@ -136,15 +176,18 @@ impl Ingest {
     fn use_made(&mut self, object: StoredObject) -> Option<Edit> {
         let key = object.key.clone();
         let is_taken = self.good.contains_key(&key) && !self.made.in_use.contains(&key);
-        if is_taken || self.refused.contains_key(&key) {
+        if is_taken || self.refused.contains_key(&key) && !self.has_refused_made(&key) {
             return None;
         }
         if self.good.get(&key).is_some_and(|good| good.value == object.value) {
+            if self.refused.remove(&key).is_some() {
+                self.review(&key);
+            }
             return None;
         }
         let edit = self.accept(object);
-        // One that does not decode is a fault of ours; it is reported like any other.
-        if self.good.contains_key(&key) {
+        // One that does not decode is a fault of ours; it is reported like any other, and the one before stays.
+        if !self.refused.contains_key(&key) {
             self.made.comes(key);
         }
         edit

@@ -22,9 +22,9 @@ pub(super) fn sources(engine: &Engine, sources: &[Arc<dyn EndpointSource>]) -> V
 fn status(engine: &Engine, source: &dyn EndpointSource) -> SourceStatus {
     let name = source.name();
     let state = source.state().borrow().clone();
-    let objects = engine.discovery().wanted().iter().filter(|question| *question.source == *name).count();
+    let objects = engine.discovery().wanted().keys().filter(|question| *question.source == *name).count();
     let held = engine.discovery().held().get(&*name).copied().unwrap_or_default();
-    let held = held + engine.made().held.get(&*name).copied().unwrap_or_default();
+    let held = held + engine.held_made(&name);
     let failing = state.phase == Phase::Failed;
     let error = state.last_error.filter(|_| failing);
     let hint = error.as_ref().and_then(|error| error.hint.clone());

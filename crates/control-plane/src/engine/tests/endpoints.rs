@@ -1,0 +1,26 @@
+//! What happens to endpoints while objects come, go and change.
+
+use super::*;
+
+#[tokio::test(start_paused = true)]
+async fn an_upstream_that_takes_anothers_place_has_its_endpoints_at_once() {
+    for (before, after) in [("a", "b"), ("b", "a")] {
+        let mut world = World::new(Vec::new());
+        world.list(vec![gateway(), object(Kind::Upstream, before, WEB), route("v", before)]);
+        world.tell(&[9000]);
+        let new = [object(Kind::Upstream, after, WEB), route("v", after)].map(Change::Put);
+        world.change(new.into_iter().chain([Change::Deleted(key(Kind::Upstream, before))]).collect());
+        assert_eq!(world.clusters(), [format!("{after}_default")]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upstream_that_stops_asking_takes_its_answer_with_it() {
+    let mut world = World::new(Vec::new());
+    world.list(vec![gateway(), object(Kind::Upstream, "u", WEB), route("v", "u")]);
+    world.tell(&[9000]);
+    let written = "static: {hosts: [{addr: 127.0.0.1, port: 1}]}\n";
+    world.change(vec![Change::Put(object(Kind::Upstream, "u", written))]);
+    world.change(vec![Change::Put(object(Kind::Upstream, "u", "consul: {serviceName: other}\n"))]);
+    assert!(world.clusters().is_empty(), "nothing is known of the other service");
+}
