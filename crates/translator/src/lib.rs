@@ -12,7 +12,7 @@
 //! caller records those questions as dependencies, which is how one change recomputes only what it
 //! touches. Nothing here keeps state, reads a clock, or does I/O; equal input gives equal bytes
 //! ([`encode`]). At the edges, and never on the way from a change to the wire, [`json`] shows resources to
-//! people and [`rules`] says what Envoy would refuse.
+//! people, [`explain`] says which route takes a request, and [`rules`] what Envoy would refuse.
 //!
 //! A case in a `testdata` folder is YAML as users write it, its golden everything that comes out of it;
 //! a real Envoy is asked whether it takes each of them (`tests/goldens`).
@@ -20,6 +20,7 @@
 
 pub mod descriptors;
 pub mod encode;
+pub mod explain;
 pub mod json;
 pub mod listener;
 pub mod lookup;

@@ -41,7 +41,7 @@ use crate::tls;
 pub use configuration::route_configuration;
 pub use host::HostOptions;
 pub use matcher::MatcherIdentity;
-pub use merge::{VirtualHost, virtual_host};
+pub use merge::{Lost, Merged, VirtualHost, merged, virtual_host};
 pub use specificity::Specificity;
 
 /// Where the options of a virtual host go.
@@ -143,6 +143,11 @@ pub fn virtual_service(
     scope.set.host = HostOptions::new(&host, placement, lookup);
     let routes = delegate::walk(&mut scope, &spec.routes, &host, placement);
     scope.finish(routes)
+}
+
+/// Whether a direct response stands in for a route whose requests lack a secret.
+pub(crate) fn is_withheld(status: u32, body: &str) -> bool {
+    action::withheld::is_answer(status, body)
 }
 
 /// The domains of a virtual service, in lower case as Envoy compares them; none written: all.

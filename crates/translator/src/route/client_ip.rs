@@ -22,7 +22,7 @@ use envoy_types::pb::xds::core::v3::CidrRange;
 use crate::{encode, proto};
 
 /// The name in the filter state.
-const KEY: &str = "biplane.client_ip";
+pub(crate) const KEY: &str = "biplane.client_ip";
 /// The filter that writes it.
 const KEEPER: &str = "envoy.filters.network.set_filter_state";
 

@@ -52,12 +52,56 @@ pub fn virtual_host(
     let bytes = if let [(_, set)] = services {
         join(name, domains, set.routes.iter(), &host)
     } else {
-        let routes = conflict::survivors(services, domains, &mut reports);
-        join(name, domains, order::merged(services, &routes).into_iter(), &host)
+        let (routes, lost) = conflict::survivors(services);
+        reports = conflict::reports(services, &lost, domains);
+        let merged = order::merged(services, &routes);
+        let merged = merged.into_iter().map(|(service, index)| &services[service].1.routes[index]);
+        join(name, domains, merged, &host)
     };
     reports.sort();
     reports.dedup();
     (VirtualHost { name: name.into(), bytes }, reports)
+}
+
+/// The routes of a virtual host, each with the service that it is of.
+#[derive(Clone, Debug, Default)]
+pub struct Merged<'a> {
+    /// In the order in which Envoy tries them.
+    pub routes: Vec<(&'a ObjectKey, &'a EncodedRoute)>,
+    /// Those that Envoy does not get.
+    pub lost: Vec<Lost<'a>>,
+}
+
+/// A route that Envoy does not get: an older service matches the same requests by the same words.
+#[derive(Clone, Debug)]
+pub struct Lost<'a> {
+    /// The service.
+    pub service: &'a ObjectKey,
+    /// Its route.
+    pub route: &'a EncodedRoute,
+    /// The older service.
+    pub older: &'a ObjectKey,
+    /// The route that Envoy gets.
+    pub holder: &'a EncodedRoute,
+}
+
+/// The routes that [`virtual_host`] joins, with their owners: for people who ask.
+pub fn merged<'a>(services: &[(&'a ObjectKey, &'a RouteSet)]) -> Merged<'a> {
+    let of = |(service, index): (usize, usize)| {
+        let (key, set) = services[service];
+        (key, &set.routes[index])
+    };
+    if let [(key, set)] = services {
+        let routes = set.routes.iter().map(|route| (*key, route)).collect();
+        return Merged { routes, lost: Vec::new() };
+    }
+    let (routes, lost) = conflict::survivors(services);
+    let lost = lost.into_iter().map(|(holder, lost)| {
+        let ((older, holder), (service, route)) = (of(holder), of(lost));
+        Lost { service, route, older, holder }
+    });
+    let lost = lost.collect();
+    Merged { routes: order::merged(services, &routes).into_iter().map(of).collect(), lost }
 }
 
 fn join<'a>(

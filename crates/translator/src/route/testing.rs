@@ -36,7 +36,7 @@ pub(crate) struct Objects {
 
 impl Objects {
     /// Upstreams of these names in the namespace `default`.
-    pub(super) fn with_upstreams(names: &[&str]) -> Self {
+    pub(crate) fn with_upstreams(names: &[&str]) -> Self {
         Self { upstreams: names.iter().map(|name| name_of(name)).collect(), ..Self::default() }
     }
 
@@ -90,7 +90,7 @@ impl Objects {
     }
 
     /// The routes of a virtual service that has just these routes.
-    pub(super) fn routes(&self, routes: Value) -> RouteSet {
+    pub(crate) fn routes(&self, routes: Value) -> RouteSet {
         self.translate(json!({ "routes": routes }))
     }
 }

@@ -7,6 +7,7 @@
 mod cases;
 mod driver;
 mod envoy;
+mod judged;
 mod objects;
 
 use std::fs;

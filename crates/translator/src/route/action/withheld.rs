@@ -6,6 +6,7 @@ use envoy_types::pb::envoy::config::route::v3::route::Action;
 
 use super::direct_response;
 
+const STATUS: u32 = 503;
 const BODY: &str = "A secret that this route needs is not there. `biplane status` says which.\n";
 
 /// The action in place of one that forwards; what answers itself needs no headers.
@@ -17,5 +18,10 @@ pub(in crate::route) fn instead_of(action: Action) -> Action {
 }
 
 pub(super) fn answer() -> Action {
-    direct_response::translate(&DirectResponseAction { status: 503, body: Some(BODY.to_owned()) })
+    direct_response::translate(&DirectResponseAction { status: STATUS, body: Some(BODY.to_owned()) })
+}
+
+/// Whether a direct response is that answer.
+pub(in crate::route) fn is_answer(status: u32, body: &str) -> bool {
+    status == STATUS && body == BODY
 }

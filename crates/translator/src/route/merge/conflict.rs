@@ -15,14 +15,10 @@ use super::super::{EncodedRoute, MatcherIdentity, RouteSet};
 /// A route by the index of its service, the oldest is 0, and its index there.
 pub(super) type Index = (usize, usize);
 
-/// The routes that stay, service by service; says on both owners what does not.
-pub(super) fn survivors(
-    services: &[(&ObjectKey, &RouteSet)],
-    domains: &BTreeSet<String>,
-    reports: &mut Vec<Report>,
-) -> Vec<Index> {
+/// The routes that stay, service by service, and those that do not, each behind the one that it lost to.
+pub(super) fn survivors(services: &[(&ObjectKey, &RouteSet)]) -> (Vec<Index>, Vec<(Index, Index)>) {
     let mut holders = HashMap::<MatcherIdentity, Index>::new();
-    let mut survivors = Vec::new();
+    let (mut survivors, mut lost) = (Vec::new(), Vec::new());
     for (service, (_, set)) in services.iter().enumerate() {
         for (index, route) in set.routes.iter().enumerate() {
             let holder = match holders.entry(route.matcher) {
@@ -32,12 +28,22 @@ pub(super) fn survivors(
             if holder.0 == service {
                 survivors.push((service, index));
             } else {
-                let older = Claim::new(services, holder);
-                reports.extend(conflict(&older, &Claim::new(services, (service, index)), domains));
+                lost.push((holder, (service, index)));
             }
         }
     }
-    survivors
+    (survivors, lost)
+}
+
+/// Says on both owners of each of the routes that lost.
+pub(super) fn reports(
+    services: &[(&ObjectKey, &RouteSet)],
+    lost: &[(Index, Index)],
+    domains: &BTreeSet<String>,
+) -> Vec<Report> {
+    let claims =
+        lost.iter().map(|(holder, lost)| (Claim::new(services, *holder), Claim::new(services, *lost)));
+    claims.flat_map(|(older, younger)| conflict(&older, &younger, domains)).collect()
 }
 
 /// One of two routes that conflict.

@@ -16,20 +16,17 @@ use super::conflict::Index;
 
 /// The routes at `indices` (which come service by service, each in its own order) in the order of
 /// the virtual host.
-pub(super) fn merged<'a>(
-    services: &[(&ObjectKey, &'a RouteSet)],
-    indices: &[Index],
-) -> Vec<&'a EncodedRoute> {
+pub(super) fn merged(services: &[(&ObjectKey, &RouteSet)], indices: &[Index]) -> Vec<Index> {
     let mut ranked = Vec::with_capacity(indices.len());
     for routes in indices.chunk_by(|a, b| a.0 == b.0) {
         let mut earlier = Earlier::default();
         for &(service, index) in routes {
             let route = &services[service].1.routes[index];
-            ranked.push((earlier.rank(route), service, index, route));
+            ranked.push((earlier.rank(route), service, index));
         }
     }
-    ranked.sort_by_key(|&(rank, service, index, _)| (rank, service, index));
-    ranked.into_iter().map(|(.., route)| route).collect()
+    ranked.sort_unstable();
+    ranked.into_iter().map(|(_, service, index)| (service, index)).collect()
 }
 
 /// The routes of one service so far, by what they can match.
