@@ -24,6 +24,7 @@ mod endpoints;
 mod envoy_restarts;
 mod etcd;
 mod examples;
+mod explain;
 mod fleets;
 mod gloo;
 mod goldens;

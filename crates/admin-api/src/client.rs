@@ -19,6 +19,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use hyper::{Method, StatusCode};
 
+use crate::explain::{ExplainQuery, Explanation};
 use crate::resources::{Problem, ProblemKind};
 use crate::{Status, path, status, wire};
 use exchange::{Call, first_line};
@@ -158,6 +159,14 @@ impl Client {
     /// The endpoints of all upstreams: where they come from, how old that is, who uses them.
     pub async fn endpoints(&self) -> Result<Vec<status::EndpointsStatus>, ClientError> {
         self.json(Call::get(path::ENDPOINTS)).await
+    }
+
+    /// Which route answers a request, and why.
+    pub async fn explain(&self, query: &ExplainQuery) -> Result<Explanation, ClientError> {
+        let pairs = query.pairs();
+        let call = Call::get(path::EXPLAIN);
+        let call = pairs.iter().fold(call, |call, (name, value)| call.query(name, Some(value)));
+        self.json(call).await
     }
 
     /// Has a source of secrets or endpoints read everything again at once.

@@ -9,6 +9,7 @@
 #![expect(clippy::result_large_err, reason = "a problem is met once a call, and callers read its fields")]
 
 pub mod client;
+pub mod explain;
 pub mod resources;
 pub mod status;
 pub mod wire;
@@ -52,6 +53,8 @@ pub mod path {
     pub const SECRETS: &str = "/v1/secrets";
     /// A list of [`EndpointsStatus`](crate::status::EndpointsStatus) in JSON.
     pub const ENDPOINTS: &str = "/v1/endpoints";
+    /// An [`Explanation`](crate::explain::Explanation) of the request that the query describes.
+    pub const EXPLAIN: &str = "/v1/explain";
     /// Marks a new store as one of Biplane's.
     pub const INIT: &str = "/v1/init";
     /// The API's description in OpenAPI 3.1.

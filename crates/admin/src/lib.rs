@@ -37,6 +37,7 @@ mod server;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use biplane_admin_api::explain::{ExplainQuery, Explanation};
 use biplane_admin_api::resources::Accepted;
 use biplane_admin_api::status::{EndpointsStatus, SecretStatus};
 use biplane_admin_api::{Problem, Resources, Status};
@@ -66,6 +67,9 @@ pub trait Source: Send + Sync + 'static {
 
     /// The endpoints of every upstream.
     fn endpoints(&self) -> Vec<EndpointsStatus>;
+
+    /// Which route answers a request, and why.
+    fn explain(&self, query: &ExplainQuery) -> Result<Explanation, Problem>;
 
     /// Has a source of secrets or endpoints read everything again at once.
     fn refresh(&self, source: &str) -> Result<(), Problem>;

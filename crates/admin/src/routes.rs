@@ -3,6 +3,7 @@
 mod ask;
 mod carry_out;
 mod changes;
+mod explain;
 mod probes;
 mod resources;
 mod watch;
@@ -101,10 +102,15 @@ impl Route {
 
 /// Everything that is served.
 pub(crate) fn table() -> Vec<Route> {
-    [probes::routes(), resources::routes(), changes::routes(), watch::routes(), page::routes()]
-        .into_iter()
-        .flatten()
-        .collect()
+    let all = [
+        probes::routes(),
+        explain::routes(),
+        resources::routes(),
+        changes::routes(),
+        watch::routes(),
+        page::routes(),
+    ];
+    all.into_iter().flatten().collect()
 }
 
 /// The table, behind the guard.

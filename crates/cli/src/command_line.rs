@@ -50,6 +50,8 @@ pub(crate) enum Verb {
     Status(verbs::status::Arguments),
     /// Name every object, source and node that something is wrong with
     Check(verbs::check::Arguments),
+    /// Which route answers a request, which do not and why, and where the request goes
+    Explain(verbs::explain::Arguments),
     /// What configuration is read from
     #[command(subcommand)]
     Source(verbs::source::Verb),

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use biplane_admin_api::client::ClientError;
+use biplane_admin_api::explain::{ExplainQuery, Explanation};
 use biplane_admin_api::status::{
     EndpointsStatus, ObjectReport, ObjectState, SecretStatus, Severity, StatusRecord,
 };
@@ -28,6 +29,11 @@ pub(crate) async fn secrets(client: &Client) -> Result<Vec<SecretStatus>, Failur
 /// The endpoints of all upstreams.
 pub(crate) async fn endpoints(client: &Client) -> Result<Vec<EndpointsStatus>, Failure> {
     client.endpoints().await.map_err(|error| refusal(&error))
+}
+
+/// Which route answers a request.
+pub(crate) async fn explain(client: &Client, query: &ExplainQuery) -> Result<Explanation, Failure> {
+    client.explain(query).await.map_err(|error| refusal(&error))
 }
 
 fn refusal(error: &ClientError) -> Failure {

@@ -10,6 +10,7 @@ pub(crate) mod describe;
 pub(crate) mod diff;
 pub(crate) mod edit;
 pub(crate) mod envoy;
+pub(crate) mod explain;
 pub(crate) mod get;
 pub(crate) mod history;
 pub(crate) mod import;
@@ -52,6 +53,7 @@ pub(crate) async fn run(command_line: &CommandLine) -> Outcome {
         Verb::Watch(arguments) => watch::run(global, arguments).await,
         Verb::Status(arguments) => status::run(global, arguments).await,
         Verb::Check(arguments) => check::run(global, arguments).await,
+        Verb::Explain(arguments) => explain::run(global, arguments).await,
         Verb::Source(verb) => source::run(global, verb).await,
         Verb::Admin(verb) => admin::run(verb),
         Verb::Import(verb) => import::run(verb).await,

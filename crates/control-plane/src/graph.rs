@@ -14,6 +14,7 @@
 
 mod claims;
 mod dependencies;
+mod explain;
 mod fleet;
 mod gateway;
 mod recorder;
@@ -36,6 +37,7 @@ use biplane_xds::Change;
 use crate::convert;
 use crate::report_count::Count;
 use dependencies::{Dependencies, Dependency, Node};
+pub(crate) use explain::{Asked, Facts, GatewayFacts, HostFacts, ServiceFacts};
 use fleet::{Address, Fleet};
 use gateway::GatewayNode;
 use recorder::Recorder;

@@ -25,7 +25,7 @@ use crate::graph::Edit;
 use crate::news::News;
 use crate::report_count::Count;
 use made::Made;
-pub(crate) use made::MadeObject;
+pub(crate) use made::{MadeObject, is_made};
 
 /// What a store event asks of the graph.
 #[derive(Debug, Default)]
@@ -59,7 +59,7 @@ impl Ingest {
     /// Starts with what the last run knew to be good. Nothing of it counts until the store fails
     /// ([`Self::restore`]) or holds a version that does not decode.
     pub fn with_fallback(objects: impl IntoIterator<Item = StoredObject>) -> Self {
-        let (left, fallback): (Vec<_>, Vec<_>) = objects.into_iter().partition(made::is_made);
+        let (left, fallback): (Vec<_>, Vec<_>) = objects.into_iter().partition(is_made);
         let fallback = fallback.into_iter().map(|object| (object.key.clone(), object)).collect();
         Self { fallback, made: Made::left(left), ..Self::default() }
     }

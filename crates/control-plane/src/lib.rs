@@ -18,6 +18,7 @@ mod catalog;
 mod convert;
 pub mod discovery;
 pub mod engine;
+mod explain;
 mod freshen;
 pub mod graph;
 pub mod guard;

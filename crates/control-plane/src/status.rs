@@ -1,7 +1,7 @@
 //! What the process says about itself: the admin server's [`Source`], put together when asked.
 //! The engine is locked for one reading; nothing is kept ready, so serving pays nothing for it.
 
-mod endpoints;
+pub(crate) mod endpoints;
 mod nodes;
 mod secrets;
 mod source;
@@ -12,6 +12,7 @@ use std::time::SystemTime;
 
 use async_trait::async_trait;
 use biplane_admin::Source;
+use biplane_admin_api::explain::{ExplainQuery, Explanation};
 use biplane_admin_api::resources::Accepted;
 use biplane_admin_api::status::EndpointsStatus;
 use biplane_admin_api::status::{HeldDeletion, ObjectReport, SecretStatus, Severity, SourceStatus};
@@ -26,6 +27,7 @@ use tokio::time::Instant;
 
 use crate::accept::Acceptance;
 use crate::engine::{Engine, Findings};
+use crate::explain::explain;
 use crate::leader::Board;
 use crate::run_loop::Pulse;
 use crate::shared::SharedEngine;
@@ -92,6 +94,10 @@ impl Source for StatusSource {
 
     fn endpoints(&self) -> Vec<EndpointsStatus> {
         block_in_place(|| endpoints::endpoints(&self.engine.lock()))
+    }
+
+    fn explain(&self, query: &ExplainQuery) -> Result<Explanation, Problem> {
+        block_in_place(|| explain(&self.engine, query))
     }
 
     fn refresh(&self, source: &str) -> Result<(), Problem> {

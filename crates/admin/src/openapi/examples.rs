@@ -2,6 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use biplane_admin_api::explain::{
+    ClusterExplanation, EffectExplanation, Explanation, GatewayExplanation, HostExplanation,
+    RouteExplanation, RouteList, Verdict,
+};
 use biplane_admin_api::resources::{
     Accepted, Action, ApplyRequest, ApplyResult, Change, ChangeResult, Expect, Name, Operation, Resource,
     ResourceEvent, ResourceList, ValidationFinding, Version,
@@ -160,6 +164,63 @@ pub(crate) fn endpoints() -> Vec<EndpointsStatus> {
         ..EndpointsStatus::default()
     };
     vec![upstream]
+}
+
+pub(crate) fn explanation() -> Explanation {
+    let route = RouteExplanation {
+        object: "VirtualService default/web".to_owned(),
+        field: "virtualHost.routes[1].matchers[0]".to_owned(),
+        location: Some("web.yaml:14".to_owned()),
+        service: "default/web".to_owned(),
+        matches: "prefix /".to_owned(),
+        near: true,
+        ..RouteExplanation::default()
+    };
+    let missed = RouteExplanation {
+        field: "virtualHost.routes[0].matchers[0]".to_owned(),
+        location: Some("web.yaml:9".to_owned()),
+        matches: "prefix /admin".to_owned(),
+        why: Some("path /pets does not begin with /admin".to_owned()),
+        near: false,
+        ..route.clone()
+    };
+    let cluster = ClusterExplanation {
+        cluster: "web_default".to_owned(),
+        upstream: Some("default/web".to_owned()),
+        weight: 1,
+        endpoints: endpoints().pop(),
+        ..ClusterExplanation::default()
+    };
+    let gateway = GatewayExplanation {
+        namespace: "default".to_owned(),
+        name: "edge".to_owned(),
+        address: "0.0.0.0:8080".to_owned(),
+        fleets: vec!["gateway-proxy".to_owned()],
+        verdict: Verdict::Answered,
+        summary: "it goes to web_default".to_owned(),
+        host: Some(HostExplanation {
+            host: "example.com".to_owned(),
+            domain: "example.com".to_owned(),
+            how: "exact".to_owned(),
+            services: vec!["default/web".to_owned()],
+            domains: vec!["example.com".to_owned()],
+        }),
+        route: Some(route),
+        effect: Some(EffectExplanation {
+            kind: "forward".to_owned(),
+            clusters: vec![cluster],
+            ..EffectExplanation::default()
+        }),
+        earlier: RouteList { total: 1, routes: vec![missed] },
+        ..GatewayExplanation::default()
+    };
+    Explanation {
+        url: "http://example.com/pets".to_owned(),
+        method: "GET".to_owned(),
+        verdict: Verdict::Answered,
+        gateways: vec![gateway],
+        notes: Vec::new(),
+    }
 }
 
 pub(crate) fn watch_line() -> WatchLine {

@@ -5,6 +5,7 @@
 mod access;
 mod audit;
 mod contract;
+mod explain;
 mod limits;
 mod openapi;
 mod plane;

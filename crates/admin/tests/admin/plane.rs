@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use biplane_admin::Source;
+use biplane_admin_api::explain::{ExplainQuery, Explanation};
 use biplane_admin_api::resources::{Accepted, Name};
 use biplane_admin_api::status::{EndpointsStatus, SecretStatus};
 use biplane_admin_api::{Problem, ProblemKind, Resources, Status};
@@ -49,6 +50,10 @@ impl Source for Plane {
 
     fn endpoints(&self) -> Vec<EndpointsStatus> {
         Vec::new()
+    }
+
+    fn explain(&self, query: &ExplainQuery) -> Result<Explanation, Problem> {
+        Ok(Explanation { url: query.url.clone(), notes: query.header.clone(), ..Explanation::default() })
     }
 
     fn secrets(&self) -> Vec<SecretStatus> {

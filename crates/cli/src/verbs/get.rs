@@ -18,6 +18,7 @@ use crate::standing;
 use crate::verbs::watch;
 use columns::States;
 
+pub(crate) use endpoints::endpoint_table;
 pub(crate) use text::document;
 
 /// The command line.

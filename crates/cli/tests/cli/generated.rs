@@ -41,7 +41,7 @@ fn help_lists_the_exit_codes_and_every_verb() {
     let run = Place::new().run(&["--help"]);
     assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""));
     assert!(run.stdout.contains("Exit codes:\n  0  done, and all is well\n"), "{}", run.stdout);
-    let verbs = "serve quickstart init get describe apply diff edit delete history rollback watch status check \
+    let verbs = "serve quickstart init get describe apply diff edit delete history rollback watch status check explain \
                  source admin validate translate envoy schema config completions version";
     for verb in verbs.split_whitespace() {
         assert!(run.stdout.contains(&format!("\n  {verb} ")), "{verb} is missing in {}", run.stdout);

@@ -136,6 +136,17 @@ impl Claims {
         std::mem::take(&mut self.crowded_changed).then_some(&self.crowded)
     }
 
+    /// The services that have a domain, and all the domains that are theirs together.
+    pub(crate) fn group(&self, domain: &str) -> Option<(&Claimants, &BTreeSet<String>)> {
+        let group = self.group_of.get(domain)?;
+        Some((group, self.groups.get(group)?))
+    }
+
+    /// Who claims a domain in vain.
+    pub(crate) fn crowded(&self, domain: &str) -> Option<&Crowded> {
+        self.crowded.get(domain)
+    }
+
     fn leave(&mut self, domain: &str, group: &Claimants) {
         let Some(domains) = self.groups.get_mut(group) else { return };
         domains.remove(domain);

@@ -126,12 +126,23 @@ impl GatewayNode {
     }
 
     fn selects(&self, name: &ResourceRef, service: &Service) -> bool {
-        let Some(http) = &self.spec.http_gateway else { return false };
+        self.refusal(name, service).is_none()
+    }
+
+    /// Why the gateway does not serve a service; none: it does.
+    pub(crate) fn refusal(&self, name: &ResourceRef, service: &Service) -> Option<&'static str> {
+        let Some(http) = &self.spec.http_gateway else { return Some("the gateway has no httpGateway") };
         let gateway = self.age.key();
-        self.spec.ssl == service.ssl().is_some()
-            && service.metadata.admits_gateway(&gateway.namespace, &gateway.name)
-            && in_namespaces(http, name)
-            && chosen(http, name, service)
+        match (self.spec.ssl, service.ssl().is_some()) {
+            (true, false) => Some("it has no sslConfig, and the gateway speaks TLS"),
+            (false, true) => Some("it has an sslConfig, and the gateway does not speak TLS"),
+            _ if !service.metadata.admits_gateway(&gateway.namespace, &gateway.name) => {
+                Some("it names other gateways")
+            }
+            _ if !in_namespaces(http, name) => Some("the gateway serves other namespaces"),
+            _ if !chosen(http, name, service) => Some("the gateway does not select it"),
+            _ => None,
+        }
     }
 
     fn serve(&mut self, name: &ResourceRef, routes: Option<Arc<RouteSet>>) {

@@ -44,6 +44,11 @@ impl Reports {
         }
     }
 
+    /// The findings of a topic.
+    pub(crate) fn of(&self, topic: &Topic) -> &[Report] {
+        self.by_topic.get(topic).map_or(&[], Vec::as_slice)
+    }
+
     /// The findings that are new since the last call.
     pub(crate) fn take_news(&mut self) -> Vec<Report> {
         self.news.take()

@@ -38,7 +38,7 @@ pub(super) struct Made {
 }
 
 /// Whether an object is one that was made, in this run or the last.
-pub(super) fn is_made(object: &StoredObject) -> bool {
+pub(crate) fn is_made(object: &StoredObject) -> bool {
     matches!(&object.location, Location::Key { store, .. } if **store == *MADE)
 }
 

@@ -78,7 +78,8 @@ pub(super) fn endpoints(engine: &Engine) -> Vec<EndpointsStatus> {
     upstreams.into_iter().map(|(name, upstream)| of(engine, name, upstream)).collect()
 }
 
-fn of(engine: &Engine, name: &ResourceRef, upstream: &Upstream) -> EndpointsStatus {
+/// The endpoints of one upstream.
+pub(crate) fn of(engine: &Engine, name: &ResourceRef, upstream: &Upstream) -> EndpointsStatus {
     let users = engine.graph().referrers(&name.key(Kind::Upstream));
     let known = EndpointsStatus {
         namespace: name.namespace.clone(),

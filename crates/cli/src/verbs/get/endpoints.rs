@@ -62,13 +62,32 @@ fn table(found: &[EndpointsStatus], wide: bool) -> String {
     output::table(&header, rows)
 }
 
+/// The endpoints of one upstream, for those who know which.
+pub(crate) fn endpoint_table(upstream: &EndpointsStatus) -> String {
+    let rows = upstream.endpoints.iter().map(|endpoint| {
+        vec![
+            endpoint.address.clone(),
+            endpoint.health.clone(),
+            endpoint.id.clone().unwrap_or_default(),
+            source(upstream),
+            age(upstream),
+            upstream.state.as_str().to_owned(),
+        ]
+    });
+    output::table(&["ADDRESS", "HEALTH", "ID", "SOURCE", "AGE", "STATE"], rows)
+}
+
+fn source(upstream: &EndpointsStatus) -> String {
+    upstream.source.clone().unwrap_or_else(|| "the object".to_owned())
+}
+
 fn row(upstream: &EndpointsStatus, endpoint: Option<&EndpointStatus>, wide: bool) -> Vec<String> {
     let text = |text: &Option<String>| text.clone().unwrap_or_default();
     let mut row = vec![
         format!("{}/{}", upstream.namespace, upstream.name),
         endpoint.map_or_else(|| "none".to_owned(), |endpoint| endpoint.address.clone()),
         endpoint.map(|endpoint| endpoint.health.clone()).unwrap_or_default(),
-        upstream.source.clone().unwrap_or_else(|| "the object".to_owned()),
+        source(upstream),
         age(upstream),
         upstream.state.as_str().to_owned(),
         upstream.users.join(", "),
