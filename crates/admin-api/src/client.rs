@@ -161,6 +161,11 @@ impl Client {
         self.json(Call::get(path::ENDPOINTS)).await
     }
 
+    /// The services that sources of services know.
+    pub async fn services(&self) -> Result<Vec<status::ServiceStatus>, ClientError> {
+        self.json(Call::get(path::SERVICES)).await
+    }
+
     /// Which route answers a request, and why.
     pub async fn explain(&self, query: &ExplainQuery) -> Result<Explanation, ClientError> {
         let pairs = query.pairs();

@@ -53,6 +53,8 @@ pub mod path {
     pub const SECRETS: &str = "/v1/secrets";
     /// A list of [`EndpointsStatus`](crate::status::EndpointsStatus) in JSON.
     pub const ENDPOINTS: &str = "/v1/endpoints";
+    /// A list of [`ServiceStatus`](crate::status::ServiceStatus) in JSON.
+    pub const SERVICES: &str = "/v1/services";
     /// An [`Explanation`](crate::explain::Explanation) of the request that the query describes.
     pub const EXPLAIN: &str = "/v1/explain";
     /// Marks a new store as one of Biplane's.

@@ -8,6 +8,7 @@ mod objects;
 mod parts;
 mod record;
 mod secrets;
+mod services;
 
 use std::collections::BTreeMap;
 
@@ -23,6 +24,7 @@ pub use parts::{
 };
 pub use record::{ObjectState, StatusRecord, StatusSummary};
 pub use secrets::{SecretState, SecretStatus};
+pub use services::ServiceStatus;
 
 /// The state of one control plane.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

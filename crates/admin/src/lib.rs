@@ -39,7 +39,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use biplane_admin_api::explain::{ExplainQuery, Explanation};
 use biplane_admin_api::resources::Accepted;
-use biplane_admin_api::status::{EndpointsStatus, SecretStatus};
+use biplane_admin_api::status::{EndpointsStatus, SecretStatus, ServiceStatus};
 use biplane_admin_api::{Problem, Resources, Status};
 
 pub use access::{Access, AccessOptions, NewToken, Role, TlsOptions, TokenError, TokenRule};
@@ -67,6 +67,9 @@ pub trait Source: Send + Sync + 'static {
 
     /// The endpoints of every upstream.
     fn endpoints(&self) -> Vec<EndpointsStatus>;
+
+    /// The services that sources of services know, and what is made of them.
+    async fn services(&self) -> Vec<ServiceStatus>;
 
     /// Which route answers a request, and why.
     fn explain(&self, query: &ExplainQuery) -> Result<Explanation, Problem>;

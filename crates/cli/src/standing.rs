@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use biplane_admin_api::client::ClientError;
 use biplane_admin_api::explain::{ExplainQuery, Explanation};
 use biplane_admin_api::status::{
-    EndpointsStatus, ObjectReport, ObjectState, SecretStatus, Severity, StatusRecord,
+    EndpointsStatus, ObjectReport, ObjectState, SecretStatus, ServiceStatus, Severity, StatusRecord,
 };
 use biplane_admin_api::{Client, Status};
 use biplane_control_plane::offline;
@@ -29,6 +29,11 @@ pub(crate) async fn secrets(client: &Client) -> Result<Vec<SecretStatus>, Failur
 /// The endpoints of all upstreams.
 pub(crate) async fn endpoints(client: &Client) -> Result<Vec<EndpointsStatus>, Failure> {
     client.endpoints().await.map_err(|error| refusal(&error))
+}
+
+/// The services that sources know.
+pub(crate) async fn services(client: &Client) -> Result<Vec<ServiceStatus>, Failure> {
+    client.services().await.map_err(|error| refusal(&error))
 }
 
 /// Which route answers a request.

@@ -7,6 +7,7 @@
 //! This is the task that asks; [`shelf`] decides. What is made is never stored: every replica makes the same.
 //! Invariant: the instances of exactly the services of interest are watched.
 
+mod seen;
 mod shelf;
 #[cfg(test)]
 mod tests;
@@ -15,12 +16,13 @@ mod upstreams;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use biplane_admin_api::status::ServiceStatus;
 use biplane_core::key::ObjectKey;
 use biplane_core::report::Report;
 use biplane_source::{Listing, ServiceName, ServiceSource};
 use futures::StreamExt as _;
 use futures::stream::{BoxStream, SelectAll};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
@@ -66,7 +68,12 @@ pub(crate) struct Catalog {
     pub(crate) made: mpsc::Sender<Made>,
     /// Sources of which an operator means what they show.
     pub(crate) accepted: watch::Receiver<Option<Arc<str>>>,
+    /// People who ask what is known.
+    pub(crate) questions: mpsc::Receiver<Answer>,
 }
+
+/// Where the answer goes of somebody who asks what is known of services.
+pub(crate) type Answer = oneshot::Sender<Vec<ServiceStatus>>;
 
 type Services = (Arc<str>, Listing<Vec<biplane_source::Service>>);
 type Instances = (Item, Listing<Vec<biplane_source::Instance>>);
@@ -90,6 +97,7 @@ impl Catalog {
     /// Runs until shutdown.
     pub(crate) async fn run(mut self, shutdown: CancellationToken) -> anyhow::Result<()> {
         if self.is_idle() {
+            self.questions.close();
             shutdown.cancelled().await;
             return Ok(());
         }
@@ -122,6 +130,7 @@ impl Catalog {
                         known.accept(&source);
                     }
                 }
+                Some(answer) = self.questions.recv() => drop(answer.send(known.status())),
                 () = wait => known.on_time(Instant::now()),
             }
             self.turn(&mut watches, &mut asked, known.wanted());

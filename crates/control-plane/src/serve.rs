@@ -129,7 +129,9 @@ impl Server {
         let engine = engine(&settings, &*store, &fleets, last_run, (&secrets, &endpoints));
         let (maker, made) = mpsc::channel(TOLD);
         let (accepted, accepts) = watch::channel(None);
-        let catalog = Catalog { sources: services, settings: catalog, made: maker, accepted: accepts };
+        let (ask, questions) = mpsc::channel(COMMANDS);
+        let catalog =
+            Catalog { sources: services, settings: catalog, made: maker, accepted: accepts, questions };
         let engine = SharedEngine::new(engine.with_made(catalog.awaited()));
         let pulse = Pulse::new();
         let (events, received) = mpsc::channel(EVENTS);
@@ -191,6 +193,7 @@ impl Server {
             }),
             secrets: secrets.clone(),
             endpoints: endpoints.clone(),
+            catalog: ask,
             acceptance: Acceptance {
                 name: name.clone(),
                 store,

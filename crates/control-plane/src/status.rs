@@ -4,6 +4,7 @@
 pub(crate) mod endpoints;
 mod nodes;
 mod secrets;
+mod services;
 mod source;
 
 use std::collections::BTreeMap;
@@ -14,18 +15,21 @@ use async_trait::async_trait;
 use biplane_admin::Source;
 use biplane_admin_api::explain::{ExplainQuery, Explanation};
 use biplane_admin_api::resources::Accepted;
-use biplane_admin_api::status::EndpointsStatus;
-use biplane_admin_api::status::{HeldDeletion, ObjectReport, SecretStatus, Severity, SourceStatus};
+use biplane_admin_api::status::{
+    EndpointsStatus, HeldDeletion, ObjectReport, SecretStatus, ServiceStatus, Severity, SourceStatus,
+};
 use biplane_admin_api::{Problem, ProblemKind, Resources, Status};
 use biplane_core::scalars::Timestamp;
 use biplane_source::{EndpointSource, SecretSource};
 use biplane_xds::Fleets;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
+use tokio::sync::mpsc;
 use tokio::task::block_in_place;
 use tokio::time::Instant;
 
 use crate::accept::Acceptance;
+use crate::catalog::Answer;
 use crate::engine::{Engine, Findings};
 use crate::explain::explain;
 use crate::leader::Board;
@@ -47,6 +51,8 @@ pub(crate) struct StatusSource {
     pub(crate) resources: Arc<dyn Resources>,
     pub(crate) secrets: Vec<Arc<dyn SecretSource>>,
     pub(crate) endpoints: Vec<Arc<dyn EndpointSource>>,
+    /// Asks what is known of services.
+    pub(crate) catalog: mpsc::Sender<Answer>,
     pub(crate) acceptance: Acceptance,
     pub(crate) started: SystemTime,
 }
@@ -94,6 +100,11 @@ impl Source for StatusSource {
 
     fn endpoints(&self) -> Vec<EndpointsStatus> {
         block_in_place(|| endpoints::endpoints(&self.engine.lock()))
+    }
+
+    async fn services(&self) -> Vec<ServiceStatus> {
+        let known = services::known(&self.catalog).await;
+        block_in_place(|| services::with_hosts(&self.engine.lock(), known))
     }
 
     fn explain(&self, query: &ExplainQuery) -> Result<Explanation, Problem> {

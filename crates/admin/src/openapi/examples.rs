@@ -12,7 +12,7 @@ use biplane_admin_api::resources::{
 };
 use biplane_admin_api::status::{
     EndpointStatus, EndpointsState, EndpointsStatus, Gate, GateState, ObjectReport, SecretState,
-    SecretStatus, Severity, Status,
+    SecretStatus, ServiceStatus, Severity, Status,
 };
 use biplane_admin_api::wire::{AcceptRequest, Initialized, Refreshed, RollbackRequest, WatchLine};
 use biplane_admin_api::{Problem, ProblemKind};
@@ -164,6 +164,23 @@ pub(crate) fn endpoints() -> Vec<EndpointsStatus> {
         ..EndpointsStatus::default()
     };
     vec![upstream]
+}
+
+pub(crate) fn services() -> Vec<ServiceStatus> {
+    let service = ServiceStatus {
+        source: "nomad".to_owned(),
+        datacenter: "global".to_owned(),
+        namespace: "default".to_owned(),
+        name: "web".to_owned(),
+        tags: vec!["biplane.enable=true".to_owned(), "biplane.hosts=web.example.com".to_owned()],
+        watched: true,
+        instances: 3,
+        healthy: 2,
+        canaries: 1,
+        hosts: vec!["web.example.com".to_owned()],
+        ..ServiceStatus::default()
+    };
+    vec![service]
 }
 
 pub(crate) fn explanation() -> Explanation {

@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use biplane_admin_api::status::{EndpointsStatus, SecretStatus};
+use biplane_admin_api::status::{EndpointsStatus, SecretStatus, ServiceStatus};
 use biplane_admin_api::{Status, path};
 
 use super::{Route, Shared};
@@ -37,6 +37,11 @@ pub(super) fn routes() -> Vec<Route> {
         Tag::State,
         "endpoints",
         "The endpoints of upstreams: where they come from, how old that is, and who uses them.",
+    );
+    let services = Operation::new(
+        Tag::State,
+        "services",
+        "Services that sources know: their tags, their instances, and the hosts that their tags made.",
     );
     let document = Operation::new(Tag::State, "openapi", "This document.");
     vec![
@@ -80,6 +85,12 @@ pub(super) fn routes() -> Vec<Route> {
             ),
             get(self::endpoints),
         ),
+        Route::get(
+            path::SERVICES,
+            Need::Read,
+            services.json::<Vec<ServiceStatus>>(200, "All services.", &examples::services()),
+            get(self::services),
+        ),
         Route::get(path::OPENAPI, Need::Status, document.any_json(200, "OpenAPI 3.1."), get(openapi)),
     ]
 }
@@ -106,6 +117,10 @@ async fn secrets(State(shared): State<Arc<Shared>>) -> Json<Vec<SecretStatus>> {
 
 async fn endpoints(State(shared): State<Arc<Shared>>) -> Json<Vec<EndpointsStatus>> {
     Json(shared.source.endpoints())
+}
+
+async fn services(State(shared): State<Arc<Shared>>) -> Json<Vec<ServiceStatus>> {
+    Json(shared.source.services().await)
 }
 
 async fn openapi(State(shared): State<Arc<Shared>>) -> Response {

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use biplane_admin::Source;
 use biplane_admin_api::explain::{ExplainQuery, Explanation};
 use biplane_admin_api::resources::{Accepted, Name};
-use biplane_admin_api::status::{EndpointsStatus, SecretStatus};
+use biplane_admin_api::status::{EndpointsStatus, SecretStatus, ServiceStatus};
 use biplane_admin_api::{Problem, ProblemKind, Resources, Status};
 use biplane_core::key::Kind;
 
@@ -50,6 +50,10 @@ impl Source for Plane {
 
     fn endpoints(&self) -> Vec<EndpointsStatus> {
         Vec::new()
+    }
+
+    async fn services(&self) -> Vec<ServiceStatus> {
+        vec![ServiceStatus { name: "web".to_owned(), ..ServiceStatus::default() }]
     }
 
     fn explain(&self, query: &ExplainQuery) -> Result<Explanation, Problem> {

@@ -102,3 +102,10 @@ async fn stopping_does_not_wait_for_idle_connections() {
     let ended = timeout(Duration::from_secs(10), server.task).await.expect("ends by itself");
     ended.expect("no panic").expect("no error");
 }
+
+#[tokio::test]
+async fn services_are_what_the_client_reads() {
+    let server = server(Plane::default()).await;
+    let services = server.client().services().await.expect("services");
+    assert_eq!(services.iter().map(|service| service.name.as_str()).collect::<Vec<_>>(), ["web"]);
+}

@@ -3,6 +3,7 @@
 mod columns;
 mod endpoints;
 mod secrets;
+mod services;
 mod text;
 
 use biplane_admin_api::resources::{Filter, Resource, ResourceList, Selector};
@@ -30,7 +31,8 @@ Examples:
   biplane get upstreams -l app=web,!old those with these labels
   biplane get vs petstore -o yaml       one, as it was written
   biplane get us -o name | xargs biplane delete
-  biplane get endpoints [UPSTREAM]      where requests go: each endpoint, its health, who found it")]
+  biplane get endpoints [UPSTREAM]      where requests go: each endpoint, its health, who found it
+  biplane get services [SERVICE]        what sources of services know, and the hosts that tags made")]
 pub(crate) struct Arguments {
     /// The kind in any case, singular, plural or short; or KIND/NAME, KIND/NAMESPACE/NAME. None: all kinds
     #[arg(value_name = "KIND", value_parser = KindWord)]
@@ -77,6 +79,9 @@ pub(crate) enum Format {
 pub(crate) async fn run(global: &GlobalFlags, arguments: &Arguments) -> Outcome {
     if arguments.kind.as_deref().is_some_and(endpoints::is_word) {
         return endpoints::run(global, arguments).await;
+    }
+    if arguments.kind.as_deref().is_some_and(services::is_word) {
+        return services::run(global, arguments).await;
     }
     let selection = arguments.selection()?;
     let connection = arguments.target.connect(global)?;

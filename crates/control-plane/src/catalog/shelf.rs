@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use biplane_admin_api::status::ServiceStatus;
 use biplane_core::key::ObjectKey;
 use biplane_core::path::FieldPath;
 use biplane_core::report::Report;
@@ -20,6 +21,7 @@ use biplane_tags::service::{self as tagged, ServiceId, SourceKind};
 use biplane_tags::table::{Changes, Table};
 use tokio::time::Instant;
 
+use super::seen::Seen;
 use super::{CatalogSettings, Item, Made, upstreams};
 use crate::ingest::MadeObject;
 use crate::vanished::{Sourced, Vanished};
@@ -63,6 +65,8 @@ pub(super) struct Shelf {
     /// Something has been told since what was made was taken.
     news: bool,
     prefixes: Vec<String>,
+    /// For people only.
+    seen: Seen,
 }
 
 impl Shelf {
@@ -88,6 +92,7 @@ impl Shelf {
             settled: false,
             patience: Some(now + PATIENCE),
             news: true,
+            seen: Seen::default(),
         }
     }
 
@@ -100,6 +105,7 @@ impl Shelf {
     pub(super) fn services(&mut self, source: &Arc<str>, listing: Listing<Vec<Service>>, now: Instant) {
         let Listing::Complete(services) = listing else { return };
         self.news = true;
+        self.seen.listed(source, &services);
         let mut names = BTreeSet::new();
         for service in services {
             let item = Item { source: source.clone(), name: service.name.clone() };
@@ -129,6 +135,7 @@ impl Shelf {
         }
         self.news = true;
         self.told.insert(item.clone());
+        self.seen.told(item, &instances);
         // Without instances nobody says anything else than before; whether the service is gone, its source's list says.
         let Some(id) = self.id(item).filter(|_| !instances.is_empty()) else { return };
         let service =
@@ -194,6 +201,16 @@ impl Shelf {
         Some(Made { puts, deletions, findings, waits_for, held: self.vanished.held().into_iter().collect() })
     }
 
+    /// What is known of every service, for people.
+    pub(super) fn status(&self) -> Vec<ServiceStatus> {
+        let mut counts = BTreeMap::<String, u64>::new();
+        for finding in self.table.findings() {
+            *counts.entry(finding.service.to_string()).or_default() += 1;
+        }
+        let count = |item: &Item| self.id(item).and_then(|id| counts.get(&id.to_string()).copied());
+        self.seen.status(|item| count(item).unwrap_or_default())
+    }
+
     /// The sources of which something is not known that is needed.
     fn waits_for(&self) -> BTreeSet<Arc<str>> {
         let unlisted = self.sources.iter().filter(|(_, source)| source.listed.is_none());
@@ -221,6 +238,7 @@ impl Shelf {
 
     /// The service is gone.
     fn remove(&mut self, item: &Item) {
+        self.seen.forget(item);
         self.drop_tags(item);
         if self.sources.get(&item.source).is_some_and(|source| source.makes_upstreams) {
             self.pending.insert(upstreams::key(item), None);
@@ -233,6 +251,7 @@ impl Shelf {
             return;
         }
         self.told.remove(item);
+        self.seen.unwatched(item);
         if let Some(id) = self.id(item) {
             let changes = self.table.set(&id, None);
             self.take(changes);

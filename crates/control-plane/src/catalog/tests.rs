@@ -175,3 +175,24 @@ fn a_source_that_cannot_be_read_changes_nothing_and_is_waited_for_only_so_long()
     assert!(world.last.as_ref().is_some_and(|made| made.waits_for.is_empty()));
     assert_eq!(world.of(Kind::Upstream), ["nomad/web"]);
 }
+
+#[test]
+fn people_see_all_services_with_what_is_known_of_their_instances() {
+    let mut world = World::new();
+    world.list(&[("web", TAGS), ("other", &["plain"])]);
+    world
+        .tell("web", &[(Health::Healthy, 1, TAGS), (Health::Unhealthy, 1, TAGS), (Health::Unknown, 1, TAGS)]);
+    let told = |world: &World| {
+        let status = world.shelf.status().into_iter();
+        status
+            .map(|seen| (seen.name, seen.watched, (seen.healthy, seen.instances), seen.gone))
+            .collect::<Vec<_>>()
+    };
+    let other = ("other".to_owned(), false, (0, 0), false);
+    assert_eq!(told(&world), [other.clone(), ("web".to_owned(), true, (2, 3), false)]);
+    assert_eq!(world.shelf.status()[1].tags, TAGS);
+    world.list(&[("other", &["plain"])]);
+    assert_eq!(told(&world), [other.clone(), ("web".to_owned(), true, (2, 3), true)]);
+    world.wait(Duration::from_secs(11));
+    assert_eq!(told(&world), [other]);
+}

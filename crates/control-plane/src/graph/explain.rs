@@ -110,12 +110,20 @@ impl Graph {
     pub(crate) fn facts(&self, asked: &Asked) -> Facts {
         let mut facts = Facts::default();
         for (name, gateway) in &self.gateways {
-            match self.left_out(name, gateway, asked) {
+            match left_out(name, gateway, asked) {
                 None => facts.gateways.push(self.gateway_facts(name, gateway, asked)),
                 Some(why) => facts.left_out.push(format!("Gateway {name} {why}")),
             }
         }
         facts
+    }
+
+    /// The domains of what services' tags made, and which services these are.
+    pub(crate) fn made_domains(&self) -> impl Iterator<Item = (&str, &BTreeSet<String>)> {
+        let made = self.services.values();
+        made.filter_map(|service| {
+            Some((service.metadata.annotations.get(SERVICES)?.as_str(), &service.domains))
+        })
     }
 
     /// The upstream of a cluster that routes name; these are looked at first.
@@ -137,35 +145,6 @@ impl Graph {
     /// What there is to say about an upstream.
     pub(crate) fn reports_of_upstream(&self, name: &ResourceRef) -> &[Report] {
         self.reports.of(&Topic::Node(Node::Upstream(name.clone())))
-    }
-
-    /// Why a gateway cannot take the request; none: it can.
-    fn left_out(&self, name: &ResourceRef, gateway: &GatewayNode, asked: &Asked) -> Option<String> {
-        let (address, port) = gateway.address();
-        let fleets = gateway.spec.fleets();
-        if let Some(fleet) = &asked.fleet
-            && !fleets.contains(&fleet.as_str())
-        {
-            return Some(format!("is of fleet {}", fleets.join(", ")));
-        }
-        match &asked.gateway {
-            Some((namespace, wanted)) => {
-                let is_meant =
-                    *wanted == name.name && namespace.as_ref().is_none_or(|wanted| *wanted == name.namespace);
-                if !is_meant {
-                    return Some("is not the one that was asked for".to_owned());
-                }
-            }
-            None if asked.target.port.is_some_and(|asked| u32::from(asked) != port) => {
-                return Some(format!("listens on {address} port {port}"));
-            }
-            None => {}
-        }
-        match (gateway.spec.ssl, asked.target.tls) {
-            (true, false) => Some(format!("on port {port} speaks TLS (https)")),
-            (false, true) => Some(format!("on port {port} does not speak TLS (http)")),
-            _ => None,
-        }
     }
 
     fn gateway_facts(&self, name: &ResourceRef, gateway: &GatewayNode, asked: &Asked) -> GatewayFacts {
@@ -239,5 +218,34 @@ impl Graph {
         all.sort();
         all.truncate(FEW);
         all.into_iter().map(|(_, name, domain, why)| (name, domain, why)).collect()
+    }
+}
+
+/// Why a gateway cannot take the request; none: it can.
+fn left_out(name: &ResourceRef, gateway: &GatewayNode, asked: &Asked) -> Option<String> {
+    let (address, port) = gateway.address();
+    let fleets = gateway.spec.fleets();
+    if let Some(fleet) = &asked.fleet
+        && !fleets.contains(&fleet.as_str())
+    {
+        return Some(format!("is of fleet {}", fleets.join(", ")));
+    }
+    match &asked.gateway {
+        Some((namespace, wanted)) => {
+            let is_meant =
+                *wanted == name.name && namespace.as_ref().is_none_or(|wanted| *wanted == name.namespace);
+            if !is_meant {
+                return Some("is not the one that was asked for".to_owned());
+            }
+        }
+        None if asked.target.port.is_some_and(|asked| u32::from(asked) != port) => {
+            return Some(format!("listens on {address} port {port}"));
+        }
+        None => {}
+    }
+    match (gateway.spec.ssl, asked.target.tls) {
+        (true, false) => Some(format!("on port {port} speaks TLS (https)")),
+        (false, true) => Some(format!("on port {port} does not speak TLS (http)")),
+        _ => None,
     }
 }
