@@ -3,6 +3,7 @@
 //! Credentials that end are kept until shortly before; all others are looked up each time, so that a file or variable
 //! that has changed is seen. When new ones cannot be had, those that are still good go on.
 
+use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::time::{Duration, SystemTime};
 
@@ -16,6 +17,7 @@ use tracing::instrument::WithSubscriber;
 use crate::caller_identity::{CallerIdentity, SignedCallerIdentity};
 use crate::credentials::Credentials;
 use crate::error::Error;
+use crate::query::Service;
 
 /// How long before their end new credentials are asked for. Instances and containers give new ones 5 minutes before.
 const BEFORE_THE_END: Duration = Duration::from_mins(5);
@@ -39,7 +41,8 @@ pub struct Settings {
 pub struct Account {
     settings: Settings,
     region: Option<String>,
-    sts_endpoint: Option<String>,
+    /// As far as anything names them.
+    endpoints: BTreeMap<Service, String>,
     known: Mutex<Option<Credentials>>,
 }
 
@@ -49,8 +52,11 @@ impl Account {
     pub async fn load(settings: Settings) -> Self {
         let config = quietly(loader(&settings).load()).await;
         let region = config.region().map(ToString::to_string);
-        let sts_endpoint = settings.sts_endpoint.clone().or_else(|| endpoint_of(&config, "STS"));
-        Self { settings, region, sts_endpoint, known: Mutex::new(None) }
+        let found = Service::ALL.map(|service| (service, endpoint_of(&config, service.id())));
+        let found = found.into_iter().filter_map(|(service, url)| Some((service, url?)));
+        let mut endpoints: BTreeMap<_, _> = found.collect();
+        endpoints.extend(settings.sts_endpoint.clone().map(|url| (Service::Sts, url)));
+        Self { settings, region, endpoints, known: Mutex::new(None) }
     }
 
     /// The region, where anything says one.
@@ -60,7 +66,18 @@ impl Account {
 
     /// The endpoint of STS, where anything says one.
     pub fn sts_endpoint(&self) -> Option<&str> {
-        self.sts_endpoint.as_deref()
+        self.endpoint(Service::Sts)
+    }
+
+    /// The endpoint of a service, where anything says one.
+    pub fn endpoint(&self, service: Service) -> Option<&str> {
+        self.endpoints.get(&service).map(String::as_str)
+    }
+
+    /// Says that a service has refused these credentials as old: the next ones are asked for anew.
+    pub async fn refused(&self, credentials: &Credentials) {
+        let mut known = self.known.lock().await;
+        known.take_if(|known| known == credentials);
     }
 
     /// Credentials that are good now and for a while. Asking often is cheap.

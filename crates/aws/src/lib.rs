@@ -6,6 +6,8 @@
 //!        |
 //!        v
 //!  Account --credentials--> CallerIdentity --sign--> SignedCallerIdentity --> Vault, which asks STS with it
+//!        |
+//!        +---credentials--> QueryCall --sign--> SignedCall --> EC2, Auto Scaling, STS
 //! ```
 //!
 //! Secrets are in memory that is overwritten when it is given back, `Debug` shows none, and what AWS's crates would
@@ -16,12 +18,14 @@ mod account;
 mod caller_identity;
 mod credentials;
 mod error;
+mod query;
 mod sign;
 
 pub use account::{Account, Settings};
 pub use caller_identity::{CallerIdentity, SignedCallerIdentity};
 pub use credentials::Credentials;
 pub use error::Error;
+pub use query::{QueryCall, Service, SignedCall};
 
 /// The region in which AWS's global services sign, and that Vault expects unless it was told of another.
 pub const DEFAULT_REGION: &str = "us-east-1";

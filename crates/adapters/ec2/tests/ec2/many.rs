@@ -1,0 +1,81 @@
+//! Many upstreams, many machines: what it costs.
+
+use std::time::{Duration, Instant};
+
+use anyhow::ensure;
+use biplane_core::resources::upstream::discovery::{AwsEc2Upstream, TagFilter, TagPair};
+use biplane_source::EndpointSource as _;
+use biplane_testkit::eventually;
+use futures::future::join_all;
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+
+use crate::cloud::Cloud;
+use crate::harness::{Harness, PATIENCE, complete, request, source};
+use crate::proxy::Proxy;
+
+#[tokio::test]
+async fn one_poll_serves_all_upstreams_of_a_caller() {
+    let harness = Harness::with("refresh=2s").await;
+    let upstreams = (1..=200).map(|port| harness.upstream("web", |upstream| upstream.port = Some(port)));
+    let mut watches: Vec<_> = upstreams.map(|upstream| harness.watch(&upstream)).collect();
+    join_all(watches.iter_mut().map(complete)).await;
+    assert_eq!(harness.proxy.calls("DescribeInstances"), 1);
+    let started = Instant::now();
+    eventually("five more polls", PATIENCE, async || {
+        let calls = harness.proxy.calls("DescribeInstances");
+        ensure!(calls >= 6, "{calls}");
+        Ok(())
+    })
+    .await;
+    assert!(started.elapsed() >= Duration::from_secs(2 * 5 - 2), "more often than was said");
+}
+
+#[tokio::test]
+async fn every_page_is_read() {
+    let harness = Harness::with("refresh=1s&page=10").await;
+    let tag = harness.tag("web");
+    let runs = (0..35).map(|_| async { harness.cloud.run(&[(crate::harness::TAG, &tag)]).await });
+    let _: Vec<_> = stream::iter(runs).buffer_unordered(4).try_collect().await.expect("they run");
+    let told = complete(&mut harness.watch(&harness.upstream("web", |_| {}))).await;
+    assert_eq!(told.len(), 35);
+    assert!(harness.proxy.calls("DescribeInstances") >= 4);
+}
+
+mod long {
+    use super::*;
+
+    const APPS: usize = 25;
+    const CALLS: usize = 250;
+    const AT_ONCE: usize = 10;
+
+    /// Says how long a poll takes, with what moto takes of it, and how many calls.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn long_2500_machines_are_one_listing_for_all_upstreams() {
+        let cloud = Cloud::start().await;
+        let apps: Vec<String> = (0..APPS).map(|app| format!("app-{app}")).collect();
+        let runs = (0..CALLS).map(|at| {
+            let (cloud, app) = (&cloud, &apps[at % APPS]);
+            async move { cloud.run_many(AT_ONCE, &[("App", app)]).await }
+        });
+        let _: Vec<_> = stream::iter(runs).buffer_unordered(4).try_collect().await.expect("they run");
+        let proxy = Proxy::start(cloud.address()).await;
+        let source = source(&proxy, "refresh=1m&timeout=60s&page=100");
+        let started = Instant::now();
+        let mut watches: Vec<_> = apps.iter().map(|app| source.watch(&request(&upstream(app)))).collect();
+        let told = join_all(watches.iter_mut().map(complete)).await;
+        let time = started.elapsed();
+        assert!(told.iter().all(|endpoints| endpoints.len() == CALLS * AT_ONCE / APPS));
+        let calls = [proxy.calls("DescribeInstances"), proxy.calls("DescribeInstanceStatus")];
+        eprintln!(
+            "2500 machines for {APPS} upstreams: {time:?}, of which AWS {:?}; {calls:?} calls",
+            proxy.time()
+        );
+        assert_eq!(calls[0], 3, "250 calls on pages of 100");
+    }
+
+    fn upstream(app: &str) -> AwsEc2Upstream {
+        let pair = TagPair { key: "App".to_owned(), value: app.to_owned() };
+        let filters = vec![TagFilter { key: None, kv_pair: Some(pair) }];
+        AwsEc2Upstream { filters, ..AwsEc2Upstream::default() }
+    }
+}
