@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use biplane_admin_api::resources::{Accepted, Name};
 use biplane_admin_api::{Problem, ProblemKind};
+use biplane_source::EndpointSource;
 use biplane_store::{Author, DriverHandle, Intent, Records, Store, StoreError, clock, layout};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
@@ -27,8 +28,8 @@ const READING: Duration = Duration::from_secs(30);
 pub(crate) struct Acceptance {
     pub(crate) name: Arc<str>,
     pub(crate) store: Arc<dyn Store>,
-    /// The names of the sources of endpoints.
-    pub(crate) endpoints: Vec<String>,
+    /// The sources of endpoints.
+    pub(crate) endpoints: Vec<Arc<dyn EndpointSource>>,
     /// Told the name of a source of services that is accepted.
     pub(crate) services: watch::Sender<Option<Arc<str>>>,
     pub(crate) driver: DriverHandle,
@@ -45,15 +46,14 @@ impl Acceptance {
         held_tag: Option<&str>,
         author: &str,
     ) -> Result<Accepted, Problem> {
-        if self.endpoints.iter().any(|name| name == source) {
-            return self.accept_endpoints(source, author).await;
+        if let Some(endpoints) = self.endpoints.iter().find(|endpoints| endpoints.name() == source) {
+            return self.accept_endpoints(&**endpoints, author).await;
         }
         if source != &*self.name {
             let problem = Problem::new(ProblemKind::NotFound, format!("there is no source {source:?}"));
-            let names: Vec<_> = self.endpoints.iter().map(String::as_str).collect();
-            return Err(
-                problem.hint(format!("the sources are {}", [&[&*self.name], &*names].concat().join(", ")))
-            );
+            let mut names = vec![self.name.to_string()];
+            names.extend(self.endpoints.iter().map(|source| source.name()));
+            return Err(problem.hint(format!("the sources are {}", names.join(", "))));
         }
         if held_tag.is_some() && self.engine.lock().held_tag().as_deref() != held_tag {
             return Err(moved(source));
@@ -84,15 +84,21 @@ impl Acceptance {
     }
 
     /// The services that a source of endpoints does not show any more are meant to be gone.
-    async fn accept_endpoints(&self, source: &str, author: &str) -> Result<Accepted, Problem> {
+    async fn accept_endpoints(
+        &self,
+        endpoints: &dyn EndpointSource,
+        author: &str,
+    ) -> Result<Accepted, Problem> {
+        let source = endpoints.name();
         let (answer, released) = oneshot::channel();
-        let sent = self.commands.send(Command::AcceptEndpoints(source.to_owned(), answer)).await;
+        let sent = self.commands.send(Command::AcceptEndpoints(source.clone(), answer)).await;
         let services = released.await.ok().filter(|_| sent.is_ok());
         let services =
             services.ok_or_else(|| Problem::new(ProblemKind::Unavailable, "Biplane is stopping"))?;
-        self.services.send_replace(Some(source.into()));
-        info!(source, author, services, "services that have vanished are accepted");
-        Ok(Accepted { source: source.to_owned(), removals: services as u64, objects: Vec::new() })
+        self.services.send_replace(Some(source.as_str().into()));
+        endpoints.accept();
+        info!(%source, author, services, "services that have vanished are accepted");
+        Ok(Accepted { source, removals: services as u64, objects: Vec::new() })
     }
 
     fn failure(&self) -> Option<StoreError> {

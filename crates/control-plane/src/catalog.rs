@@ -127,7 +127,7 @@ impl Catalog {
                 Ok(()) = self.accepted.changed() => {
                     let accepted = self.accepted.borrow_and_update().clone();
                     if let Some(source) = accepted {
-                        known.accept(&source);
+                        known.accept(&source, Instant::now());
                     }
                 }
                 Some(answer) = self.questions.recv() => drop(answer.send(known.status())),

@@ -358,8 +358,8 @@ impl Discovery {
     }
 
     /// An operator means what a source shows: what is held is gone.
-    pub(crate) fn accept(&mut self, source: &str) -> Vec<Edit> {
-        let gone = self.vanished.accept(source);
+    pub(crate) fn accept(&mut self, source: &str, now: Instant) -> Vec<Edit> {
+        let gone = self.vanished.accept(source, now);
         self.empty(gone)
     }
 
@@ -419,20 +419,30 @@ impl Discovery {
 
     /// Every upstream whose endpoints are looked up, with what is known of its answer.
     pub(crate) fn askers(&self) -> impl Iterator<Item = (&ResourceRef, &Asker, Option<&Answer>)> {
-        let answer = |asker: &Asker| self.answers.get(asker.question.as_ref().ok()?);
-        self.askers.iter().map(move |(name, asker)| (name, asker, answer(asker)))
+        self.askers.iter().map(move |(name, asker)| (name, asker, self.answer_for(name, asker)))
     }
 
     /// One of them; none: its endpoints are written into it.
     pub(crate) fn asker(&self, name: &ResourceRef) -> Option<(&Asker, Option<&Answer>)> {
         let asker = self.askers.get(name)?;
-        let question = asker.question.as_ref().ok();
-        Some((asker, question.and_then(|question| self.answers.get(question))))
+        Some((asker, self.answer_for(name, asker)))
+    }
+
+    /// What is known for an upstream that asks; none: nothing names it, whatever others ask.
+    fn answer_for(&self, name: &ResourceRef, asker: &Asker) -> Option<&Answer> {
+        let answer = self.answers.get(asker.question.as_ref().ok()?)?;
+        answer.askers.contains(name).then_some(answer)
     }
 
     /// How many services of each source are held though the source shows none of their endpoints.
     pub(crate) fn held(&self) -> BTreeMap<Arc<str>, usize> {
         self.vanished.held()
+    }
+
+    /// How many questions of a source have endpoints that it does not show, or is not believed about.
+    pub(crate) fn doubted(&self, source: &str) -> usize {
+        let of_source = self.answers.iter().filter(|(question, _)| *question.source == *source);
+        of_source.filter(|(_, answer)| answer.is_doubted()).count()
     }
 
     /// What is to be kept on disk.

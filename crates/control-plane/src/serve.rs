@@ -197,7 +197,7 @@ impl Server {
             acceptance: Acceptance {
                 name: name.clone(),
                 store,
-                endpoints: endpoints.iter().map(|source| source.name()).collect(),
+                endpoints: endpoints.clone(),
                 services: accepted,
                 driver: driver.handle(),
                 engine: engine.clone(),

@@ -17,6 +17,8 @@ use tracing::{info, warn};
 const WINDOW: Duration = Duration::from_mins(1);
 /// That many are held, if they are also more than [`PERCENT`] of a source's.
 const MANY: usize = 5;
+/// How long after an operator's word what vanishes is part of it: a source that held things back itself tells them then.
+const ECHO: Duration = Duration::from_secs(10);
 /// See [`MANY`].
 const PERCENT: usize = 30;
 /// So many are held if they are all that a source has.
@@ -42,12 +44,20 @@ pub(crate) struct Vanished<K> {
     held: BTreeSet<K>,
     /// When those were let go that were few, by source.
     gone: BTreeMap<Arc<str>, Vec<Instant>>,
+    /// Until when what vanishes is meant to, by source.
+    meant: BTreeMap<Arc<str>, Instant>,
 }
 
 impl<K: Sourced> Vanished<K> {
     /// Nothing has vanished; what does waits that long for others.
     pub(crate) const fn new(moment: Duration) -> Self {
-        Self { moment, waiting: BTreeMap::new(), held: BTreeSet::new(), gone: BTreeMap::new() }
+        Self {
+            moment,
+            waiting: BTreeMap::new(),
+            held: BTreeSet::new(),
+            gone: BTreeMap::new(),
+            meant: BTreeMap::new(),
+        }
     }
 
     /// A service has no instances any more.
@@ -90,8 +100,11 @@ impl<K: Sourced> Vanished<K> {
         for source in sources {
             let of_source: Vec<_> =
                 self.waiting.keys().filter(|question| *question.source() == source).cloned().collect();
+            let is_meant = self.is_meant(&source);
             self.waiting.retain(|question, _| *question.source() != source);
-            if self.are_many(&source, of_source.len(), now, stocked(&source)) {
+            if is_meant {
+                gone.extend(of_source);
+            } else if self.are_many(&source, of_source.len(), now, stocked(&source)) {
                 self.held.extend(of_source.iter().cloned());
                 held.extend(of_source);
             } else {
@@ -100,6 +113,14 @@ impl<K: Sourced> Vanished<K> {
             }
         }
         (gone, held)
+    }
+
+    /// Whether the first of those that wait vanished by an operator's word.
+    fn is_meant(&self, source: &Arc<str>) -> bool {
+        let due =
+            self.waiting.iter().filter(|(question, _)| question.source() == source).map(|(_, at)| *at).min();
+        let until = self.meant.get(source).map(|until| *until + self.moment);
+        due.zip(until).is_some_and(|(due, until)| due <= until)
     }
 
     fn are_many(&mut self, source: &Arc<str>, vanished: usize, now: Instant, stocked: usize) -> bool {
@@ -117,7 +138,8 @@ impl<K: Sourced> Vanished<K> {
     }
 
     /// An operator means it; gives those that are gone.
-    pub(crate) fn accept(&mut self, source: &str) -> Vec<K> {
+    pub(crate) fn accept(&mut self, source: &str, now: Instant) -> Vec<K> {
+        self.meant.insert(source.into(), now + ECHO);
         let of_source = |question: &&K| **question.source() == *source;
         let gone: Vec<_> = self.held.iter().chain(self.waiting.keys()).filter(of_source).cloned().collect();
         for question in &gone {

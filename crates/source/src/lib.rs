@@ -62,6 +62,8 @@ pub enum Cause {
     Denied,
     /// It does not know how to answer, or its answer makes no sense: a setting or an object needs mending.
     Invalid,
+    /// It answers, and what it shows is not believed: time may tell, or a person.
+    Suspect,
 }
 
 impl SourceError {

@@ -162,9 +162,9 @@ impl Shelf {
     }
 
     /// An operator means that what a source does not show is gone.
-    pub(super) fn accept(&mut self, source: &str) {
+    pub(super) fn accept(&mut self, source: &str, now: Instant) {
         self.news = true;
-        for item in self.vanished.accept(source) {
+        for item in self.vanished.accept(source, now) {
             self.remove(&item);
         }
     }

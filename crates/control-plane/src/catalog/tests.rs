@@ -156,7 +156,7 @@ fn many_services_that_vanish_at_once_are_held_until_somebody_means_it() {
     world.wait(Duration::from_secs(10));
     assert_eq!(world.of(Kind::Upstream).len(), 8);
     assert_eq!(world.last.as_ref().map(|made| made.held.clone()), Some(vec![("nomad".into(), 8)]));
-    world.shelf.accept("nomad");
+    world.shelf.accept("nomad", world.now);
     world.take();
     assert!(world.made.is_empty());
 }

@@ -57,6 +57,11 @@ impl Answer {
         endpoints.is_empty() && self.has_some()
     }
 
+    /// Whether the source shows something of it that is not believed.
+    pub(crate) fn is_doubted(&self) -> bool {
+        self.is_held || matches!(&self.state, State::Failed(error) if error.cause == Cause::Suspect)
+    }
+
     /// Whether endpoints are known.
     pub(super) fn has_some(&self) -> bool {
         self.served.as_ref().is_some_and(|known| !known.is_empty())
@@ -101,7 +106,7 @@ impl Answer {
         if is_new {
             let (hint, known) = (error.hint.as_deref().unwrap_or_default(), self.served.is_some());
             // One source that is away fails all its questions; it says so itself.
-            if error.cause == Cause::Unavailable {
+            if matches!(error.cause, Cause::Unavailable | Cause::Suspect) {
                 info!(%question, %error, known, "endpoints cannot be looked up");
             } else {
                 warn!(%question, %error, hint, known, "endpoints cannot be looked up; what is known stays in use");
@@ -116,7 +121,8 @@ impl Answer {
         let known = if self.served.is_some() { "what is known stays in use" } else { "none are known" };
         let message = format!("endpoints cannot be looked up, {known}: {}: {error}", question.source);
         let path = FieldPath::root().field(question.field());
-        let report = if error.cause == Cause::Unavailable && self.served.is_some() {
+        let may_mend = matches!(error.cause, Cause::Unavailable | Cause::Suspect);
+        let report = if may_mend && self.served.is_some() {
             Report::warning(key, path, message)
         } else {
             Report::error(key, path, message)

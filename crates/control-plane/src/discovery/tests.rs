@@ -176,6 +176,27 @@ fn many_services_that_vanish_at_once_are_held_until_they_are_back_or_somebody_me
 }
 
 #[test]
+fn what_a_source_lets_go_upon_somebodys_word_is_not_held_again() {
+    let mut world = World::new();
+    let services: Vec<_> = (0..8).map(|number| format!("s{number}")).collect();
+    for service in &services {
+        world.put(service, &format!("{{consul: {{serviceName: {service}}}}}"));
+        world.tell(service, &[1]);
+        world.hear(
+            service,
+            Listing::Failed(SourceError { cause: Cause::Suspect, ..SourceError::new("anew") }),
+        );
+    }
+    assert_eq!(world.discovery.doubted("consul"), 8);
+    let edits = world.discovery.accept("consul", world.now);
+    world.take(edits);
+    services.iter().for_each(|service| world.tell(service, &[]));
+    world.wait(Duration::from_secs(1));
+    assert!(services.iter().all(|service| world.ports(service) == Some(vec![])));
+    assert!(world.discovery.held().is_empty());
+}
+
+#[test]
 fn services_that_vanish_one_by_one_are_held_once_they_are_many() {
     let mut world = World::new();
     let services: Vec<_> = (0..10).map(|number| format!("s{number}")).collect();

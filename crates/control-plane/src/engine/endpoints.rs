@@ -68,8 +68,8 @@ impl Engine {
 
     /// Somebody means that the services of this source are gone that are held.
     pub(crate) fn accept_endpoints(&mut self, source: &str, now: Instant) -> usize {
-        let held = self.discovery.held().get(source).copied().unwrap_or_default();
-        let edits = self.discovery.accept(source);
+        let held = self.discovery.doubted(source);
+        let edits = self.discovery.accept(source, now);
         self.publish_endpoints(edits, now);
         held + self.accept_left(source, now)
     }

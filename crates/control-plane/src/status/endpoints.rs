@@ -23,7 +23,7 @@ fn status(engine: &Engine, source: &dyn EndpointSource) -> SourceStatus {
     let name = source.name();
     let state = source.state().borrow().clone();
     let objects = engine.discovery().wanted().keys().filter(|question| *question.source == *name).count();
-    let held = engine.discovery().held().get(&*name).copied().unwrap_or_default();
+    let held = engine.discovery().doubted(&name);
     let held = held + engine.held_made(&name);
     let failing = state.phase == Phase::Failed;
     let error = state.last_error.filter(|_| failing);
@@ -38,6 +38,7 @@ fn status(engine: &Engine, source: &dyn EndpointSource) -> SourceStatus {
             (Phase::Restored, _) => SourceState::Restored,
             (Phase::Complete, _) => SourceState::Complete,
             (Phase::Failed, Some(Cause::Denied)) => SourceState::Denied,
+            (Phase::Failed, Some(Cause::Suspect)) => SourceState::Suspect,
             (Phase::Failed, _) => SourceState::Failed,
         },
         objects: objects as u64,
@@ -46,7 +47,7 @@ fn status(engine: &Engine, source: &dyn EndpointSource) -> SourceStatus {
             .map(|at| if failing { Instant::now().saturating_duration_since(at).as_secs() } else { 0 }),
         since: failing.then(|| time_of(state.since)),
         reason: (held > 0)
-            .then(|| format!("{held} services have vanished at once; their endpoints stay in use")),
+            .then(|| format!("{held} services have vanished; what was known of them stays in use")),
         hint: hint.or_else(|| {
             (held > 0).then(|| format!("if they are meant to be gone: biplane source accept {name}"))
         }),
@@ -62,12 +63,15 @@ fn status(engine: &Engine, source: &dyn EndpointSource) -> SourceStatus {
 fn removals(engine: &Engine, source: &str) -> Vec<HeldRemoval> {
     let held = engine.discovery().askers().filter(|(_, asker, answer)| {
         let is_of = asker.question.as_ref().is_ok_and(|question| *question.source == *source);
-        is_of && answer.is_some_and(|answer| answer.is_held)
+        is_of && answer.is_some_and(Answer::is_doubted)
     });
     let removal = |(name, _, answer): (&ResourceRef, &Asker, Option<&Answer>)| HeldRemoval {
         object: name.key(Kind::Upstream).to_string(),
         since: time_of(answer.and_then(|answer| answer.read).unwrap_or_else(Instant::now)),
-        what: "the source shows no endpoint of it any more".to_owned(),
+        what: match answer.map(|answer| &answer.state) {
+            Some(State::Failed(error)) => error.message.clone(),
+            _ => "the source shows no endpoint of it any more".to_owned(),
+        },
     };
     held.map(removal).collect()
 }

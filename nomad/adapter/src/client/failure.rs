@@ -60,7 +60,8 @@ impl Failure {
         let cause = match kind {
             Kind::Denied => Cause::Denied,
             Kind::Missing | Kind::Invalid => Cause::Invalid,
-            Kind::RateLimited(_) | Kind::Down | Kind::Suspect => Cause::Unavailable,
+            Kind::RateLimited(_) | Kind::Down => Cause::Unavailable,
+            Kind::Suspect => Cause::Suspect,
         };
         Self { kind, error: SourceError { cause, ..SourceError::new(message) } }
     }

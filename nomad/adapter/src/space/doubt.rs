@@ -88,6 +88,11 @@ impl Doubt {
         index < self.high
     }
 
+    /// Whether other servers can be told from those that have gone back: not before they have told their keys once.
+    pub(crate) fn knows_keys(&self) -> bool {
+        !self.keys.is_empty()
+    }
+
     /// Takes in a list's index, and the keys if they were asked for.
     pub(crate) fn hear(&mut self, index: u64, keys: Option<&BTreeSet<String>>, now: Instant) -> Belief {
         match (self.reason(index, keys), self.suspicion.take()) {
@@ -223,6 +228,15 @@ mod tests {
         );
         assert_eq!(world.hear(31, 502, &["b", "c"]), Belief::Confirmed(Reason::Others));
         assert_eq!(world.hear(32, 503, &["b"]), Belief::Believed);
+    }
+
+    #[test]
+    fn servers_that_have_told_no_keys_may_be_others() {
+        let mut doubt = Doubt::new(CONFIRM);
+        doubt.hear(100, Some(&keys(&[])), Instant::now());
+        assert!(!doubt.knows_keys());
+        doubt.hear(100, Some(&keys(&["a"])), Instant::now());
+        assert!(doubt.knows_keys());
     }
 
     #[test]

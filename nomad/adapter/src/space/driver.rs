@@ -20,7 +20,7 @@ use tracing::{debug, info, warn};
 use super::doubt::{Belief, Doubt, Reason};
 use super::events::{Changes, Heard, listen};
 use super::round::{Audit, Round, glance, look};
-use super::{Pulse, Shared, tell};
+use super::{Pulse, ServiceList, Shared, tell};
 use crate::api::{Api, Spec};
 use crate::client::{Failure, Kind};
 use crate::counters::count;
@@ -59,6 +59,10 @@ pub(super) struct Driver {
     entries: BTreeMap<String, Entry>,
     specs: BTreeMap<SpecKey, Arc<Spec>>,
     doubt: Doubt,
+    /// The services that were told last.
+    listed: ServiceList,
+    /// Those of them that were lost with what servers have forgotten: told until then, or they come back, or somebody accepts.
+    lost: Option<(ServiceList, Instant)>,
     place: PlaceState,
     events: BoxStream<'static, Heard>,
     /// Where the stream of events begins after an end.
@@ -129,6 +133,8 @@ impl Driver {
             entries,
             specs,
             doubt,
+            listed: ServiceList::new(),
+            lost: None,
             place,
             events,
             index,
@@ -255,6 +261,7 @@ impl Driver {
         if pulse.accepted != self.accepted {
             self.accepted = pulse.accepted;
             self.doubt.accept();
+            self.lost = None;
             self.entries.values_mut().for_each(|entry| entry.held = None);
         }
         self.everything_is_due();
@@ -326,9 +333,10 @@ impl Driver {
 
     fn looked(&mut self, round: &Round) {
         let keys = round.audit.as_ref().and_then(|audit| audit.keys.as_ref());
+        let are_known = self.doubt.knows_keys();
         match self.doubt.hear(round.index, keys, Instant::now()) {
             Belief::Doubted(reason, again) => return self.doubted(reason, again),
-            Belief::Confirmed(reason) => self.confirmed(reason),
+            Belief::Confirmed(reason) => self.confirmed(reason, are_known),
             Belief::Believed => {}
         }
         self.index.store(self.doubt.high(), Ordering::Relaxed);
@@ -337,11 +345,22 @@ impl Driver {
             self.entries.values_mut().for_each(|entry| entry.hurry(Instant::now()));
         }
         self.report.looked(&self.api.place, Ok(()));
-        tell(&self.shared.list, Ok(round.services.clone()));
+        self.listed.clone_from(&round.services);
+        self.list_lost();
+        tell(&self.shared.list, Ok(self.listed.clone()));
         if let Some(audit) = &round.audit {
             self.place.is_unsure = false;
             self.audit(round, audit);
         }
+    }
+
+    /// What is lost has its place in the list: its routes stay as long as its endpoints.
+    fn list_lost(&mut self) {
+        let now = Instant::now();
+        self.lost.take_if(|(_, until)| *until <= now);
+        let Some((lost, _)) = &mut self.lost else { return };
+        lost.retain(|name, _| !self.listed.contains_key(name));
+        self.listed.extend(lost.clone());
     }
 
     /// Services that cannot have changed are not read; those that are not there need not be.

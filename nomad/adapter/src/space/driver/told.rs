@@ -23,12 +23,15 @@ impl Driver {
     }
 
     /// They say the same as before, so they are believed. What they do not have any more may have been lost with it,
-    /// so that is held until it comes back or somebody says that it was meant.
-    pub(super) fn confirmed(&mut self, reason: Reason) {
+    /// so that is held until it comes back or somebody says that it was meant. Servers that are only back at an earlier state
+    /// mean what they say; `are_known`: their keys tell that they are the same.
+    pub(super) fn confirmed(&mut self, reason: Reason, are_known: bool) {
         info!(place = %self.api.place, %reason, "Nomad is believed again");
-        if reason == Reason::Others {
-            let held = Some((reason, Instant::now() + self.options.tuning.hold));
-            self.entries.values_mut().filter(|entry| entry.serves).for_each(|entry| entry.held = held);
+        if reason == Reason::Others || !are_known {
+            let until = Instant::now() + self.options.tuning.hold;
+            self.lost = Some((self.listed.clone(), until));
+            let served = self.entries.values_mut().filter(|entry| entry.serves);
+            served.for_each(|entry| entry.held = Some((reason, until)));
         }
     }
 
