@@ -80,6 +80,8 @@ pub struct Discovery {
     watches: u64,
     /// Every upstream counts as named: a route picks its cluster by a header.
     all_named: bool,
+    /// Upstreams that are about to be named.
+    expected: BTreeSet<ResourceRef>,
     vanished: Vanished<Question>,
     /// Counts changes of what is kept on disk.
     edition: u64,
@@ -128,6 +130,7 @@ impl Discovery {
             wanted: WantedEndpoints::default(),
             watches: 0,
             all_named: false,
+            expected: BTreeSet::new(),
             vanished: Vanished::new(MOMENT),
             edition: 0,
         }
@@ -244,11 +247,27 @@ impl Discovery {
         names.iter().filter_map(|name| self.serve(name)).collect()
     }
 
+    /// These are about to be named, and no others: they count as named until then.
+    pub(crate) fn expect(&mut self, names: BTreeSet<ResourceRef>) -> Vec<Edit> {
+        let before = std::mem::replace(&mut self.expected, names);
+        let changed: Vec<_> = before.symmetric_difference(&self.expected).cloned().collect();
+        changed.iter().for_each(|name| self.settle(name));
+        changed.iter().filter_map(|name| self.serve(name)).collect()
+    }
+
+    /// Whether nothing is to be waited for: the source has answered, or cannot.
+    pub(crate) fn is_answered(&self, name: &ResourceRef) -> bool {
+        let Some(asker) = self.askers.get(name) else { return true };
+        let Ok(question) = &asker.question else { return true };
+        let answer = self.answers.get(question);
+        answer.is_none_or(|answer| answer.served.is_some() || matches!(answer.state, State::Failed(_)))
+    }
+
     /// Makes `wanted` and the answer's askers say what the upstream says.
     fn settle(&mut self, name: &ResourceRef) {
         let Some(asker) = self.askers.get(name) else { return };
         let Ok(question) = asker.question.clone() else { return };
-        if !(asker.is_named || self.all_named) {
+        if !(asker.is_named || self.all_named || self.expected.contains(name)) {
             self.leave(name, &question);
             return;
         }

@@ -12,6 +12,7 @@ mod findings;
 mod made;
 mod opening;
 mod source;
+mod warm;
 #[cfg(test)]
 mod tests;
 
@@ -161,6 +162,7 @@ impl Engine {
         let vanished = self.discovery.on_time(now);
         self.publish_endpoints(vanished, now);
         self.judge_left(now);
+        self.take_warm(now);
         self.try_open(now);
     }
 
@@ -200,8 +202,8 @@ impl Engine {
         // A source that is required is waited for as long as it takes.
         let opening = self.opening.filter(|_| self.required().is_empty());
         let vanished = self.discovery.deadline();
-        let left = self.left_deadline();
-        [self.holds.deadline(), opening, self.secrets.deadline(now), alarm, vanished, left]
+        let (left, warm) = (self.left_deadline(), self.warm_deadline());
+        [self.holds.deadline(), opening, self.secrets.deadline(now), alarm, vanished, left, warm]
             .into_iter()
             .flatten()
             .min()

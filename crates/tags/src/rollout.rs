@@ -24,11 +24,17 @@ pub(crate) fn lineup(service: &Service, marks: &[String]) -> Lineup {
         };
     }
     let (without, only) = picks(service.id.source, &canaries, marks);
+    let serves = has_healthy(&canaries) || !has_healthy(&stable);
     Lineup {
         id,
         stable: Deployment { instances: precedence(stable), pick: without },
-        canary: Some(Deployment { instances: precedence(canaries), pick: only }),
+        canary: serves.then(|| Deployment { instances: precedence(canaries), pick: only }),
     }
+}
+
+/// Canaries of which none is healthy get no requests while the others can answer them.
+fn has_healthy(instances: &[&Instance]) -> bool {
+    instances.iter().any(|instance| instance.healthy)
 }
 
 /// The tag that calls it a canary.
@@ -141,6 +147,16 @@ mod tests {
         let apart = lineup.canary.unwrap();
         assert_eq!((ids(&lineup.stable), ids(&apart)), (vec!["a"], vec!["c"]));
         assert_eq!((lineup.stable.pick.canaries, apart.pick.canaries), (Canaries::Exclude, Canaries::Only));
+    }
+
+    #[test]
+    fn canaries_that_are_not_healthy_get_nothing_while_the_others_are() {
+        let canary = Instance { canary: true, ..instance("c", 2, false, &["y"]) };
+        let all = |healthy| vec![instance("a", 1, healthy, &["x"]), canary.clone()];
+        let beside = lined_up(SourceKind::Nomad, all(true));
+        assert_eq!((ids(&beside.stable), beside.canary), (vec!["a"], None));
+        assert_eq!(beside.stable.pick.canaries, Canaries::Exclude, "nor with the others' requests");
+        assert!(lined_up(SourceKind::Nomad, all(false)).canary.is_some(), "there is nobody else");
     }
 
     #[test]

@@ -57,8 +57,18 @@ pub(crate) fn endpoints(placed: &[Placed], upstream: &NomadUpstream) -> Vec<Endp
     let asked_for = placed.iter().filter(|placed| is_asked_for(placed, upstream));
     let endpoint = |placed: &Placed| Some(placed.endpoint(port.or(placed.port)?, subsets(placed, upstream)));
     let mut endpoints: Vec<Endpoint> = asked_for.filter_map(endpoint).collect();
+    spare_the_last(&mut endpoints);
     endpoints.sort();
     endpoints
+}
+
+/// What drains still serves, if nothing else of what is asked for does: the route to it goes a moment later.
+fn spare_the_last(endpoints: &mut [Endpoint]) {
+    if endpoints.iter().any(|endpoint| endpoint.health.is_usable()) {
+        return;
+    }
+    let draining = endpoints.iter_mut().filter(|endpoint| endpoint.health == Health::Draining);
+    draining.for_each(|endpoint| endpoint.health = Health::Healthy);
 }
 
 fn is_asked_for(placed: &Placed, upstream: &NomadUpstream) -> bool {
@@ -116,6 +126,18 @@ mod tests {
         );
         assert_eq!(ids(&NomadUpstream { canaries: Some(Canaries::Exclude), ..all.clone() }), ["a1", "a2"]);
         assert_eq!(ids(&NomadUpstream { canaries: Some(Canaries::Only), ..all }), ["a3"]);
+    }
+
+    #[test]
+    fn a_canary_that_drains_serves_those_that_are_sent_to_canaries_only() {
+        let canary = Placed { health: Health::Draining, ..placed(2, &["v2"], true) };
+        let health = |canaries| {
+            let upstream = NomadUpstream { canaries: Some(canaries), ..NomadUpstream::default() };
+            let all = [placed(1, &["v1"], false), canary.clone()];
+            endpoints(&all, &upstream).into_iter().map(|endpoint| endpoint.health).collect::<Vec<_>>()
+        };
+        assert_eq!(health(Canaries::Only), [Health::Healthy]);
+        assert_eq!(health(Canaries::Include), [Health::Healthy, Health::Draining]);
     }
 
     #[test]

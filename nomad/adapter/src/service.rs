@@ -226,7 +226,8 @@ impl Service {
                 zone: one.datacenter.clone(),
             },
             tags: one.tags.clone(),
-            canary: allocation.is_some_and(Allocation::is_canary),
+            canary: allocation.is_some_and(Allocation::is_canary)
+                || spec.is_some_and(|spec| spec.is_canary(&one.service_name, &one.tags)),
             version: spec.map_or(0, |spec| spec.revision),
             node: allocation
                 .map(|allocation| allocation.node_name.clone())

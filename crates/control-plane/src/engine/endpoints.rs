@@ -28,6 +28,7 @@ impl Engine {
     pub(crate) fn on_endpoints(&mut self, told: Vec<Told>, now: Instant) {
         let edits = self.discovery.told(told, now);
         self.publish_endpoints(edits, now);
+        self.take_warm(now);
         self.try_open(now);
     }
 

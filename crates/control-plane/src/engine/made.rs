@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use tracing::warn;
 
 use super::Engine;
+use super::warm::Warming;
 use crate::catalog::{GRACE, Made};
 use crate::ingest::{Edits, MadeObject};
 use crate::vanished::are_many;
@@ -32,6 +33,8 @@ pub(crate) struct MadeState {
     left_until: Option<Instant>,
     /// Many of them have not: their objects stay until somebody means that they are gone.
     left_is_held: bool,
+    /// What waits for endpoints.
+    pub(super) warming: Option<Warming>,
 }
 
 impl MadeState {
@@ -63,6 +66,10 @@ impl Engine {
         self.made.held = held.into_iter().collect();
         for key in puts.iter().map(|object| &object.key).filter(|key| self.ingest.is_made(key)) {
             self.holds.cancel(key);
+        }
+        if settled && self.made.settled {
+            self.warm(puts, deletions, now);
+            return self.take_warm(now);
         }
         let edits = if settled {
             self.ingest.make(puts, deletions)
@@ -152,3 +159,6 @@ impl Engine {
         counts
     }
 }
+
+#[cfg(test)]
+mod tests;

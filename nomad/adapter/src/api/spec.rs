@@ -21,6 +21,8 @@ pub(crate) struct Spec {
     pub(crate) tasks: BTreeSet<String>,
     /// Whether each service has checks, by its name as the job has it, which may be a pattern.
     pub(crate) services: BTreeMap<String, bool>,
+    /// The tags that canaries have in the place of others, by the same names.
+    canary_tags: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl Spec {
@@ -42,6 +44,7 @@ impl Spec {
             services: services(group)
                 .map(|service| (service.name.clone(), !service.checks.is_empty()))
                 .collect(),
+            canary_tags: services(group).filter_map(canary_tags).collect(),
         })
     }
 
@@ -50,10 +53,24 @@ impl Spec {
         self.services.values().any(|checked| *checked)
     }
 
+    /// Whether an instance of this service with these tags is registered as a canary. When it is promoted, its node
+    /// registers it anew a moment after its servers have said so.
+    pub(crate) fn is_canary(&self, service: &str, tags: &[String]) -> bool {
+        let of_canaries = self.canary_tags.get(service);
+        of_canaries.is_some_and(|canary_tags| tags.iter().cloned().collect::<BTreeSet<_>>() == *canary_tags)
+    }
+
     /// Whether this service has checks; `None` if the job does not have it by this name.
     pub(crate) fn is_checked(&self, service: &str) -> Option<bool> {
         self.services.get(service).copied()
     }
+}
+
+fn canary_tags(service: &Service) -> Option<(String, BTreeSet<String>)> {
+    let set = |tags: &[String]| tags.iter().cloned().collect::<BTreeSet<_>>();
+    let of_canaries = set(&service.canary_tags);
+    let differ = !of_canaries.is_empty() && of_canaries != set(&service.tags);
+    differ.then(|| (service.name.clone(), of_canaries))
 }
 
 fn is_deployed(job: &Job, group: &Group) -> bool {
@@ -82,6 +99,20 @@ impl Spec {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_instance_is_a_canary_for_as_long_as_it_has_their_tags() {
+        let json = r#"{"TaskGroup":"web","Job":{"TaskGroups":[{"Name":"web","Services":[
+            {"Name":"web","Tags":["a"],"CanaryTags":["b","c"]},
+            {"Name":"same","Tags":["a"],"CanaryTags":["a"]},{"Name":"none","Tags":["a"],"CanaryTags":null}]}]}}"#;
+        let spec = Spec::of(serde_json::from_str(json).expect("an allocation")).expect("its group");
+        let is_canary = |service, tags: &[&str]| {
+            spec.is_canary(service, &tags.iter().map(|&tag| tag.to_owned()).collect::<Vec<_>>())
+        };
+        assert!(is_canary("web", &["c", "b"]));
+        assert!(!is_canary("web", &["a"]) && !is_canary("same", &["a"]) && !is_canary("none", &["a"]));
+        assert!(!is_canary("none", &[]));
+    }
 
     #[test]
     fn a_spec_is_of_the_allocations_own_group() {

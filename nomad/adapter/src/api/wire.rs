@@ -177,6 +177,10 @@ pub(super) struct Service {
     #[serde(default)]
     pub(super) name: String,
     #[serde(default, deserialize_with = "nullable")]
+    pub(super) tags: Vec<String>,
+    #[serde(default, deserialize_with = "nullable")]
+    pub(super) canary_tags: Vec<String>,
+    #[serde(default, deserialize_with = "nullable")]
     pub(super) checks: Vec<serde::de::IgnoredAny>,
 }
 
