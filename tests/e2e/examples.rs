@@ -1,5 +1,6 @@
 //! Every example is what its README says. They run as they are but for their ports.
 
+mod schedulers;
 mod secrets;
 mod stores;
 mod terminal;
@@ -12,7 +13,7 @@ use biplane_testkit::{ClientTls, Request, Response, Upstream, biplane, free_port
 use crate::harness::{HOST, Site, Tree};
 
 /// The examples that have a test below or, where they need a server, in that server's module.
-const TESTED: [&str; 11] = [
+const TESTED: [&str; 12] = [
     "canary",
     "consul-kv",
     "delegation",
@@ -20,6 +21,7 @@ const TESTED: [&str; 11] = [
     "gloo-consul",
     "gloo-files",
     "grpc",
+    "nomad",
     "quickstart",
     "tls",
     "vault-kv",

@@ -38,6 +38,7 @@ mod listeners;
 mod matchers;
 mod missing;
 mod mutual_tls;
+mod nomad;
 mod option_objects;
 mod protocols;
 mod rejections;

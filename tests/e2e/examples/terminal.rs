@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::ensure;
-use biplane_testkit::{Output, Process, TempDir, bao, biplane, consul, envoy, etcd, eventually, free_port};
+use biplane_testkit::{
+    Output, Process, TempDir, bao, biplane, consul, envoy, etcd, eventually, free_port, nomad,
+};
 
 use super::{copy, examples};
 use crate::harness::{PATIENCE, ports_open};
@@ -127,6 +129,17 @@ impl Terminal {
         .await
     }
 
+    /// The next command begins so, and says one word and not another, perhaps a moment later.
+    pub(super) async fn shows_not(&mut self, beginning: &str, word: &str, unwanted: &str) {
+        let command = self.take(beginning);
+        eventually(&format!("{word:?} without {unwanted:?} of {command}"), PATIENCE, async || {
+            let output = self.run(&command);
+            ensure!(output.stdout.contains(word) && !output.stdout.contains(unwanted), "{output:?}");
+            Ok(())
+        })
+        .await;
+    }
+
     /// The next command begins so, and says so many lines, perhaps a moment later.
     pub(super) async fn lists(&mut self, beginning: &str, lines: usize) -> Output {
         let command = self.take(beginning);
@@ -142,6 +155,12 @@ impl Terminal {
     pub(super) async fn all_run(&self) {
         let Ports { gateway, upstreams, admin, .. } = self.ports;
         ports_open(&[upstreams[0], upstreams[1], admin, gateway]).await;
+    }
+
+    /// The control plane and Envoy run.
+    pub(super) async fn gateway_runs(&self) {
+        let Ports { gateway, admin, .. } = self.ports;
+        ports_open(&[admin, gateway]).await;
     }
 
     /// The first upstream, the control plane and Envoy with its TLS port run.
@@ -227,12 +246,13 @@ fn substituted(text: &str, replacements: &[(String, String)]) -> String {
 /// Where commands are found, and where they find each other.
 fn environment(directory: &TempDir, ports: &Ports) -> Vec<(String, String)> {
     let tools = directory.folder("bin");
-    let known: [(&str, &Path); 5] = [
+    let known: [(&str, &Path); 6] = [
         ("biplane", &biplane::binary()),
         ("envoy", &envoy::binary()),
         ("consul", &consul::binary()),
         ("etcdctl", &etcd::binary()),
         ("bao", &bao::binary()),
+        ("nomad", &nomad::binary()),
     ];
     for (name, path) in known {
         symlink(path, tools.join(name)).expect("the test's directory is writable");
