@@ -192,7 +192,10 @@ mod tests {
             assert_eq!(sign(&call(region, None)), Err(Error::Region(region.into())));
         }
         for endpoint in ["127.0.0.1:5000", "ftp://h", "http://u@h", "http://h/?a=b"] {
-            assert_eq!(sign(&call("eu-west-1", Some(endpoint))), Err(Error::Endpoint(endpoint.into(), "EC2")));
+            assert_eq!(
+                sign(&call("eu-west-1", Some(endpoint))),
+                Err(Error::Endpoint(endpoint.into(), "EC2"))
+            );
         }
     }
 

@@ -12,9 +12,9 @@ mod findings;
 mod made;
 mod opening;
 mod source;
-mod warm;
 #[cfg(test)]
 mod tests;
+mod warm;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

@@ -241,7 +241,7 @@ impl Ingest {
     /// The objects that the store has shown.
     fn known(&self) -> impl Iterator<Item = ObjectKey> {
         let good = self.good.keys().filter(|key| !self.made.is_in_use(key));
-        let refused = self.refused.iter().filter(|(_, object)| !made::is_made(object)).map(|(key, _)| key);
+        let refused = self.refused.iter().filter(|(_, object)| !is_made(object)).map(|(key, _)| key);
         let keys: BTreeSet<_> = good.chain(refused).cloned().collect();
         keys.into_iter()
     }

@@ -169,7 +169,7 @@ fn many_services_that_vanish_at_once_are_held_until_they_are_back_or_somebody_me
     assert_eq!(world.discovery.held(), BTreeMap::from([("consul".into(), 8)]));
     world.tell("s0", &[2]);
     assert_eq!(world.ports("s0"), Some(vec![2]));
-    let edits = world.discovery.accept("consul");
+    let edits = world.discovery.accept("consul", world.now);
     world.take(edits);
     assert_eq!((world.ports("s0"), world.ports("s1")), (Some(vec![2]), Some(vec![])));
     assert!(world.discovery.held().is_empty());

@@ -159,6 +159,3 @@ impl Engine {
         counts
     }
 }
-
-#[cfg(test)]
-mod tests;

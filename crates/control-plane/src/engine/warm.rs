@@ -88,3 +88,6 @@ impl Engine {
         self.made.warming.as_ref().map(|warming| warming.until)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -214,7 +214,7 @@ fn found(engine: &SharedEngine, healths: &[Health]) {
     };
     let endpoints = healths.iter().zip(1..).map(endpoint).collect();
     let mut engine = engine.lock();
-    let question = engine.discovery().wanted().iter().next().expect("a question").clone();
+    let question = engine.discovery().wanted().keys().next().expect("a question").clone();
     engine.on_endpoints(vec![Told { question, listing: Found::Complete(endpoints) }], Instant::now());
 }
 

@@ -7,7 +7,9 @@ use biplane_xds::Fleets;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::catalog::Made;
 use crate::discovery::{Discovery, DiscoverySource, Told};
+use crate::engine::MadeState;
 use crate::hold::Holds;
 
 fn key(kind: Kind, name: &str) -> ObjectKey {
@@ -61,8 +63,9 @@ fn moved() -> Made {
 }
 
 fn tell(engine: &mut Engine, listing: Listing<Vec<Endpoint>>) {
-    let question = engine.discovery.wanted().iter().next().expect("the new one is asked for").clone();
-    engine.on_endpoints(vec![Told { question, listing }], Instant::now());
+    let question = engine.discovery.wanted().keys().next().expect("the new one is asked for");
+    let told = Told { question: question.clone(), listing };
+    engine.on_endpoints(vec![told], Instant::now());
 }
 
 #[tokio::test(start_paused = true)]
