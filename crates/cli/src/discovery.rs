@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use biplane_consul_catalog::{CatalogOptions, ConnectSecrets, ConsulCatalog};
 use biplane_dns::{DnsOptions, DnsSource};
+use biplane_ec2::{Ec2Options, Ec2Source};
 use biplane_nomad::{NomadOptions, NomadSource};
 use biplane_source::{EndpointSource, SecretSource, ServiceSource, SourceError};
 
@@ -56,6 +57,10 @@ fn add(sources: &mut Sources, url: &str) -> Result<(), Failure> {
             sources.secrets.push(Arc::new(ConnectSecrets::of(&source)));
             sources.services.push(source.clone());
             sources.endpoints.push(source);
+        }
+        Some("ec2") => {
+            let options = Ec2Options::from_url(url, &environment).map_err(wrong)?;
+            sources.endpoints.push(Arc::new(Ec2Source::new(options)));
         }
         Some("dns") => {
             let options = DnsOptions::from_url(url).map_err(wrong)?;
