@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use biplane_core::path::Step as PathStep;
+use biplane_core::report::{Report, Severity};
 use serde_json::{Map, Value, json};
 
 use super::{Document, gateways, policy, probe, upstream};
@@ -113,12 +115,35 @@ fn checked(router: &Router, settings: &Settings) -> Result<(Entry, Vec<Finding>)
     };
     let mut findings = Vec::new();
     let built = answers(router, &branches, settings, &mut entry)
-        .and_then(|()| probe::decodes(&entry).map_err(|why| format!("it is closed: {why}")));
-    if let Err(why) = built {
-        findings.push(blame(Finding::error(&router.owner, why), router));
-        close(&mut entry, branches);
+        .map_err(|why| Box::new(Finding::error(&router.owner, format!("it is closed: {why}"))))
+        .and_then(|()| probe::decodes(&entry).map_err(|report| of_core(router, "it is closed: ", *report)));
+    match built {
+        Ok(warnings) => findings.extend(warnings.into_iter().map(|report| *of_core(router, "", report))),
+        Err(finding) => {
+            findings.push(*finding);
+            close(&mut entry, branches);
+            // Where core refuses the rule itself, or the TLS settings, there is nothing to stand among others.
+            probe::decodes(&entry).map_err(|report| of_core(router, "not served: ", *report))?;
+        }
     }
+    let findings = findings.into_iter().map(|finding| blame(finding, router)).collect();
     Ok((entry, findings))
+}
+
+/// What core says of the objects that a router became. The place in an object says little to those who wrote a
+/// tag, so only its last field is told.
+fn of_core(router: &Router, what: &str, report: Report) -> Box<Finding> {
+    let field = report.path.0.iter().rev().find_map(|step| match step {
+        PathStep::Field(name) => Some(format!("{name}: ")),
+        PathStep::Index(_) => None,
+    });
+    let message = format!("{what}{}{}", field.unwrap_or_default(), report.message);
+    let mut finding = match report.severity {
+        Severity::Error => Finding::error(&router.owner, message),
+        Severity::Warning => Finding::warning(&router.owner, message),
+    };
+    finding.hint = report.hint;
+    Box::new(finding)
 }
 
 /// `web@traefik`
@@ -140,8 +165,8 @@ fn answers(
 ) -> Result<(), String> {
     for (position, before) in router.before.iter().enumerate() {
         let rule = Rule::And(vec![router.rule.clone(), before.when.clone()]);
-        let branches = compile::compile(&rule).map_err(|why| format!("it is closed: {why}"))?;
-        let mut fields = answer(&before.action).ok_or("it is closed: only an action may forward")?;
+        let branches = compile::compile(&rule).map_err(|why| why.to_string())?;
+        let mut fields = answer(&before.action).ok_or("only an action may forward")?;
         fields.insert("name".to_owned(), json!(format!("{}#{}", entry.label, position + 1)));
         entry.steps.push(Step { branches, fields });
     }

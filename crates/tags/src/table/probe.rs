@@ -4,13 +4,13 @@
 use biplane_core::decode::decode;
 use biplane_core::key::{Kind, ObjectKey};
 use biplane_core::location::Location;
-use biplane_core::report::Severity;
+use biplane_core::report::{Report, Severity};
 use serde_json::{Value, json};
 
 use super::entry::Entry;
 
-/// The error says what core refuses.
-pub(super) fn decodes(entry: &Entry) -> Result<(), String> {
+/// What core warns of; the error is what it refuses.
+pub(super) fn decodes(entry: &Entry) -> Result<Vec<Report>, Box<Report>> {
     let claim = entry.claims.first().expect("a router claims at least one domain");
     let routes: Vec<_> = entry
         .claims
@@ -26,13 +26,17 @@ pub(super) fn decodes(entry: &Entry) -> Result<(), String> {
         ssl.insert("secretRef".to_owned(), json!({ "namespace": "probe", "name": secret.name + "probe" }));
         service["sslConfig"] = Value::Object(ssl);
     }
-    check(&ObjectKey::new(Kind::VirtualService, "probe", "probe"), &service)?;
-    entry.needs.iter().try_for_each(|document| check(&document.key, &document.value))
+    let mut warnings = check(&ObjectKey::new(Kind::VirtualService, "probe", "probe"), &service)?;
+    for document in &entry.needs {
+        warnings.extend(check(&document.key, &document.value)?);
+    }
+    Ok(warnings)
 }
 
-fn check(key: &ObjectKey, value: &Value) -> Result<(), String> {
+fn check(key: &ObjectKey, value: &Value) -> Result<Vec<Report>, Box<Report>> {
     let location = Location::Key { store: "tags".into(), key: key.name.as_str().into(), revision: 0 };
     let decoded = decode(&value.to_string(), key, &location);
-    let error = decoded.reports.into_iter().find(|report| report.severity == Severity::Error);
-    error.map_or(Ok(()), |report| Err(format!("{}: {}", report.path, report.message)))
+    let (errors, warnings): (Vec<_>, Vec<_>) =
+        decoded.reports.into_iter().partition(|report| report.severity == Severity::Error);
+    errors.into_iter().next().map_or(Ok(warnings), |error| Err(Box::new(error)))
 }

@@ -31,10 +31,10 @@ pub(super) fn forward(
         }
     }
     let action = match destinations.as_slice() {
-        [] => return Err("it is closed: it has no upstream".to_owned()),
+        [] => return Err("it has no upstream".to_owned()),
         [(single, _)] => json!({ "single": single }),
         several if several.iter().all(|(_, weight)| *weight == 0) => {
-            return Err("it is closed: all its weights are 0".to_owned());
+            return Err("all its weights are 0".to_owned());
         }
         several => {
             let destinations: Vec<_> = several

@@ -100,8 +100,7 @@ impl Documents {
 fn decoded(document: &Document) -> Object {
     let location = Location::file("tags", 1);
     let decoded = decode(&document.value.to_string(), &document.key, &location);
-    assert_eq!(decoded.reports, [], "{}", document.value);
-    decoded.object.unwrap()
+    decoded.object.unwrap_or_else(|| panic!("{:#?}: {}", decoded.reports, document.value))
 }
 
 /// The virtual host that the request's gateway serves.

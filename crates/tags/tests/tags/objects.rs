@@ -117,3 +117,21 @@ fn a_guard_that_cannot_be_read_is_served_closed() {
     world.tags(&id("web"), &["hosts=a.com", "allow=10.0.0.0/99"]);
     assert_eq!(world.documents.status(&get("a.com", "/")), Some(403));
 }
+
+#[test]
+fn a_rule_that_core_refuses_is_not_served_and_costs_only_itself() {
+    let mut world = World::new(own());
+    world.tags(&id("bad"), &["rule=Host(`a.com`) && Header(`x y`, `1`)"]);
+    world.tags(&id("good"), &["hosts=a.com"]);
+    assert!(world.finding().message.starts_with("not served: name: "), "{}", world.finding());
+    assert!(world.documents.answer(&get("a.com", "/")).unwrap().route_action.is_some());
+}
+
+#[test]
+fn what_core_warns_of_is_told_of_the_tag() {
+    let mut world = World::new(own());
+    world.tags(&id("web"), &["hosts=a.com", "retries.retryOn=often"]);
+    let finding = world.finding();
+    assert!(finding.message.contains("\"often\"") && finding.hint.is_some(), "{finding}");
+    assert!(world.documents.answer(&get("a.com", "/")).unwrap().route_action.is_some());
+}

@@ -9,7 +9,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use crate::envoy::Request;
+use crate::envoy::{Request, get};
 use crate::meaning::holds;
 use crate::services::{World, id, instance, own};
 
@@ -41,6 +41,93 @@ const MATCHERS: &[&str] = &[
     "QueryRegexp(`q`, `^[0-9]+$`)",
     "ClientIP(`10.0.0.0/8`)",
     "ClientIP(`10.1.0.0/16`)",
+];
+
+const OPTIONS: &[&str] = &[
+    "hosts",
+    "routes.r.hosts",
+    "path",
+    "prefix",
+    "exact",
+    "regex",
+    "methods",
+    "headers.x-a",
+    "headers.:path",
+    "headers. ",
+    "queryParameters.q",
+    "rule",
+    "gateways",
+    "priority",
+    "tls",
+    "tls.secret",
+    "redirectHttps",
+    "port",
+    "scheme",
+    "allow",
+    "deny",
+    "basicAuth",
+    "apiKeyAuth",
+    "weight",
+    "stripPrefix",
+    "prefixRewrite",
+    "hostRewrite",
+    "timeout",
+    "idleTimeout",
+    "retries",
+    "retries.retryOn",
+    "retries.perTryTimeout",
+    "requestHeadersToAdd.x-a",
+    "requestHeadersToAdd.host",
+    "responseHeadersToAdd.:status",
+    "requestHeadersToRemove",
+    "cors.allowOrigin",
+    "cors.allowOriginRegex",
+    "cors.maxAge",
+    "websocket",
+    "sticky",
+    "canary",
+    "routes..hosts",
+    "routes.r",
+    "",
+];
+
+const VALUES: &[&str] = &[
+    "",
+    " ",
+    ",",
+    "true",
+    "false",
+    "0",
+    "-1",
+    "70000",
+    "10s",
+    "1ns",
+    "99999999h",
+    "/",
+    "/a",
+    "/a/,/b",
+    "/%zz",
+    "/a\\1",
+    "/\u{e9}",
+    "*",
+    "*.a.com",
+    "a.com:80",
+    "10.0.0.0/8",
+    "::/0",
+    "ns/name",
+    "a/b/c",
+    "(",
+    "a|b",
+    "^a(b|$c)",
+    "%ENVIRONMENT(X)%",
+    "a\r\nb",
+    "\0",
+    "grpc",
+    "https",
+    "Host(`a.com`)",
+    "PathRegexp(`a(^b|c)d`)",
+    "Header(`\u{e9}`, `1`)",
+    "5xx",
 ];
 
 fn rules() -> impl Strategy<Value = String> {
@@ -125,7 +212,7 @@ fn world(rules: &[String]) -> World {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn the_most_important_router_whose_rule_holds_answers(rules in vec(rules(), 1..4), requests in vec(requests(), 24)) {
@@ -137,6 +224,16 @@ proptest! {
             let expected = meant.iter().position(|rule| holds(rule, request)).map(|index| format!("r{index}@biplane"));
             prop_assert_eq!(world.documents.name(request), expected, "{:?}: {:?}\n{}", rules, request, world.documents.text());
         }
+    }
+
+    #[test]
+    fn whatever_tags_say_the_documents_decode(tags in vec((select(OPTIONS), select(VALUES)), 1..6)) {
+        let mut world = World::new(shared());
+        let tags: Vec<_> = tags.iter().map(|(option, value)| format!("{option}={value}")).collect();
+        let tags: Vec<_> = ["hosts=a.com"].into_iter().chain(tags.iter().map(String::as_str)).collect();
+        world.tags(&id("web"), &tags);
+        world.tags(&id("web"), &["hosts=a.com"]);
+        prop_assert!(world.documents.name(&get("a.com", "/")).is_some());
     }
 
     #[test]
