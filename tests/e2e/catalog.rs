@@ -6,5 +6,6 @@
 
 mod endpoints;
 mod faults;
+mod mesh;
 mod tags;
 mod world;
