@@ -1,5 +1,6 @@
 //! Every example is what its README says. They run as they are but for their ports.
 
+mod catalogs;
 mod schedulers;
 mod secrets;
 mod stores;
@@ -13,8 +14,9 @@ use biplane_testkit::{ClientTls, Request, Response, Upstream, biplane, free_port
 use crate::harness::{HOST, Site, Tree};
 
 /// The examples that have a test below or, where they need a server, in that server's module.
-const TESTED: [&str; 12] = [
+const TESTED: [&str; 13] = [
     "canary",
+    "consul-catalog",
     "consul-kv",
     "delegation",
     "etcd",

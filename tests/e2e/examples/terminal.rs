@@ -96,6 +96,16 @@ impl Terminal {
         self.directory.join(name)
     }
 
+    /// Commands take this file of the example, named from the top of the repository, with the test's ports in it.
+    pub(super) fn takes(&mut self, file: &str) {
+        let folder = examples();
+        let path = folder.parent().expect("examples are in a folder").join(file);
+        let text = fs::read_to_string(&path).expect("the example has the file");
+        let copy = self.path(&path.file_name().expect("a file has a name").to_string_lossy());
+        fs::write(&copy, substituted(&text, &self.replacements)).expect("the test's directory is writable");
+        self.replace(file, &copy.display().to_string());
+    }
+
     /// The next command is one that the test has carried out in its own way.
     pub(super) fn passes(&mut self, beginning: &str) {
         self.take(beginning);
@@ -183,6 +193,11 @@ impl Terminal {
     /// How a request's answer shows which of the two upstreams has given it.
     pub(super) fn upstream(&self, number: usize) -> String {
         format!("\"port\": {}", self.ports.upstreams[number])
+    }
+
+    /// The port of one of the two upstreams.
+    pub(super) fn port(&self, number: usize) -> String {
+        self.ports.upstreams[number].to_string()
     }
 
     /// Waits until nobody listens for requests any more.
