@@ -4,6 +4,7 @@
 //!  World: a hand registers -> Consul <-- FaultProxy <-- Biplane <-- Envoy <-- requests, Load
 //! ```
 
+mod crowd;
 mod endpoints;
 mod faults;
 mod mesh;

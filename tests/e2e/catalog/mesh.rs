@@ -43,7 +43,7 @@ fn text(value: &Value) -> String {
 }
 
 /// Registers what speaks for the world's service in the mesh, in the place of what did before.
-async fn speak(world: &World, server: &Upstream, service: &str, how: Value) {
+async fn speak(world: &World, server: &Upstream, service: &str, how: &Value) {
     let mut instance =
         json!({ "ID": "1", "Service": service, "Address": "127.0.0.1", "Port": server.port() });
     instance.as_object_mut().expect("it is one").extend(how.as_object().expect("so is this").clone());
@@ -54,7 +54,7 @@ async fn speak(world: &World, server: &Upstream, service: &str, how: Value) {
 
 /// An instance that speaks for itself.
 async fn speak_natively(world: &World, server: &Upstream) {
-    speak(world, server, &world.service, json!({ "Connect": { "Native": true } })).await;
+    speak(world, server, &world.service, &json!({ "Connect": { "Native": true } })).await;
 }
 
 #[tokio::test]
@@ -69,7 +69,7 @@ async fn a_service_in_the_mesh_is_reached_by_its_instances_and_its_sidecars_with
     assert_eq!(told["tls"]["client_certificate"], true, "{told}");
 
     let proxied = json!({ "Kind": "connect-proxy", "Proxy": { "DestinationServiceName": world.service } });
-    speak(&world, &sidecar, &format!("{}-sidecar-proxy", world.service), proxied).await;
+    speak(&world, &sidecar, &format!("{}-sidecar-proxy", world.service), &proxied).await;
     world.site.until_upstream("sidecar").await;
     let told = world.site.told(&Request::get(HOST, "/")).await;
     assert_eq!(told["tls"]["client_certificate"], true, "{told}");
@@ -101,6 +101,7 @@ async fn an_upstream_outside_the_mesh_does_not_reach_into_it() {
     world.site.until_stat("cluster.clear_gloo-system.membership_total", |members| members == 1).await;
     let before = server.requests();
     let answer = world.site.get("/clear").await;
-    assert_eq!(answer.status, 503, "{}", answer.text());
+    // A server that closes without a word makes it 503, one that complains of what is no TLS 502.
+    assert!(matches!(answer.status, 502 | 503), "{} {}", answer.status, answer.text());
     assert_eq!(server.requests(), before);
 }
