@@ -22,7 +22,7 @@ pub(crate) struct Spec {
     /// Whether each service has checks, by its name as the job has it, which may be a pattern.
     pub(crate) services: BTreeMap<String, bool>,
     /// The tags that canaries have in the place of others, by the same names.
-    canary_tags: BTreeMap<String, BTreeSet<String>>,
+    pub(crate) canary_tags: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl Spec {
