@@ -251,7 +251,9 @@ impl Discovery {
     pub(crate) fn expect(&mut self, names: BTreeSet<ResourceRef>) -> Vec<Edit> {
         let before = std::mem::replace(&mut self.expected, names);
         let changed: Vec<_> = before.symmetric_difference(&self.expected).cloned().collect();
-        changed.iter().for_each(|name| self.settle(name));
+        for name in &changed {
+            self.settle(name);
+        }
         changed.iter().filter_map(|name| self.serve(name)).collect()
     }
 

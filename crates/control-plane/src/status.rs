@@ -108,7 +108,7 @@ impl Source for StatusSource {
     }
 
     fn explain(&self, query: &ExplainQuery) -> Result<Explanation, Problem> {
-        block_in_place(|| explain(&self.engine, query))
+        block_in_place(|| explain(&self.engine, query).map_err(Box::new)).map_err(|problem| *problem)
     }
 
     fn refresh(&self, source: &str) -> Result<(), Problem> {

@@ -1,3 +1,5 @@
+//! What checks and deployments make of an instance.
+
 use std::collections::BTreeMap;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! When a service is read again, and what is told of it.
+
 use serde_json::json;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! URLs that are taken and refused.
+
 use std::path::PathBuf;
 use std::time::Duration;
 
