@@ -110,11 +110,10 @@ async fn nothing_is_asked_for_when_nobody_watches() {
     complete(&mut watch).await;
     drop(watch);
     let asked = || harness.server.asked("web.test", RecordType::A);
-    let mut last = asked();
-    eventually("the last question", PATIENCE, async || {
-        let before = std::mem::replace(&mut last, asked());
-        tokio::time::sleep(Duration::from_millis(150)).await;
-        ensure!(before == asked(), "{before}, then {}", asked());
+    // One may be under way.
+    let most = asked() + 1;
+    throughout("nobody asks", Duration::from_secs(1), async || {
+        ensure!(asked() <= most, "{} questions", asked());
         Ok(())
     })
     .await;
