@@ -2,8 +2,10 @@
 //!
 //! They need the binary (`cargo build`) and Envoy (`cargo xtask tools`); `cargo xtask test` does both.
 #![forbid(unsafe_code)]
-
-#![expect(clippy::print_stdout, reason = "tests of bars print what they have measured, for whoever asks with --nocapture")]
+#![expect(
+    clippy::print_stdout,
+    reason = "tests of bars print what they have measured, for whoever asks with --nocapture"
+)]
 
 mod access_log;
 mod addresses;

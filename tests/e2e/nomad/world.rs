@@ -18,7 +18,7 @@ use tokio::sync::Mutex;
 use crate::harness::{Bootstrap, Site, Tree, status};
 
 /// Longer than anything takes that Nomad does.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The host that jobs ask for.
 pub(crate) const HOST: &str = "web.example.com";
@@ -216,6 +216,7 @@ pub(crate) fn tags_for(host: &str, more: &[&str]) -> Vec<String> {
 }
 
 /// Two at a time would leave nothing: one is replaced after the other.
+#[expect(clippy::unnecessary_wraps, reason = "jobs have it or not")]
 pub(crate) fn careful(canary: usize) -> Option<Update> {
     Some(Update { canary, min_healthy_time: 1, ..Update::default() })
 }

@@ -190,7 +190,9 @@ fn what_a_source_lets_go_upon_somebodys_word_is_not_held_again() {
     assert_eq!(world.discovery.doubted("consul"), 8);
     let edits = world.discovery.accept("consul", world.now);
     world.take(edits);
-    services.iter().for_each(|service| world.tell(service, &[]));
+    for service in &services {
+        world.tell(service, &[]);
+    }
     world.wait(Duration::from_secs(1));
     assert!(services.iter().all(|service| world.ports(service) == Some(vec![])));
     assert!(world.discovery.held().is_empty());
