@@ -62,6 +62,6 @@ async fn long_a_change_of_one_service_among_1000_costs_one_read() {
         members(wanted).await;
     }
     let asked = link.requests() - before;
-    println!("{ROUNDS} rounds among {SERVICES} services: {asked} reads, {:?}", began.elapsed());
+    eprintln!("{ROUNDS} rounds among {SERVICES} services: {asked} reads, {:?}", began.elapsed());
     assert!(asked <= 2 * ROUNDS as u64, "{:?}", link.seen());
 }
