@@ -56,12 +56,13 @@ async fn a_catalog_that_has_forgotten_everything_takes_nothing_away() {
     let load = site.load();
     consul.kill();
     consul.start_again().await;
-    let told = |status: &serde_json::Value| {
-        status::list(status, "sources")
-            .iter()
-            .any(|source| source["kind"] == "endpoints" && source["lastError"].to_string().contains("anew"))
-    };
-    status::until(&site.biplane, "a source that is not believed", told).await;
+    eventually("an answer that is not believed", PATIENCE, async || {
+        let upstream = endpoints(&site, "web").await?;
+        ensure!(upstream["lastError"].to_string().contains("anew"), "{upstream}");
+        ensure!(upstream["endpoints"].as_array().is_some_and(|all| all.len() == 1), "{upstream}");
+        Ok(())
+    })
+    .await;
     assert_eq!(site.ask(&Request::get(HOST, "/")).await.status, 200);
     register(&consul, &name, &instance).await;
     status::until_clean(&site.biplane).await;
