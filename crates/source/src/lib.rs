@@ -12,6 +12,7 @@ pub mod conformance;
 mod endpoint;
 mod fixed;
 mod fixed_secrets;
+pub mod pace;
 mod secret;
 mod service;
 mod state;

@@ -29,7 +29,6 @@ mod counters;
 mod health;
 mod instance;
 mod options;
-mod pace;
 mod reading;
 mod report;
 mod resolve;

@@ -14,10 +14,10 @@ use crate::failure::Failure;
 use crate::follow::Follower;
 use crate::hints::Hints;
 use crate::options::CatalogOptions;
-use crate::pace::Backoff;
 use crate::report::Report;
 use crate::subject::{Subject, What};
 use crate::trust::Trust;
+use biplane_source::pace::Backoff;
 
 /// How many questions for an index are asked at a time.
 const PROBES: usize = 4;

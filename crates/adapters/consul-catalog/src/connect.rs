@@ -22,8 +22,8 @@ use tokio::time::{Instant, sleep, timeout};
 use zeroize::Zeroizing;
 
 use crate::catalog::Catalog;
-use crate::pace::Backoff;
 use crate::source::ConsulCatalog;
+use biplane_source::pace::Backoff;
 
 /// How long a reading may take: two questions.
 const PATIENCE: Duration = Duration::from_secs(20);

@@ -26,8 +26,8 @@ use crate::catalog::Catalog;
 use crate::counters::count;
 use crate::failure::Failure;
 use crate::hints::{Moved, Seat};
-use crate::pace::{Backoff, around};
 use crate::subject::{Content, Subject};
+use biplane_source::pace::{Backoff, around};
 
 /// How long a question waits whose answer came before its time and brought nothing.
 const QUIET: Duration = Duration::from_secs(1);

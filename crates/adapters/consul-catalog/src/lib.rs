@@ -32,7 +32,6 @@ mod hints;
 mod merge;
 mod names;
 mod options;
-mod pace;
 mod report;
 mod source;
 mod subject;

@@ -11,9 +11,9 @@ use tokio::time::sleep;
 use crate::counters::{Counters, count};
 use crate::look::{Place, Question, look};
 use crate::options::DnsOptions;
-use crate::pace::{self, Backoff};
 use crate::report::Report;
 use crate::resolver::Resolver;
+use biplane_source::pace::{self, Backoff};
 
 /// What is known of a question; `None`: not asked yet.
 pub(crate) type Told = Option<Listing<Arc<Vec<Place>>>>;

@@ -26,7 +26,6 @@ mod counters;
 mod follow;
 mod look;
 mod options;
-mod pace;
 mod reply;
 mod report;
 mod resolver;

@@ -29,7 +29,6 @@ mod keep;
 mod listing;
 mod machine;
 mod options;
-mod pace;
 mod plan;
 mod poll;
 mod rate;

@@ -15,11 +15,11 @@ use tokio::time::{Instant, sleep_until, timeout};
 use crate::counters::count;
 use crate::failure::{Failure, Kind};
 use crate::keep::{Account, Found, Keep, Snapshot};
-use crate::pace::{self, Backoff};
 use crate::plan::{Plan, Want};
 use crate::poll::Look;
 use crate::report::Report;
 use crate::session::{Caller, Session};
+use biplane_source::pace::{self, Backoff};
 
 /// How long nobody must have come before a poll begins: upstreams come together.
 const SETTLE: Duration = Duration::from_millis(50);
@@ -93,7 +93,10 @@ impl Listing {
             label: label.clone(),
             filters: key.filters.clone(),
             keep: Keep::new(session.client().options.refresh / 2),
-            backoff: Backoff::new(session.client().options.refresh.max(PAUSE_MAX)),
+            backoff: Backoff::starting(
+                Duration::from_secs(1),
+                session.client().options.refresh.max(PAUSE_MAX),
+            ),
             session,
             report: report.clone(),
             shared: Arc::clone(&shared),

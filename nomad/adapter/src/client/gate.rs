@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep_until};
 
-use crate::pace;
+use biplane_source::pace;
 
 /// Lets requests through.
 #[derive(Debug)]

@@ -25,10 +25,10 @@ use crate::api::{Api, Spec};
 use crate::client::{Failure, Kind};
 use crate::counters::count;
 use crate::options::NomadOptions;
-use crate::pace::{self, Backoff};
 use crate::reading::{CheckReading, Reading, SpecKey, read};
 use crate::report::Report;
 use crate::service::CheckPace;
+use biplane_source::pace::{self, Backoff};
 use entry::Entry;
 use told::{held, pause};
 

@@ -16,7 +16,7 @@ use crate::api::{Api, Event, Events};
 use crate::client::{Failure, Lines};
 use crate::counters::count;
 use crate::options::Tuning;
-use crate::pace::Backoff;
+use biplane_source::pace::Backoff;
 
 /// How long a stream must have been open for its end to be no failure.
 const STEADY: Duration = Duration::from_secs(10);

@@ -15,8 +15,8 @@ use super::board::{Checks, renamed};
 use crate::catalog::Catalog;
 use crate::counters::count;
 use crate::failure::Failure;
-use crate::pace::Backoff;
 use crate::subject::{Content, Subject, What};
+use biplane_source::pace::Backoff;
 
 /// How long a question waits whose answer came before its time and brought nothing.
 const QUIET: Duration = Duration::from_secs(1);

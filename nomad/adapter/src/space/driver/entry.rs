@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use tokio::time::Instant;
 
 use super::super::doubt::Reason;
-use crate::pace::Backoff;
 use crate::service::{CheckPace, Service};
+use biplane_source::pace::Backoff;
 
 /// A service that somebody watches.
 pub(super) struct Entry {

@@ -1,39 +1,52 @@
-//! When things are done again: doubling and capped after failures, and a little before records are old. Pure, but for
-//! chance.
+//! When sources do things again: doubling and capped after failures, spread where many do the same. Pure, but for chance.
 
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
-/// The first delay after a failure.
+/// The first delay after a failure, where nobody says otherwise.
 const FIRST: Duration = Duration::from_millis(250);
 
 /// Delays that double up to a limit, for ever. Each is shortened by up to half, so that those who failed together
 /// do not come back together.
 #[derive(Debug)]
-pub(crate) struct Backoff {
+pub struct Backoff {
+    first: Duration,
     max: Duration,
     next: Duration,
 }
 
 impl Backoff {
-    pub(crate) fn new(max: Duration) -> Self {
-        Self { max, next: FIRST.min(max) }
+    /// Delays up to `max`, from a quarter of a second on.
+    pub fn new(max: Duration) -> Self {
+        Self::starting(FIRST, max)
+    }
+
+    /// Delays from `first` to `max`.
+    pub fn starting(first: Duration, max: Duration) -> Self {
+        let first = first.min(max);
+        Self { first, max, next: first }
     }
 
     /// The next delay.
-    pub(crate) fn delay(&mut self) -> Duration {
+    pub fn delay(&mut self) -> Duration {
         let delay = self.next.mul_f64(1.0 - random() / 2.0);
         self.next = (self.next * 2).min(self.max);
         delay
     }
 
-    pub(crate) fn reset(&mut self) {
-        self.next = FIRST.min(self.max);
+    /// It has worked: the next failure is the first.
+    pub fn reset(&mut self) {
+        self.next = self.first;
     }
 }
 
-/// A time up to a tenth shorter, so that names which were looked up together part.
-pub(crate) fn almost(time: Duration) -> Duration {
+/// `period`, give or take a tenth.
+pub fn around(period: Duration) -> Duration {
+    period.mul_f64(0.9 + random() / 5.0)
+}
+
+/// A time up to a tenth shorter, so that what began together parts.
+pub fn almost(time: Duration) -> Duration {
     time.mul_f64(1.0 - random() / 10.0)
 }
 
@@ -59,7 +72,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_done_again_is_never_late() {
+    fn what_is_done_around_a_time_is_done_near_it() {
+        let range = Duration::from_secs(9)..=Duration::from_secs(11);
+        assert!((0..50).all(|_| range.contains(&around(Duration::from_secs(10)))));
+    }
+
+    #[test]
+    fn what_is_done_almost_in_time_is_never_late() {
         let range = Duration::from_secs(9)..=Duration::from_secs(10);
         assert!((0..50).all(|_| range.contains(&almost(Duration::from_secs(10)))));
     }
