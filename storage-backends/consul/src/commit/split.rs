@@ -2,8 +2,8 @@
 //! before it begins; each transaction checks its own conditions again, and that the turn is still ours. If one fails
 //! in the middle, what the earlier ones wrote is put back where nobody has touched it since.
 //!
-//! An answer that is lost says nothing of its transaction. So after a failure the store is asked: whether the
-//! manifest is closed, which the last transaction does, and else what of all that was sent is there.
+//! An answer that is lost says nothing of its transaction. So after a failure the turn is taken anew, which fails if
+//! the last transaction has closed the manifest; else the store is asked what of all that was sent is there.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,6 +16,10 @@ use tracing::{info, warn};
 use super::plan::{OPERATIONS, Step, Steps};
 use super::{TURNS, another_mark, busy, conflict, plan, turn};
 use crate::shared::{Shared, value};
+
+/// How many times a turn is taken anew: what made one answer get lost may take the next ones along, and each
+/// connection that lay idle fails by itself.
+const ASKS: usize = 4;
 
 /// What was there before.
 type Before = BTreeMap<usize, Option<(Bytes, u64)>>;
@@ -178,19 +182,23 @@ impl Split<'_> {
 
     /// Whether it failed after all; if so, it is undone.
     async fn fail(&mut self, error: StoreError) -> Result<Revision, StoreError> {
-        if let (StoreError::Unavailable { .. }, Ok(Some(index))) =
-            (&error, found(self.shared, &self.manifest.closed()).await)
-        {
-            info!(%error, "the answer to a batch was lost, and all of it is there");
-            return Ok(Revision(index));
+        match self.renew().await {
+            Ok(Some(closed)) => {
+                info!(%error, "the answer to a batch was lost, and all of it is there");
+                Ok(Revision(closed))
+            }
+            Ok(None) => {
+                let undone = self.put_back().await;
+                Err(self.undone(error, undone))
+            }
+            Err(trouble) => Err(self.undone(error, Err(trouble))),
         }
-        Err(self.undo(error).await)
     }
 
-    /// Puts back what was written, closes the manifest, and says how that went.
-    async fn undo(&mut self, error: StoreError) -> StoreError {
+    /// The error of a batch that failed, and how undoing it went.
+    fn undone(&self, error: StoreError, undone: Result<(), StoreError>) -> StoreError {
         let (sent, all) = (self.sent.len(), self.batch.operations.len());
-        match self.put_back().await {
+        match undone {
             Ok(()) => {
                 info!(%error, sent, "a batch failed and was put back");
                 error
@@ -205,11 +213,8 @@ impl Split<'_> {
         }
     }
 
+    /// Puts back what was written, and closes the manifest.
     async fn put_back(&mut self) -> Result<(), StoreError> {
-        if self.sent.is_empty() {
-            return self.turn_to(self.manifest.closed().encode()).await;
-        }
-        self.renew().await?;
         for _ in 0..TURNS {
             let steps = self.ways_back().await?;
             if steps.is_empty() {
@@ -223,11 +228,26 @@ impl Split<'_> {
     }
 
     /// Takes the turn anew: a transaction of ours whose answer was lost may still be on its way, and must not arrive
-    /// behind what undoes it.
-    async fn renew(&mut self) -> Result<(), StoreError> {
-        // Consul leaves the index alone where a value is written as it was, and a blank more is no other manifest.
-        let renewed = [&self.manifest.encode()[..], b" "].concat();
-        self.turn_to(renewed.into()).await
+    /// behind what undoes it. If it was the last one and has arrived, says at which index it has closed the manifest.
+    async fn renew(&mut self) -> Result<Option<u64>, StoreError> {
+        let mut trouble = overtaken();
+        let mut renewed = self.manifest.encode().to_vec();
+        for _ in 0..ASKS {
+            // Consul leaves the index alone where a value is written as it was, and a blank more is no other manifest.
+            renewed.push(b' ');
+            match self.turn_to(renewed.clone().into()).await {
+                Ok(()) => return Ok(None),
+                Err(error) => trouble = error,
+            }
+            if let Ok(Some(closed)) = found(self.shared, &self.manifest.closed()).await {
+                return Ok(Some(closed));
+            }
+            // This answer may be lost too: then the turn is ours at another index, or still at this one.
+            if let Ok(Some(turn)) = found(self.shared, &self.manifest).await {
+                self.turn = turn;
+            }
+        }
+        Err(trouble)
     }
 
     /// Writes the manifest, if the turn is ours.

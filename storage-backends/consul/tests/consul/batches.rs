@@ -124,6 +124,23 @@ async fn a_batch_whose_last_answer_is_lost_has_succeeded() {
     assert_eq!(after.items.iter().map(|object| object.revision).max(), Some(revision));
 }
 
+/// Connections that lay idle fail one by one, each with the request that finds it so.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_batch_whose_last_answer_is_lost_has_succeeded_though_the_next_answers_are_lost_as_well() {
+    let harness = Marked::new().await;
+    let (store, proxy) = slow(&harness);
+    let writer = tokio::spawn(async move { store.commit(batch("new")).await });
+    let manifest = Matcher::path(&format!("/v1/kv/{}/config/{}", harness.root, layout::MANIFEST)).method(http::Method::GET);
+    begun(&harness, "new").await;
+    proxy.answer(manifest, Answer::status(500).body("not now"), 3);
+    lose_the_answer(&proxy, &harness, MANY - 1).await;
+    writer.await.expect("no panic").expect("all of it is there");
+    assert_eq!(proxy.counters().answered, 3, "somebody has asked for the manifest");
+    let after = harness.store().list().await.expect("the store lists");
+    assert!(after.items.iter().all(|object| contains(&object.value, "new")), "it was half undone");
+    assert_eq!((after.items.len(), after.faults), (MANY, Vec::new()));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_batch_that_loses_an_answer_in_the_middle_is_put_back_with_what_nobody_knows_of() {
     for before in [None, Some("old")] {
