@@ -1,5 +1,6 @@
 //! Every example is what its README says. They run as they are but for their ports.
 
+mod browsers;
 mod catalogs;
 mod schedulers;
 mod secrets;
@@ -14,10 +15,11 @@ use biplane_testkit::{ClientTls, Request, Response, Upstream, biplane, free_port
 use crate::harness::{HOST, Site, Tree};
 
 /// The examples that have a test below or, where they need a server, in that server's module.
-const TESTED: [&str; 13] = [
+const TESTED: [&str; 14] = [
     "canary",
     "consul-catalog",
     "consul-kv",
+    "consul-ui",
     "delegation",
     "etcd",
     "gloo-consul",

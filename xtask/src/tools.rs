@@ -140,7 +140,7 @@ const CARGO_DENY: CrateBinary = CrateBinary { name: "cargo-deny", version: "0.20
 pub(crate) const STEPS_FOR_QUICKSTART: usize = 2;
 
 /// How many steps [`install`] takes.
-pub(crate) const STEPS: usize = STEPS_FOR_QUICKSTART + 6;
+pub(crate) const STEPS: usize = STEPS_FOR_QUICKSTART + 7;
 
 /// Where the installed tools are, by the variables that tell tests.
 pub(crate) struct Tools {
@@ -178,6 +178,9 @@ pub(crate) fn install(steps: &mut Steps) -> Result<Tools> {
         others.extend(server.install(&cache, &step)?);
         step.done("ready");
     }
+    let step = steps.next("a browser");
+    debian::install(debian::FOR_BROWSERS, &step)?;
+    step.done("ready");
     let step = steps.next(CONSULRS_CLIENT.name);
     others.push((CONSULRS_CLIENT.variable, CONSULRS_CLIENT.install(&cache, &step)?));
     step.done("ready");

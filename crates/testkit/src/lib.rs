@@ -18,6 +18,7 @@
 mod background;
 pub mod bao;
 pub mod biplane;
+pub mod browser;
 pub mod certificates;
 mod command;
 pub mod consul;
@@ -40,6 +41,7 @@ pub mod xds;
 
 pub use bao::Bao;
 pub use biplane::Biplane;
+pub use browser::Browser;
 pub use certificates::{Authority, Identity};
 pub use command::Output;
 pub use consul::Consul;

@@ -210,6 +210,11 @@ impl Terminal {
         .await;
     }
 
+    /// Biplane's own page.
+    pub(super) fn page(&self) -> String {
+        format!("http://127.0.0.1:{}/", self.ports.admin)
+    }
+
     /// That was all that the README says.
     pub(super) fn is_done(&self) {
         assert!(self.commands.is_empty(), "nobody has run {:?}", self.commands);

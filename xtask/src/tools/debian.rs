@@ -52,6 +52,12 @@ pub(crate) const FOR_CONSULRS: &[Package] = &[
     },
 ];
 
+/// For tests of what people do on web pages.
+pub(crate) const FOR_BROWSERS: &[Package] = &[
+    Package { name: "chromium", probe: &["chromium", "--version"], reason: "a browser, for tests" },
+    Package { name: "chromium-driver", probe: &["chromedriver", "--version"], reason: "drives the browser" },
+];
+
 /// For tools that come from the Python package index.
 pub(crate) const FOR_WHEELS: &[Package] = &[
     Package { name: "python3", probe: &["python3", "-c", "import zipfile"], reason: "unpacks tools" },
