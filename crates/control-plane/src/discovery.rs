@@ -14,6 +14,7 @@
 //! questions of the upstreams that something names. Many services that vanish at once are held ([`vanished`](crate::vanished), I3).
 
 mod answer;
+mod canonical;
 pub(crate) mod keeper;
 mod kept;
 mod question;
@@ -27,6 +28,7 @@ use std::time::Duration;
 use biplane_core::key::{Kind, ObjectKey, ResourceRef};
 use biplane_core::report::Report;
 use biplane_core::resources::{Endpoint, Secret, Spec, Upstream};
+use biplane_core::scalars::Timestamp;
 use biplane_source::{Cause, Listing};
 use imbl::OrdMap;
 use tokio::time::Instant;
@@ -34,6 +36,8 @@ use tokio::time::Instant;
 use crate::graph::Edit;
 use crate::vanished::{Sourced, Vanished};
 pub(crate) use answer::{Answer, State};
+use kept::Kept;
+pub(crate) use kept::KeptByQuestion;
 pub use kept::KeptEndpoints;
 use question::Misasked;
 pub use question::{DiscoverySource, Question};
@@ -65,10 +69,8 @@ pub(crate) struct Asker {
 #[derive(Debug)]
 pub struct Discovery {
     sources: Vec<DiscoverySource>,
-    /// What the last run left, by the text of the question, until somebody asks it.
-    left: BTreeMap<String, KeptEndpoints>,
-    /// What is left there is asked by upstreams that nothing names.
-    left_is_asked: bool,
+    /// For the snapshot on disk.
+    kept: Kept,
     askers: BTreeMap<ResourceRef, Asker>,
     answers: BTreeMap<Question, Answer>,
     /// Questions that nobody asks any more; somebody may before the transaction ends.
@@ -83,8 +85,6 @@ pub struct Discovery {
     /// Upstreams that are about to be named.
     expected: BTreeSet<ResourceRef>,
     vanished: Vanished<Question>,
-    /// Counts changes of what is kept on disk.
-    edition: u64,
 }
 
 /// How long a service that vanished waits for others.
@@ -118,11 +118,9 @@ impl Asker {
 impl Discovery {
     /// Endpoints from these sources, with what the last run left.
     pub fn new(sources: Vec<DiscoverySource>, left: Vec<KeptEndpoints>) -> Self {
-        let left = left.into_iter().map(|kept| (kept.question.clone(), kept)).collect();
         Self {
             sources,
-            left,
-            left_is_asked: false,
+            kept: Kept::of(left),
             askers: BTreeMap::new(),
             answers: BTreeMap::new(),
             idle: BTreeSet::new(),
@@ -132,7 +130,6 @@ impl Discovery {
             all_named: false,
             expected: BTreeSet::new(),
             vanished: Vanished::new(MOMENT),
-            edition: 0,
         }
     }
 
@@ -182,7 +179,6 @@ impl Discovery {
         secret: &impl Fn(&ResourceRef) -> Option<Arc<Secret>>,
         is_named: bool,
     ) {
-        let before = self.askers.get(name).map(|asker| (asker.served.clone(), asker.answered.clone()));
         let Some(discovery) = spec.discovery() else {
             self.forget(name);
             return;
@@ -195,7 +191,7 @@ impl Discovery {
             self.settle(name);
             return;
         }
-        self.forget(name);
+        let before = self.withdraw(name).map(|asker| (asker.served, asker.answered));
         if let Some(secret) = question::secret(discovery) {
             self.credentials.entry(secret.clone()).or_default().insert(name.clone());
         }
@@ -212,8 +208,14 @@ impl Discovery {
     }
 
     fn forget(&mut self, name: &ResourceRef) {
-        let Some(gone) = self.askers.remove(name) else { return };
-        self.edition += 1;
+        if let Some(answered) = self.withdraw(name).and_then(|asker| asker.answered) {
+            self.kept.let_go(name, &answered);
+        }
+    }
+
+    /// It asks nothing any more.
+    fn withdraw(&mut self, name: &ResourceRef) -> Option<Asker> {
+        let gone = self.askers.remove(name)?;
         if let Some(secret) = gone.spec.discovery().and_then(question::secret) {
             let users = self.credentials.entry(secret.clone()).or_default();
             users.remove(name);
@@ -221,9 +223,10 @@ impl Discovery {
                 self.credentials.remove(secret);
             }
         }
-        if let Ok(question) = gone.question {
-            self.leave(name, &question);
+        if let Ok(question) = &gone.question {
+            self.leave(name, question);
         }
+        Some(gone)
     }
 
     /// Something names an upstream now, or nothing does any more.
@@ -273,11 +276,12 @@ impl Discovery {
             self.leave(name, &question);
             return;
         }
-        let left = &mut self.left;
+        let kept = &mut self.kept;
         let answer = self.answers.entry(question.clone()).or_insert_with(|| {
-            let left = left.remove(&question.text()).map(|kept| kept.endpoints);
+            kept.mark(&question, None);
             // Other credentials may see less: what is known is looked after like any other answer.
-            asker.known(&question).or(left).map_or_else(Answer::waiting, Answer::restored)
+            let known = asker.known(&question).or_else(|| kept.left_of(&question));
+            known.map_or_else(Answer::waiting, Answer::restored)
         });
         answer.askers.insert(name.clone());
         if !self.wanted.contains_key(&question) {
@@ -296,27 +300,23 @@ impl Discovery {
     }
 
     /// A transaction ends: what nobody asks is forgotten. Not before, as one upstream may take over from another.
-    pub(crate) fn forget_idle(&mut self) {
+    pub(crate) fn forget_idle(&mut self, now: Timestamp) {
         for question in std::mem::take(&mut self.idle) {
             if self.answers.get(&question).is_some_and(|answer| answer.askers.is_empty()) {
                 self.answers.remove(&question);
                 self.wanted.remove(&question);
                 self.vanished.forget(&question);
+                self.kept.mark(&question, Some(now));
             }
         }
     }
 
     /// All objects are known: what the last run left of questions that none of them asks is of no use.
-    pub(crate) fn drop_strays(&mut self) {
-        if self.left_is_asked || self.askers.values().any(|asker| asker.question.is_err()) {
-            return;
+    pub(crate) fn drop_strays(&mut self, now: Timestamp) {
+        if self.kept.has_strays() && self.askers.values().all(|asker| asker.question.is_ok()) {
+            let asked = self.askers.values().filter_map(|asker| asker.question.as_ref().ok());
+            self.kept.drop_strays(asked, now);
         }
-        self.left_is_asked = true;
-        let asked = self.askers.values().filter_map(|asker| Some(asker.question.as_ref().ok()?.text()));
-        let asked: BTreeSet<_> = asked.collect();
-        let before = self.left.len();
-        self.left.retain(|question, _| asked.contains(question));
-        self.edition += u64::from(self.left.len() != before);
     }
 
     /// The edit that gives the graph what is known, if it has not got that yet.
@@ -324,13 +324,15 @@ impl Discovery {
         let asker = self.askers.get_mut(name)?;
         let question = asker.question.as_ref().ok()?;
         let known = self.answers.get(question)?.served.clone()?;
-        asker.answered = Some(question.clone());
-        if asker.served.as_ref() == Some(&known) {
-            // The graph forgets what a deleted upstream had; telling it again costs nothing.
-            return Some(Edit::Endpoints(name.key(Kind::Upstream), known));
+        let is_same = asker.answered.as_ref() == Some(question);
+        if let Some(before) = asker.answered.take_if(|_| !is_same) {
+            self.kept.let_go(name, &before);
         }
-        self.edition += 1;
-        asker.served = Some(known.clone());
+        if !is_same || asker.served.as_ref() != Some(&known) {
+            self.kept.give(name, question, &known);
+        }
+        (asker.answered, asker.served) = (Some(question.clone()), Some(known.clone()));
+        // The graph forgets what a deleted upstream had; telling it again costs nothing.
         Some(Edit::Endpoints(name.key(Kind::Upstream), known))
     }
 
@@ -466,24 +468,14 @@ impl Discovery {
         of_source.filter(|(_, answer)| answer.is_doubted()).count()
     }
 
-    /// What is to be kept on disk.
-    pub(crate) fn kept(&self) -> Vec<KeptEndpoints> {
-        let of_askers = self
-            .askers
-            .values()
-            .filter_map(|asker| Some((asker.answered.as_ref()?.text(), asker.served.clone()?)));
-        // These are newer than what an upstream has that nothing names any more.
-        let answers = self.answers.iter();
-        let answers =
-            answers.filter_map(|(question, answer)| Some((question.text(), answer.served.clone()?)));
-        let served: BTreeMap<_, _> = of_askers.chain(answers).collect();
-        let kept = |(question, endpoints)| KeptEndpoints { question, endpoints };
-        served.into_iter().map(kept).chain(self.left.values().cloned()).collect()
+    /// What is to be kept on disk. A copy shares everything.
+    pub(crate) const fn kept(&self) -> &KeptByQuestion {
+        self.kept.all()
     }
 
     /// A number that changes with [`Self::kept`].
     pub(crate) const fn edition(&self) -> u64 {
-        self.edition
+        self.kept.edition
     }
 
     /// What there is to say about upstreams whose endpoints cannot be looked up.

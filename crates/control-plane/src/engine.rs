@@ -369,7 +369,7 @@ impl Engine {
         let is_known = self.store.revision.is_some() && self.made.waits_for.is_empty();
         if is_known {
             self.edition += u64::from(self.secrets.drop_strays());
-            self.discovery.drop_strays();
+            self.discovery.drop_strays(timestamp(SystemTime::now()));
         }
     }
 
@@ -457,7 +457,7 @@ impl Engine {
             edits = asked.into_iter().filter_map(named).collect();
             edits.extend(self.name_upstreams());
         }
-        self.discovery.forget_idle();
+        self.discovery.forget_idle(timestamp(SystemTime::now()));
     }
 
     /// Whether, and on what grounds, first answers go out.

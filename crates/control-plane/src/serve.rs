@@ -8,7 +8,7 @@ use std::time::SystemTime;
 
 use biplane_admin_api::Resources;
 use biplane_source::{EndpointSource, SecretSource, ServiceSource};
-use biplane_store::{Driver, DriverOptions, RevisionScope, Store};
+use biplane_store::{Driver, DriverOptions, RevisionScope, Store, clock};
 use biplane_xds::{Fleets, ServerOptions};
 use prometheus_client::registry::Registry;
 use tokio::sync::{mpsc, watch};
@@ -270,7 +270,9 @@ fn engine(
     let secrets = Secrets::new(sources, last_run.secrets);
     let engine = Engine::guarded(fleets.clone(), holds, guard, last_run.objects);
     let sources = endpoints.iter().map(|source| DiscoverySource::of(&**source)).collect();
-    let discovery = Discovery::new(sources, last_run.endpoints);
+    let now = clock::now();
+    let left = last_run.endpoints.into_iter().filter(|kept| !kept.is_stale(now)).collect();
+    let discovery = Discovery::new(sources, left);
     engine.read_last(record.read_at).with_secrets(secrets).with_discovery(discovery)
 }
 

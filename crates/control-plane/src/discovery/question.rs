@@ -12,6 +12,8 @@ use biplane_core::scalars::SecretString;
 use biplane_source::{Credentials, EndpointRequest, EndpointSource, Query};
 use zeroize::Zeroizing;
 
+use super::canonical;
+
 /// What upstreams need to know of a source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DiscoverySource {
@@ -63,8 +65,14 @@ impl Question {
         Ok(Self { source, request: Arc::new(EndpointRequest { query, credentials }) })
     }
 
-    /// The same for the same question in every run, whatever the credentials are by then. Nothing secret.
-    pub(crate) fn text(&self) -> String {
+    /// The same for the same question in every run and every version, whatever the credentials are by then. Nothing
+    /// secret. What a query does not say is not in it, so that a field that is new changes no question that is old.
+    pub(crate) fn text(&self) -> Arc<str> {
+        format!("{} {}", self.source, canonical::text(&self.request.query)).into()
+    }
+
+    /// The same as versions before wrote it. Once a query has another field, what these kept is not found any more.
+    pub(super) fn old_text(&self) -> String {
         format!("{} {:?}", self.source, self.request.query)
     }
 
@@ -132,7 +140,7 @@ pub(super) const fn field_of(discovery: Discovery<'_>) -> &'static str {
     }
 }
 
-const fn field(query: &Query) -> &'static str {
+pub(super) const fn field(query: &Query) -> &'static str {
     match query {
         Query::Consul(_) => "consul",
         Query::Nomad(_) => "nomad",

@@ -10,6 +10,9 @@ use std::time::Duration;
 
 use super::*;
 
+/// The time of day.
+const WALL: Timestamp = Timestamp(1_800_000_000);
+
 /// Endpoints from a Consul, and what the graph was told of them.
 struct World {
     discovery: Discovery,
@@ -28,6 +31,11 @@ impl World {
         Self { discovery, served: BTreeMap::new(), now: Instant::now() }
     }
 
+    /// What the next run finds.
+    fn left(&self) -> Vec<KeptEndpoints> {
+        self.discovery.kept().values().cloned().collect()
+    }
+
     fn take(&mut self, edits: Vec<Edit>) {
         for edit in edits {
             let Edit::Endpoints(key, endpoints) = edit else { panic!("{edit:?}") };
@@ -39,7 +47,7 @@ impl World {
     fn put(&mut self, upstream: &str, spec: &str) {
         let edits = self.discovery.follow(&[edit(upstream, spec)], |_| None, |_| true);
         self.take(edits);
-        self.discovery.forget_idle();
+        self.discovery.forget_idle(WALL);
     }
 
     fn tell(&mut self, service: &str, ports: &[u16]) {
@@ -97,7 +105,7 @@ fn what_nothing_names_is_not_asked_for_and_what_was_known_stays_when_it_is_named
     assert!(world.discovery.named(&name, true).is_none(), "nothing is known yet");
     world.tell("web", &[1]);
     world.discovery.named(&name, false);
-    world.discovery.forget_idle();
+    world.discovery.forget_idle(WALL);
     assert!(world.discovery.wanted().is_empty());
     let asker = world.discovery.askers().next().map(|(_, asker, _)| asker.served.as_ref().map(|s| s.len()));
     assert_eq!(asker, Some(Some(1)));
@@ -229,8 +237,7 @@ fn what_the_last_run_knew_is_served_until_the_source_answers() {
     let mut world = World::new();
     world.put("a", "{consul: {serviceName: web}}");
     world.tell("web", &[1]);
-    let kept = world.discovery.kept();
-    let mut next = World::with(kept);
+    let mut next = World::with(world.left());
     next.put("a", "{consul: {serviceName: web}}");
     assert_eq!(next.ports("a"), Some(vec![1]));
     assert!(next.discovery.awaited().is_empty());
@@ -284,7 +291,7 @@ fn what_is_wanted_anew_is_asked_anew_though_nobody_looked_in_between() {
     world.put("a", "{consul: {serviceName: web}}");
     let before = world.discovery.wanted().clone();
     world.discovery.named(&name, false);
-    world.discovery.forget_idle();
+    world.discovery.forget_idle(WALL);
     world.discovery.named(&name, true);
     let after = world.discovery.wanted().clone();
     assert_eq!(before.diff(&after).count(), 1, "the watch begins again and tells what there is");
@@ -297,7 +304,7 @@ fn what_nothing_named_for_a_while_and_what_is_asked_with_new_credentials_is_guar
     world.put("a", "{consul: {serviceName: web}}");
     world.tell("web", &[1]);
     world.discovery.named(&name, false);
-    world.discovery.forget_idle();
+    world.discovery.forget_idle(WALL);
     world.discovery.named(&name, true);
     world.tell("web", &[]);
     assert_eq!(world.ports("a"), Some(vec![1]), "others may vanish with it");
@@ -309,7 +316,7 @@ fn endpoints_of_the_question_before_are_not_kept_as_the_answer_to_the_new_one() 
     world.put("a", "{consul: {serviceName: web}}");
     world.tell("web", &[1]);
     world.put("a", "{consul: {serviceName: other}}");
-    let mut next = World::with(world.discovery.kept());
+    let mut next = World::with(world.left());
     next.put("b", "{consul: {serviceName: other}}");
     assert_eq!(next.ports("b"), None);
 }
@@ -321,9 +328,101 @@ fn what_the_last_run_left_of_questions_that_nobody_asks_is_dropped() {
     world.put("b", "{consul: {serviceName: other}}");
     world.tell("web", &[1]);
     world.tell("other", &[1]);
-    let mut next = World::with(world.discovery.kept());
+    let mut next = World::with(world.left());
     next.put("a", "{consul: {serviceName: web}}");
     assert_eq!(next.discovery.kept().len(), 2);
-    next.discovery.drop_strays();
+    next.discovery.drop_strays(WALL);
     assert_eq!(next.discovery.kept().len(), 1);
+}
+
+#[test]
+fn what_versions_before_have_kept_is_served_and_kept_under_the_new_spelling() {
+    let mut world = World::new();
+    world.put("a", "{consul: {serviceName: web}}");
+    world.tell("web", &[1]);
+    world.put("b", "{consul: {serviceName: spare}}");
+    world.tell("spare", &[2]);
+    let mut old = world.left();
+    let texts: Vec<_> = old.iter().map(|kept| kept.question.to_string()).collect();
+    assert_eq!(
+        texts,
+        [r#"consul {"consul":{"serviceName":"spare"}}"#, r#"consul {"consul":{"serviceName":"web"}}"#]
+    );
+    for (kept, service) in old.iter_mut().zip(["spare", "web"]) {
+        kept.question = format!("consul Consul(ConsulUpstream {{ service_name: Some({service:?}), service_tags: [], subset_tags: [], instance_tags: [], instance_blacklist_tags: [], connect_enabled: None, connect_service: None, data_centers: [], consistency_mode: None, query_options: None, namespace: None, partition: None, prepared_query: None, tagged_address: None, port: None, warning_is_healthy: None, source: None }})").into();
+    }
+    let mut next = World::with(old);
+    next.put("a", "{consul: {serviceName: web}}");
+    assert_eq!(next.ports("a"), Some(vec![1]));
+    let edits = next.discovery.follow(&[edit("b", "{consul: {serviceName: spare}}")], |_| None, |_| false);
+    next.take(edits);
+    next.discovery.drop_strays(WALL);
+    let texts: Vec<_> = next.left().iter().map(|kept| kept.question.to_string()).collect();
+    assert_eq!(
+        texts,
+        [r#"consul {"consul":{"serviceName":"spare"}}"#, r#"consul {"consul":{"serviceName":"web"}}"#]
+    );
+}
+
+#[test]
+fn what_nothing_names_is_kept_for_three_days_over_all_restarts() {
+    const DAY: i64 = 24 * 60 * 60;
+    let stale = |world: &World, days: i64| {
+        let later = Timestamp(WALL.0 + days * DAY);
+        world.left().iter().map(|kept| kept.is_stale(later)).collect::<Vec<_>>()
+    };
+    let name = ResourceRef::new("default", "a");
+    let mut world = World::new();
+    world.put("a", "{consul: {serviceName: web}}");
+    world.tell("web", &[1]);
+    assert_eq!(stale(&world, 99), [false], "something names it");
+    world.discovery.named(&name, false);
+    world.discovery.forget_idle(WALL);
+    assert_eq!((stale(&world, 2), stale(&world, 3)), (vec![false], vec![true]));
+
+    let mut next = World::with(world.left());
+    let edits = next.discovery.follow(&[edit("a", "{consul: {serviceName: web}}")], |_| None, |_| false);
+    next.take(edits);
+    next.discovery.drop_strays(Timestamp(WALL.0 + 2 * DAY));
+    assert_eq!(
+        (stale(&next, 2), stale(&next, 3)),
+        (vec![false], vec![true]),
+        "a restart is no new beginning"
+    );
+    let edit = next.discovery.named(&name, true);
+    next.take(edit.into_iter().collect());
+    assert_eq!(next.ports("a"), Some(vec![1]));
+    assert_eq!(stale(&next, 99), [false], "something names it again");
+}
+
+#[test]
+fn what_was_named_when_the_last_run_ended_and_is_not_any_more_is_kept_from_then_on() {
+    let mut world = World::new();
+    world.put("a", "{consul: {serviceName: web}}");
+    world.tell("web", &[1]);
+    let mut next = World::with(world.left());
+    let edits = next.discovery.follow(&[edit("a", "{consul: {serviceName: web}}")], |_| None, |_| false);
+    next.take(edits);
+    next.discovery.drop_strays(WALL);
+    assert_eq!(next.left()[0].unnamed, Some(WALL));
+}
+
+#[test]
+fn endpoints_are_kept_as_long_as_an_upstream_has_been_given_them() {
+    let mut world = World::new();
+    for upstream in ["a", "b"] {
+        world.put(upstream, "{consul: {serviceName: web}}");
+    }
+    world.tell("web", &[1]);
+    world.put("a", "{consul: {serviceName: other}}");
+    assert_eq!(world.left().len(), 1, "nothing is known of the other yet");
+    world.tell("other", &[2]);
+    assert_eq!(world.left().len(), 2);
+    world.put("b", "{consul: {serviceName: other}}");
+    assert_eq!(world.left().len(), 1);
+    let before = world.discovery.edition();
+    world.put("b", "{static: {hosts: [{addr: 127.0.0.1, port: 1}]}}");
+    world.put("a", "{static: {hosts: [{addr: 127.0.0.1, port: 1}]}}");
+    assert!(world.left().is_empty());
+    assert!(world.discovery.edition() > before);
 }

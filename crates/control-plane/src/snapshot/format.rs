@@ -16,7 +16,8 @@
 //! under another key are told from damaged ones, and it keeps random nonces far from their limit.
 //!
 //! Formats 2, which knew nothing of sources and of objects' revisions, 3, which knew nothing of secrets, and 4, which
-//! knew of them only what sources gave and nothing of endpoints, are read as well.
+//! knew of them only what sources gave and nothing of endpoints, are read as well. So are editions of format 5 whose
+//! questions are spelled as they once were: who asks them knows both spellings.
 //!
 //! Invariant: an edition is read as a whole or not at all.
 
@@ -372,7 +373,11 @@ mod tests {
     fn found() -> KeptEndpoints {
         let port = std::num::NonZeroU16::new(8080).unwrap();
         let endpoint = biplane_core::resources::Endpoint::new([192, 0, 2, 1].into(), port);
-        KeptEndpoints { question: "consul: web".to_owned(), endpoints: [endpoint].into() }
+        KeptEndpoints {
+            question: "consul: web".into(),
+            endpoints: [endpoint].into(),
+            unnamed: Some(Timestamp(5)),
+        }
     }
 
     fn is_store(name: &str, _: &Sources) -> bool {

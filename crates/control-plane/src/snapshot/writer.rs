@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
 use super::{SnapshotDirectory, SnapshotHealth, SourceRecord, Sources};
-use crate::discovery::KeptEndpoints;
+use crate::discovery::KeptByQuestion;
 use crate::secrets::KeptSecret;
 use crate::shared::SharedEngine;
 
@@ -40,7 +40,7 @@ pub async fn write_editions(
             SourceRecord::new(engine.guard().memory(), engine.store().read_at(Instant::now(), now()));
         let (number, objects) = engine.good();
         let secrets = engine.secrets().kept();
-        let endpoints = engine.discovery().kept();
+        let endpoints = engine.discovery().kept().clone();
         let sources = Sources::from([(source.to_string(), record)]);
         Edition { number, sources, objects, secrets, endpoints }
     };
@@ -69,7 +69,7 @@ pub(crate) struct Edition {
     /// What is known of secrets beside their objects.
     pub(crate) secrets: Vec<KeptSecret>,
     /// Endpoints that were looked up.
-    pub(crate) endpoints: Vec<KeptEndpoints>,
+    pub(crate) endpoints: KeptByQuestion,
 }
 
 impl<G: Fn() -> Edition> Writer<G> {
@@ -100,9 +100,12 @@ impl<G: Fn() -> Edition> Writer<G> {
             return;
         }
         let directory = self.directory.clone();
-        match spawn_blocking(move || directory.write(&sources, objects.values(), (&secrets, &endpoints)))
-            .await
-        {
+        let write = move || {
+            let now = now();
+            let endpoints: Vec<_> = endpoints.values().filter(|kept| !kept.is_stale(now)).cloned().collect();
+            directory.write(&sources, objects.values(), (&secrets, &endpoints))
+        };
+        match spawn_blocking(write).await {
             Ok(Ok(())) => self.succeeded(number),
             Ok(Err(error)) => self.failed(error.to_string()),
             Err(error) => self.failed(format!("the writer stopped: {error}")),
@@ -162,7 +165,7 @@ mod tests {
                     sources: Sources::default(),
                     objects: objects(),
                     secrets: Vec::new(),
-                    endpoints: Vec::new(),
+                    endpoints: KeptByQuestion::new(),
                 }
             };
             let writer =

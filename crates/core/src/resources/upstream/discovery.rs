@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::key::{DEFAULT_NAMESPACE, ResourceRef};
 use crate::scalars::Duration;
 
 /// A service in Consul's catalog. Exactly one of `serviceName` and `preparedQuery`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct ConsulUpstream {
     /// The service's name.
@@ -51,7 +51,9 @@ pub struct ConsulUpstream {
 }
 
 /// How fresh Consul's answers have to be.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 pub enum ConsistencyMode {
     /// The leader's, by its lease.
     #[default]
@@ -66,7 +68,7 @@ pub enum ConsistencyMode {
 }
 
 /// How to ask Consul.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct ConsulQueryOptions {
     /// Lets the agent answer from its cache.
@@ -74,7 +76,7 @@ pub struct ConsulQueryOptions {
 }
 
 /// A service that Nomad keeps itself (`provider = "nomad"`).
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct NomadUpstream {
     /// The service's name.
@@ -98,7 +100,9 @@ pub struct NomadUpstream {
 }
 
 /// What becomes of canaries that are not promoted yet.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "camelCase")]
 pub enum Canaries {
     /// They are endpoints like the others.
@@ -111,7 +115,7 @@ pub enum Canaries {
 }
 
 /// Virtual machines of EC2.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct AwsEc2Upstream {
     /// The region. Default: that of the source.
@@ -148,7 +152,7 @@ pub struct AwsEc2Upstream {
 }
 
 /// A tag that a machine must carry: exactly one of the fields. Names and values are compared as they are written.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct TagFilter {
     /// A tag of this name, whatever its value.
@@ -158,7 +162,7 @@ pub struct TagFilter {
 }
 
 /// A tag and its value.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct TagPair {
     /// The name.
@@ -178,7 +182,7 @@ impl fmt::Display for TagFilter {
 }
 
 /// Addresses that DNS knows, looked up by the control plane. (Names under `static` are looked up by Envoy.)
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct DnsUpstream {
     /// The name.
@@ -194,7 +198,9 @@ pub struct DnsUpstream {
 }
 
 /// Records of DNS.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "camelCase")]
 pub enum DnsRecord {
     /// IPv4 addresses.
