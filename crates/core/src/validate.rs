@@ -13,6 +13,7 @@ mod health;
 mod load_balancer;
 mod options;
 mod pem;
+mod reserved;
 mod route;
 mod secret;
 mod settings;
@@ -34,6 +35,7 @@ use crate::yaml::Node;
 pub(crate) fn validate(spec: &Spec, fields: &Node<'_>, findings: &mut Findings<'_>) {
     let mut validator = Validator { fields, findings };
     let (v, root) = (&mut validator, &Trail::root());
+    reserved::name(v, root);
     match spec {
         Spec::Gateway(gateway) => gateway::gateway(v, gateway, root),
         Spec::VirtualService(service) => virtual_service::virtual_service(v, service, root),

@@ -6,6 +6,25 @@ use biplane_core::resources::upstream::discovery::ConsistencyMode;
 use crate::{decode_one, findings};
 
 #[test]
+fn names_that_biplane_gives_to_what_it_makes_are_refused() {
+    let upstream = |name: &str, namespace: &str| {
+        format!(
+            "kind: Upstream\nmetadata:\n  name: '{name}'\n  namespace: {namespace}\nconsul: {{serviceName: web}}\n"
+        )
+    };
+    let found = findings(&upstream("consul-svc:web[blue]", "gloo-system"));
+    assert_eq!(found.len(), 1, "{found:#?}");
+    let expected = "Upstream gloo-system/consul-svc:web[blue]: metadata.name: names in gloo-system that begin with \
+                    consul-svc: are kept for upstreams that stand for `consul` destinations of routes";
+    assert!(found[0].contains(expected) && found[0].contains("hint: give it another name"), "{found:#?}");
+    assert_eq!(findings(&upstream("consul-svc:web", "shop")), Vec::<String>::new());
+    assert_eq!(findings(&upstream("consul-svc", "gloo-system")), Vec::<String>::new());
+    let secret = "kind: Secret\nmetadata: {name: 'consul-connect:web'}\nheader: {headers: {a: b}}\n";
+    let found = findings(secret);
+    assert!(found.len() == 1 && found[0].contains("certificates of Consul's service mesh"), "{found:#?}");
+}
+
+#[test]
 fn gloos_consul_and_ec2_upstreams_are_taken_as_gloo_writes_them() {
     let consul = "
 kind: Upstream

@@ -255,6 +255,11 @@ impl ConsulUpstream {
         Some(ResourceRef::new(DEFAULT_NAMESPACE, name))
     }
 
+    /// How the names of such secrets begin: nobody may write one of them.
+    pub fn reserved_secret(namespace: &str, name: &str) -> Option<&'static str> {
+        (namespace == DEFAULT_NAMESPACE && name.starts_with(CONNECT)).then_some(CONNECT)
+    }
+
     /// The service in the mesh, and the name of the source, that a secret of this name is of.
     pub fn of_connect_secret(name: &ResourceRef) -> Option<(String, Option<String>)> {
         let text = name.name.strip_prefix(CONNECT).filter(|_| name.namespace == DEFAULT_NAMESPACE)?;
@@ -284,6 +289,11 @@ impl ConsulDestination {
             name.push_str(&format!("@{}", list(&self.data_centers)));
         }
         ResourceRef::new(DEFAULT_NAMESPACE, name)
+    }
+
+    /// How the names of such upstreams begin: nobody may write one of them.
+    pub fn reserved_upstream(namespace: &str, name: &str) -> Option<&'static str> {
+        (namespace == DEFAULT_NAMESPACE && name.starts_with(DESTINATION)).then_some(DESTINATION)
     }
 
     /// The destination that an upstream of this name stands for, if any.
