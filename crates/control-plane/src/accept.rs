@@ -31,7 +31,7 @@ pub(crate) struct Acceptance {
     /// The sources of endpoints.
     pub(crate) endpoints: Vec<Arc<dyn EndpointSource>>,
     /// Told the name of a source of services that is accepted.
-    pub(crate) services: watch::Sender<Option<Arc<str>>>,
+    pub(crate) services: mpsc::Sender<Arc<str>>,
     pub(crate) driver: DriverHandle,
     pub(crate) engine: SharedEngine,
     pub(crate) commands: mpsc::Sender<Command>,
@@ -95,7 +95,8 @@ impl Acceptance {
         let services = released.await.ok().filter(|_| sent.is_ok());
         let services =
             services.ok_or_else(|| Problem::new(ProblemKind::Unavailable, "Biplane is stopping"))?;
-        self.services.send_replace(Some(source.as_str().into()));
+        // Where services become nothing, nobody listens.
+        let _ = self.services.send(source.as_str().into()).await;
         endpoints.accept();
         info!(%source, author, services, "services that have vanished are accepted");
         Ok(Accepted { source, removals: services as u64, objects: Vec::new() })

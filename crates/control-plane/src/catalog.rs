@@ -22,7 +22,7 @@ use biplane_core::report::Report;
 use biplane_source::{Listing, ServiceName, ServiceSource};
 use futures::StreamExt as _;
 use futures::stream::{BoxStream, SelectAll};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
@@ -67,7 +67,7 @@ pub(crate) struct Catalog {
     pub(crate) settings: CatalogSettings,
     pub(crate) made: mpsc::Sender<Made>,
     /// Sources of which an operator means what they show.
-    pub(crate) accepted: watch::Receiver<Option<Arc<str>>>,
+    pub(crate) accepted: mpsc::Receiver<Arc<str>>,
     /// People who ask what is known.
     pub(crate) questions: mpsc::Receiver<Answer>,
 }
@@ -98,6 +98,7 @@ impl Catalog {
     pub(crate) async fn run(mut self, shutdown: CancellationToken) -> anyhow::Result<()> {
         if self.is_idle() {
             self.questions.close();
+            self.accepted.close();
             shutdown.cancelled().await;
             return Ok(());
         }
@@ -124,12 +125,7 @@ impl Catalog {
                         known.instances(&item, instances);
                     }
                 }
-                Ok(()) = self.accepted.changed() => {
-                    let accepted = self.accepted.borrow_and_update().clone();
-                    if let Some(source) = accepted {
-                        known.accept(&source, Instant::now());
-                    }
-                }
+                Some(source) = self.accepted.recv() => known.accept(&source, Instant::now()),
                 Some(answer) = self.questions.recv() => drop(answer.send(known.status())),
                 () = wait => known.on_time(Instant::now()),
             }

@@ -41,7 +41,8 @@ use bound::Bound;
 /// what it has not read coalesces there.
 const EVENTS: usize = 16;
 
-/// Commands that may wait: an operator's and the reader's of intents, which wait for their answers.
+/// Commands that may wait: an operator's and the reader's of intents, which wait for their answers. As many questions and words
+/// of operators about services.
 const COMMANDS: usize = 4;
 
 /// Batches of listings of secrets, or of endpoints, that may wait; behind them the sources' watches wait too.
@@ -128,7 +129,7 @@ impl Server {
         let fleets = Fleets::new();
         let engine = engine(&settings, &*store, &fleets, last_run, (&secrets, &endpoints));
         let (maker, made) = mpsc::channel(TOLD);
-        let (accepted, accepts) = watch::channel(None);
+        let (accepted, accepts) = mpsc::channel(COMMANDS);
         let (ask, questions) = mpsc::channel(COMMANDS);
         let catalog =
             Catalog { sources: services, settings: catalog, made: maker, accepted: accepts, questions };

@@ -1,5 +1,7 @@
 //! Rules of what is made of services, and when, without sources.
 
+mod task;
+
 use std::collections::BTreeMap;
 use std::num::NonZeroU16;
 use std::sync::Arc;
