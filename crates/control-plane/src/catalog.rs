@@ -13,7 +13,7 @@ mod shelf;
 mod tests;
 mod upstreams;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use biplane_admin_api::status::ServiceStatus;
@@ -39,6 +39,18 @@ pub struct CatalogSettings {
     pub tags: biplane_tags::settings::Settings,
     /// The names of the sources whose services become upstreams.
     pub upstreams: BTreeSet<String>,
+}
+
+impl CatalogSettings {
+    /// Two sources whose upstreams would be in one namespace, and which that is: equal services of both would be one upstream.
+    pub fn shared_namespace(&self) -> Option<([&str; 2], String)> {
+        let mut sources = BTreeMap::new();
+        self.upstreams.iter().find_map(|source| {
+            let namespace = upstreams::namespace_of(source);
+            let other = sources.insert(namespace.clone(), source.as_str())?;
+            Some(([other, source.as_str()], namespace))
+        })
+    }
 }
 
 /// What is made of services, and what is not any more.

@@ -11,7 +11,7 @@ use biplane_source::{EndpointSource, SecretSource, ServiceSource};
 use biplane_store::{Driver, DriverOptions, RevisionScope, Store, clock};
 use biplane_xds::{Fleets, ServerOptions};
 use prometheus_client::registry::Registry;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::accept::Acceptance;

@@ -43,6 +43,7 @@ pub(crate) async fn run(global: &GlobalFlags, arguments: &Arguments) -> Outcome 
     secrets.extend(sources.secrets.iter().cloned());
     let catalog = CatalogSettings { tags: config.tags.clone(), upstreams: config.discover_upstreams.clone() };
     unknown_upstreams(&config.discover_upstreams, &sources)?;
+    same_upstreams(&catalog)?;
     let server = Server::bind(settings(config), store, editor).await.map_err(|error| cannot_start(&error))?;
     let server = server
         .with_secrets(secrets)
@@ -69,6 +70,17 @@ fn unknown_upstreams(names: &BTreeSet<String>, sources: &discovery::Sources) -> 
             Err(Failure::usage(format!("discoverUpstreams: no source of services is named {name:?}"))
                 .hint(format!("the sources of services are: {known}")))
         }
+    }
+}
+
+/// Upstreams of two sources that would have the same names would take each other's places.
+fn same_upstreams(catalog: &CatalogSettings) -> Result<(), Failure> {
+    match catalog.shared_namespace() {
+        None => Ok(()),
+        Some(([one, other], namespace)) => Err(Failure::usage(format!(
+            "discoverUpstreams: the upstreams of {one:?} and of {other:?} would both be in the namespace {namespace}"
+        ))
+        .hint("rename one of the sources in `discovery`: ?name=...")),
     }
 }
 

@@ -179,6 +179,16 @@ fn a_source_that_cannot_be_read_changes_nothing_and_is_waited_for_only_so_long()
 }
 
 #[test]
+fn sources_whose_upstreams_would_have_the_same_names_are_found() {
+    let of = |names: &[&str]| CatalogSettings {
+        upstreams: names.iter().map(ToString::to_string).collect(),
+        ..CatalogSettings::default()
+    };
+    assert_eq!(of(&["a_b", "a.b", "ab"]).shared_namespace(), None);
+    assert_eq!(of(&["a_b", "z", "a-b"]).shared_namespace(), Some((["a-b", "a_b"], "a-b".to_owned())));
+}
+
+#[test]
 fn people_see_all_services_with_what_is_known_of_their_instances() {
     let mut world = World::new();
     world.list(&[("web", TAGS), ("other", &["plain"])]);

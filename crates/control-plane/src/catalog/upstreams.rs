@@ -43,11 +43,16 @@ pub(super) fn upstream(item: &Item, kind: &str) -> Option<MadeObject> {
     Some(MadeObject { key, value: json!({"metadata": metadata, kind: asked}) })
 }
 
-/// The key of that upstream. Namespaces of upstreams hold no `_`: cluster names join both by it.
+/// The namespace of the upstreams of a source. Namespaces of upstreams hold no `_`: cluster names join both by it.
+pub(super) fn namespace_of(source: &str) -> String {
+    source.replace('_', "-")
+}
+
+/// The key of that upstream.
 pub(super) fn key(item: &Item) -> ObjectKey {
     let ServiceName { datacenter, namespace, name } = &item.name;
     let namespace = Some(namespace).filter(|name| !name.is_empty() && *name != "default");
     let parts = [Some(datacenter).filter(|name| !name.is_empty()), namespace, Some(name)];
     let parts: Vec<&str> = parts.into_iter().flatten().map(String::as_str).collect();
-    ObjectKey::new(Kind::Upstream, item.source.replace('_', "-"), parts.join("."))
+    ObjectKey::new(Kind::Upstream, namespace_of(&item.source), parts.join("."))
 }

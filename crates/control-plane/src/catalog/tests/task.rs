@@ -37,8 +37,7 @@ impl ServiceSource for Listed {
         listed.mark_changed();
         unfold(listed, async |mut listed| {
             listed.changed().await.ok()?;
-            let service =
-                |number| Service { name: ServiceName::new(format!("s{number}")), tags: [].into() };
+            let service = |number| Service { name: ServiceName::new(format!("s{number}")), tags: [].into() };
             let services = (0..*listed.borrow_and_update()).map(service).collect();
             Some((Listing::Complete(services), listed))
         })
