@@ -9,6 +9,7 @@
 
 mod endpoints;
 mod findings;
+mod left;
 mod made;
 mod opening;
 mod source;

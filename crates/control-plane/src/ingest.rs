@@ -25,7 +25,7 @@ use crate::graph::Edit;
 use crate::news::News;
 use crate::report_count::Count;
 use made::Made;
-pub(crate) use made::{MadeObject, is_made};
+pub(crate) use made::{MadeObject, Owners, is_made};
 
 /// What a store event asks of the graph.
 #[derive(Debug, Default)]

@@ -47,6 +47,17 @@ impl fmt::Display for ServiceId {
     }
 }
 
+/// The names of the sources of services that are listed, as the annotation of a made object lists them.
+pub fn sources(services: &str) -> impl Iterator<Item = &str> {
+    services.split(", ").filter_map(source)
+}
+
+/// `prod` of `nomad prod/dc1/default/web`.
+fn source(service: &str) -> Option<&str> {
+    let (_, name) = service.split_once(' ')?;
+    name.split_once('/').map(|(source, _)| source)
+}
+
 /// A service with all its instances.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Service {
@@ -75,4 +86,25 @@ pub struct Instance {
     pub canary: bool,
     /// The deployment that made it: the larger the newer.
     pub version: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sources_of_listed_services_are_found() {
+        let id = |source, source_name: &str, namespace: &str| ServiceId {
+            source,
+            source_name: source_name.to_owned(),
+            datacenter: String::new(),
+            namespace: namespace.to_owned(),
+            name: "web".to_owned(),
+        };
+        let listed = [id(SourceKind::Nomad, "prod", "default"), id(SourceKind::Consul, "my consul", "")];
+        let listed = listed.map(|id| id.to_string()).join(", ");
+        assert_eq!(listed, "nomad prod//default/web, consul my consul//web");
+        assert_eq!(sources(&listed).collect::<Vec<_>>(), ["prod", "my consul"]);
+        assert_eq!(sources("").count(), 0);
+    }
 }

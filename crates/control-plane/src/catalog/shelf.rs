@@ -188,9 +188,7 @@ impl Shelf {
             return None;
         }
         let (mut puts, mut deletions) = (Vec::new(), Vec::new());
-        // What is not settled is told again when it is.
-        let pending = if self.settled { std::mem::take(&mut self.pending) } else { self.pending.clone() };
-        for (key, object) in pending {
+        for (key, object) in std::mem::take(&mut self.pending) {
             match object {
                 Some(object) => puts.push(object),
                 None => deletions.push(key),
@@ -228,10 +226,9 @@ impl Shelf {
     }
 
     fn put_upstream(&mut self, item: &Item) {
-        let Some(source) = self.sources.get(&item.source).filter(|source| source.makes_upstreams) else {
-            return;
-        };
-        if let Some(made) = upstreams::upstream(item, source.kind) {
+        let makes_upstreams = self.sources.get(&item.source).is_some_and(|source| source.makes_upstreams);
+        if let Some(id) = self.id(item).filter(|_| makes_upstreams) {
+            let made = upstreams::upstream(item, &id);
             self.pending.insert(made.key.clone(), Some(made));
         }
     }

@@ -1,18 +1,19 @@
 //! Services as upstreams: one for each, named after it, in the namespace that its source is named after.
 
 use biplane_core::key::{Kind, ObjectKey};
-use biplane_core::resources::metadata::MADE_BY;
+use biplane_core::resources::metadata::{MADE_BY, SERVICES};
 use biplane_source::ServiceName;
+use biplane_tags::service::{ServiceId, SourceKind};
 use serde_json::json;
 
 use super::Item;
 use crate::ingest::MadeObject;
 
-/// The upstream of a service. `kind` is that of its source.
-pub(super) fn upstream(item: &Item, kind: &str) -> Option<MadeObject> {
+/// The upstream of a service.
+pub(super) fn upstream(item: &Item, id: &ServiceId) -> MadeObject {
     let ServiceName { datacenter, namespace, name } = &item.name;
-    let asked = match kind {
-        "consul" => {
+    let asked = match id.source {
+        SourceKind::Consul => {
             let datacenters: Vec<_> = [datacenter].into_iter().filter(|name| !name.is_empty()).collect();
             let mut asked = json!({"serviceName": name, "source": &*item.source});
             if !datacenters.is_empty() {
@@ -23,7 +24,7 @@ pub(super) fn upstream(item: &Item, kind: &str) -> Option<MadeObject> {
             }
             asked
         }
-        "nomad" => {
+        SourceKind::Nomad => {
             let mut asked = json!({"serviceName": name, "source": &*item.source});
             for (field, value) in [("namespace", namespace), ("region", datacenter)] {
                 if !value.is_empty() {
@@ -32,15 +33,15 @@ pub(super) fn upstream(item: &Item, kind: &str) -> Option<MadeObject> {
             }
             asked
         }
-        _ => return None,
     };
-    let key = key(item);
+    let (key, kind) = (key(item), id.source.as_str());
     let metadata = json!({
         "name": key.name,
         "namespace": key.namespace,
         "labels": {MADE_BY: &*item.source, "discovered_by": kind},
+        "annotations": {SERVICES: id.to_string()},
     });
-    Some(MadeObject { key, value: json!({"metadata": metadata, kind: asked}) })
+    MadeObject { key, value: json!({"metadata": metadata, kind: asked}) }
 }
 
 /// The namespace of the upstreams of a source. Namespaces of upstreams hold no `_`: cluster names join both by it.

@@ -1,6 +1,7 @@
 //! Rules of what is looked up and made, on its way through the whole engine.
 
 mod endpoints;
+mod left;
 mod made;
 
 use std::num::NonZeroU16;

@@ -3,6 +3,8 @@
 //!
 //! Invariant: `in_use` holds exactly those whose good version is the made one.
 
+mod left;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use biplane_core::key::{Kind, ObjectKey};
@@ -12,6 +14,8 @@ use bytes::Bytes;
 
 use super::{Edits, Ingest};
 use crate::graph::Edit;
+use left::Left;
+pub(crate) use left::Owners;
 
 /// The store that made objects say they are from.
 pub(super) const MADE: &str = "services";
@@ -29,10 +33,7 @@ pub(super) struct Made {
     /// All of them.
     objects: BTreeMap<ObjectKey, StoredObject>,
     in_use: BTreeSet<ObjectKey>,
-    /// Those of the last run that were not made again yet.
-    left: BTreeSet<ObjectKey>,
-    /// How many the last run left.
-    left_at_first: usize,
+    left: Left,
     /// How many are in use.
     counts: BTreeMap<Kind, usize>,
 }
@@ -45,10 +46,9 @@ pub(crate) fn is_made(object: &StoredObject) -> bool {
 impl Made {
     /// Those that the last run left; none is in use yet.
     pub(super) fn left(objects: Vec<StoredObject>) -> Self {
-        let left: BTreeSet<_> = objects.iter().map(|object| object.key.clone()).collect();
-        let left_at_first = left.len();
+        let left = Left::of(&objects);
         let objects = objects.into_iter().map(|object| (object.key.clone(), object)).collect();
-        Self { objects, left, left_at_first, ..Self::default() }
+        Self { objects, left, ..Self::default() }
     }
 
     pub(super) fn is_in_use(&self, key: &ObjectKey) -> bool {
@@ -122,40 +122,15 @@ impl Ingest {
         free.into_iter().filter_map(|object| self.use_made(object)).collect()
     }
 
-    /// Whether the last run made it and this one has not yet.
-    pub(crate) fn is_left(&self, key: &ObjectKey) -> bool {
-        self.made.left.contains(key)
-    }
-
     /// Whether the object is as the last one of its name was made.
     pub(crate) fn is_unchanged(&self, object: &MadeObject) -> bool {
         let before = self.made.objects.get(&object.key);
         before.is_some_and(|before| before.value == object.value.to_string())
     }
 
-    /// Nothing counts that the last run made.
-    pub(crate) fn forget_left(&mut self) {
-        let left = std::mem::take(&mut self.made.left);
-        self.made.objects.retain(|key, _| !left.contains(key));
-    }
-
     /// Whether anything is in use that nobody made.
     pub(crate) fn has_written(&self) -> bool {
         self.good.len() > self.made.in_use.len()
-    }
-
-    /// How many the last run made that this one has not, and how many it made.
-    pub(crate) fn count_left(&self) -> (usize, usize) {
-        (self.made.left.len(), self.made.left_at_first)
-    }
-
-    /// What the last run made and this one has not is gone; gives those that the graph knows.
-    pub(crate) fn drop_left(&mut self) -> Vec<ObjectKey> {
-        let left = std::mem::take(&mut self.made.left);
-        for key in &left {
-            self.unmake(key);
-        }
-        left.into_iter().filter(|key| self.made.in_use.contains(key)).collect()
     }
 
     /// How many made objects are in use, by kind.

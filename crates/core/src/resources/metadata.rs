@@ -27,6 +27,9 @@ pub struct Metadata {
 /// The label of an object that nobody wrote; its value says what made it: `tags`, or the name of a source of services.
 pub const MADE_BY: &str = "biplane.io/made-by";
 
+/// The annotation of an object that was made of services: these, as `nomad prod/dc1/default/web`, with `, ` between them.
+pub const SERVICES: &str = "biplane.io/services";
+
 /// The annotation of a virtual service that only these gateways may serve: names, or `namespace/name`, with commas between
 /// them. What a gateway selects by itself counts as well.
 pub const GATEWAYS: &str = "biplane.io/gateways";

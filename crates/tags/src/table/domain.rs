@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use biplane_core::decode::MAX_OBJECT;
 use biplane_core::key::{Kind, ObjectKey};
-use biplane_core::resources::metadata::{EXCEPT_GATEWAYS, GATEWAYS, MADE_BY};
+use biplane_core::resources::metadata::{EXCEPT_GATEWAYS, GATEWAYS, MADE_BY, SERVICES};
 use serde_json::{Value, json};
 
 use super::entry::Entry;
 use super::gateways::{self, Gateways};
 use super::hosts::Hosts;
-use super::upstream::{MADE_BY_TAGS, SERVICES};
+use super::upstream::MADE_BY_TAGS;
 use super::{Document, RouterKey, names, policy, tls};
 use crate::compile::{Domain, Matcher};
 use crate::finding::Finding;

@@ -1,7 +1,7 @@
 //! Upstreams and secrets of routers, as documents.
 
 use biplane_core::key::{Kind, ObjectKey};
-use biplane_core::resources::metadata::MADE_BY;
+use biplane_core::resources::metadata::{MADE_BY, SERVICES};
 use serde_json::{Map, Value, json};
 
 use super::{Document, names};
@@ -11,9 +11,6 @@ use crate::settings::Settings;
 
 /// What made the objects, as the label of all objects that nobody wrote says it.
 pub(super) const MADE_BY_TAGS: &str = "tags";
-
-/// The annotation that names the services whose tags made an object, or that an upstream is for.
-pub(super) const SERVICES: &str = "biplane.io/services";
 
 /// The action that sends requests to the targets, whose upstreams are added to `needs`.
 pub(super) fn forward(
