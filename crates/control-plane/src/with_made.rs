@@ -28,7 +28,7 @@ pub(crate) struct WithMade {
 impl Resources for WithMade {
     async fn list(&self, filter: &Filter) -> Result<ResourceList, Problem> {
         let mut list = self.inner.list(filter).await?;
-        let made = block_in_place(|| self.made(|_| true));
+        let made = block_in_place(|| self.all_made());
         let is_meant = |resource: &Resource| filter.matches(&resource.key(), &resource.labels);
         let made: Vec<_> = made.into_iter().map(|object| resource(&object)).filter(is_meant).collect();
         if !made.is_empty() {
@@ -42,8 +42,8 @@ impl Resources for WithMade {
     async fn get(&self, key: &ObjectKey) -> Result<Resource, Problem> {
         match self.inner.get(key).await {
             Err(problem) if problem.kind == ProblemKind::NotFound => {
-                let made = block_in_place(|| self.made(|made| made == key));
-                made.first().map(resource).ok_or(problem)
+                let made = block_in_place(|| self.made(key));
+                made.as_ref().map(resource).ok_or(problem)
             }
             answer => answer,
         }
@@ -78,11 +78,16 @@ impl Resources for WithMade {
 }
 
 impl WithMade {
-    fn made(&self, is_meant: impl Fn(&ObjectKey) -> bool) -> Vec<StoredObject> {
+    fn all_made(&self) -> Vec<StoredObject> {
         let engine = self.engine.lock();
         let ingest = engine.ingest();
-        let meant = ingest.made_in_use().filter(|key| is_meant(key));
-        meant.filter_map(|key| ingest.good().get(key)).cloned().collect()
+        ingest.made_in_use().filter_map(|key| ingest.good().get(key)).cloned().collect()
+    }
+
+    fn made(&self, key: &ObjectKey) -> Option<StoredObject> {
+        let engine = self.engine.lock();
+        let ingest = engine.ingest();
+        ingest.good().get(key).filter(|_| ingest.is_made(key)).cloned()
     }
 }
 
