@@ -421,21 +421,14 @@ impl Engine {
         }
     }
 
-    fn apply(&mut self, edits: Vec<Edit>, published: &mut BTreeMap<String, Change>, now: Instant) {
+    fn apply(&mut self, mut edits: Vec<Edit>, published: &mut BTreeMap<String, Change>, now: Instant) {
         if edits.is_empty() {
             return;
         }
         self.edition += 1;
-        let (mut edits, mut freed) = (edits, false);
-        for edit in &edits {
-            if let Edit::Delete(key) = edit {
-                self.ingest.forget(key);
-                freed |= self.ingest.has_made(key);
-            }
-        }
-        if freed {
-            edits.extend(self.ingest.make_up());
-        }
+        let gone = edits.iter().filter(|edit| matches!(edit, Edit::Delete(_))).map(Edit::key);
+        let freed: Vec<_> = gone.filter_map(|key| self.ingest.forget(key)).collect();
+        edits.extend(freed);
         let wall = SystemTime::now();
         let is_named = |key: &ObjectKey| self.graph.is_named(key);
         let edits = edits.into_iter().map(|edit| self.secrets.resolve(edit, is_named, now, wall)).collect();

@@ -113,7 +113,8 @@ impl Ingest {
         let absent: Vec<_> = self.known().filter(|key| !present.contains(key)).collect();
         let (hidden, gone): (Vec<_>, Vec<_>) = absent.into_iter().partition(|key| self.is_hidden(key));
         self.assumed = hidden.into_iter().collect();
-        Edits { puts, deletions: self.drop_refused(gone) }
+        puts.extend(self.drop_refused(&gone));
+        Edits { puts, deletions: self.without_unknown(gone) }
     }
 
     /// This has changed since the last event.
@@ -131,7 +132,8 @@ impl Ingest {
             self.set_faults(faults);
             gone.extend(self.uncovered());
         }
-        edits.deletions = self.drop_refused(gone);
+        edits.puts.extend(self.drop_refused(&gone));
+        edits.deletions = self.without_unknown(gone);
         edits
     }
 
@@ -144,11 +146,12 @@ impl Ingest {
         gone.into_iter().collect()
     }
 
-    /// The graph has been told to delete this object.
-    pub fn forget(&mut self, key: &ObjectKey) {
+    /// The graph is told to delete this object; gives what was made under its name, if anything was.
+    pub fn forget(&mut self, key: &ObjectKey) -> Option<Edit> {
         self.good.remove(key);
         self.reports.remove(key);
         self.made.give_way(key);
+        self.make_up_for(key)
     }
 
     /// The last good version of every object, in order of keys.
@@ -246,14 +249,22 @@ impl Ingest {
         keys.into_iter()
     }
 
-    /// Forgets bad versions of objects that are gone; gives those that the graph knows.
-    fn drop_refused(&mut self, gone: Vec<ObjectKey>) -> Vec<ObjectKey> {
-        for key in &gone {
+    /// Forgets bad versions of objects that are gone; gives what was made under the names of those that had no good one.
+    fn drop_refused(&mut self, gone: &[ObjectKey]) -> Vec<Edit> {
+        let mut freed = Vec::new();
+        for key in gone {
             if self.refused.remove(key).is_some() {
                 self.reports.remove(key);
+                freed.extend(self.make_up_for(key));
             }
         }
-        gone.into_iter().filter(|key| self.good.contains_key(key)).collect()
+        freed
+    }
+
+    /// Those that the graph knows from the store.
+    fn without_unknown(&self, keys: Vec<ObjectKey>) -> Vec<ObjectKey> {
+        let is_known = |key: &ObjectKey| self.good.contains_key(key) && !self.made.is_in_use(key);
+        keys.into_iter().filter(is_known).collect()
     }
 
     /// The findings of the good version, which counts again or has moved.

@@ -112,14 +112,21 @@ impl Ingest {
         self.refused.get(key).is_some_and(is_made)
     }
 
-    /// Those that are not in use though nobody has written an object of their name: of the last run, or of a name that
-    /// has just become free. Looks at all of them.
-    pub(crate) fn make_up(&mut self) -> Vec<Edit> {
-        let free = |object: &&StoredObject| {
-            !self.good.contains_key(&object.key) && !self.refused.contains_key(&object.key)
-        };
+    /// Those that are not in use though nobody has written an object of their name. Looks at all of them.
+    pub(super) fn make_up(&mut self) -> Vec<Edit> {
+        let free = |object: &&StoredObject| self.is_free(&object.key);
         let free: Vec<_> = self.made.objects.values().filter(free).cloned().collect();
         free.into_iter().filter_map(|object| self.use_made(object)).collect()
+    }
+
+    /// What was made under a name that has just become free.
+    pub(super) fn make_up_for(&mut self, key: &ObjectKey) -> Option<Edit> {
+        let object = self.made.objects.get(key).filter(|_| self.is_free(key)).cloned()?;
+        self.use_made(object)
+    }
+
+    fn is_free(&self, key: &ObjectKey) -> bool {
+        !self.good.contains_key(key) && !self.refused.contains_key(key)
     }
 
     /// Whether the object is as the last one of its name was made.
@@ -141,11 +148,6 @@ impl Ingest {
     /// The made objects that are in use, in order of keys.
     pub(crate) fn made_in_use(&self) -> impl Iterator<Item = &ObjectKey> {
         self.made.in_use.iter()
-    }
-
-    /// Whether a made object waits below what somebody has written.
-    pub(crate) fn has_made(&self, key: &ObjectKey) -> bool {
-        self.made.objects.contains_key(key)
     }
 
     fn use_made(&mut self, object: StoredObject) -> Option<Edit> {

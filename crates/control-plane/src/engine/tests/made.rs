@@ -61,6 +61,23 @@ async fn a_made_object_that_did_not_decode_once_is_used_when_it_does() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_made_object_is_used_when_a_bad_one_of_its_name_is_gone() {
+    let mut world = World::new(Vec::new());
+    let bad = object(Kind::Upstream, "u", "consul: {nonsense: 1}\n");
+    world.list(vec![gateway(), bad.clone()]);
+    world.make(vec![made_upstream("u", "web")], Vec::new());
+    assert_eq!(served(&world, Kind::Upstream, "u"), None, "somebody is writing it");
+    world.change(vec![Change::Deleted(key(Kind::Upstream, "u"))]);
+    assert!(served(&world, Kind::Upstream, "u").is_some());
+
+    world.make(Vec::new(), vec![key(Kind::Upstream, "u")]);
+    world.list(vec![gateway(), bad]);
+    world.make(vec![made_upstream("u", "web")], Vec::new());
+    world.list(vec![gateway()]);
+    assert!(served(&world, Kind::Upstream, "u").is_some(), "a listing says so as well");
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_somebody_wrote_comes_first_though_the_store_fails_after_the_services_came() {
     let mut world = World::new(vec![gateway(), object(Kind::Upstream, "u", WEB)]);
     world.make(vec![made_upstream("u", "made")], Vec::new());
