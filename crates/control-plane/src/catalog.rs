@@ -7,6 +7,8 @@
 //! This is the task that asks; [`shelf`] decides. What is made is never stored: every replica makes the same.
 //! Invariant: the instances of exactly the services of interest are watched.
 
+mod finding;
+mod listed;
 mod seen;
 mod shelf;
 #[cfg(test)]
@@ -18,8 +20,8 @@ use std::sync::Arc;
 
 use biplane_admin_api::status::ServiceStatus;
 use biplane_core::key::ObjectKey;
-use biplane_core::report::Report;
 use biplane_source::{Listing, ServiceName, ServiceSource};
+use biplane_tags::table::Findings;
 use futures::StreamExt as _;
 use futures::stream::{BoxStream, SelectAll};
 use tokio::sync::{mpsc, oneshot};
@@ -29,6 +31,7 @@ use tokio_util::sync::CancellationToken;
 use crate::engine::MadeState;
 use crate::ingest::MadeObject;
 use crate::watches::Watches;
+pub(crate) use finding::report;
 pub(crate) use shelf::GRACE;
 use shelf::Shelf;
 
@@ -59,7 +62,7 @@ pub(crate) struct Made {
     pub(crate) puts: Vec<MadeObject>,
     pub(crate) deletions: Vec<ObjectKey>,
     /// All that there is to say about tags now.
-    pub(crate) findings: Vec<Report>,
+    pub(crate) findings: Findings,
     /// Sources of which not everything is known yet. While there are any, what the last run left stays.
     pub(crate) waits_for: BTreeSet<Arc<str>>,
     /// How many services of each source are held though it does not show them.
@@ -88,7 +91,7 @@ pub(crate) struct Catalog {
 pub(crate) type Answer = oneshot::Sender<Vec<ServiceStatus>>;
 
 type Services = (Arc<str>, Listing<Vec<biplane_source::Service>>);
-type Instances = (Item, Listing<Vec<biplane_source::Instance>>);
+pub(crate) type Instances = (Item, Listing<Vec<biplane_source::Instance>>);
 
 impl Catalog {
     /// Whether services become anything at all.
@@ -119,7 +122,6 @@ impl Catalog {
         let mut lists: SelectAll<BoxStream<'static, Services>> =
             self.sources.iter().map(|source| listings(&**source)).collect();
         let mut watches: Watches<Item, Instances> = Watches::default();
-        let mut asked = BTreeSet::new();
         loop {
             let due = known.deadline();
             let wait = async {
@@ -132,16 +134,12 @@ impl Catalog {
                 biased;
                 () = shutdown.cancelled() => return Ok(()),
                 Some((source, services)) = lists.next() => known.services(&source, services, Instant::now()),
-                Some(batch) = watches.next(), if !watches.is_empty() => {
-                    for (item, instances) in batch {
-                        known.instances(&item, instances);
-                    }
-                }
+                Some(batch) = watches.next(), if !watches.is_empty() => known.instances(batch),
                 Some(source) = self.accepted.recv() => known.accept(&source, Instant::now()),
                 Some(answer) = self.questions.recv() => drop(answer.send(known.status())),
                 () = wait => known.on_time(Instant::now()),
             }
-            self.turn(&mut watches, &mut asked, known.wanted());
+            self.turn(&mut watches, known.take_turns());
             if let Some(made) = known.take_made(Instant::now())
                 && self.made.send(made).await.is_err()
             {
@@ -151,25 +149,19 @@ impl Catalog {
     }
 
     /// Begins and ends watches.
-    fn turn(
-        &self,
-        watches: &mut Watches<Item, Instances>,
-        asked: &mut BTreeSet<Item>,
-        wanted: &BTreeSet<Item>,
-    ) {
-        if asked == wanted {
-            return;
-        }
-        asked.difference(wanted).for_each(|item| watches.end(item));
-        for item in wanted.difference(asked) {
+    fn turn(&self, watches: &mut Watches<Item, Instances>, turns: BTreeMap<Item, bool>) {
+        for (item, is_wanted) in turns {
+            if !is_wanted {
+                watches.end(&item);
+                continue;
+            }
             let Some(source) = self.sources.iter().find(|source| source.name() == *item.source) else {
                 continue;
             };
             let teller = item.clone();
             let told = source.instances(&item.name).map(move |listing| (teller.clone(), listing));
-            watches.begin(item.clone(), told.boxed());
+            watches.begin(item, told.boxed());
         }
-        asked.clone_from(wanted);
     }
 }
 

@@ -31,6 +31,7 @@ use biplane_xds::{Change, Fleets};
 use tokio::time::Instant;
 use tracing::{info, warn};
 
+use crate::catalog;
 use crate::discovery::Discovery;
 use crate::graph::{Edit, Graph};
 use crate::guard::{Guard, Memory, Released, Rules, Stock};
@@ -520,7 +521,7 @@ impl Engine {
         reports.extend(self.graph.reports());
         reports.extend(self.secrets.reports(SystemTime::now()));
         reports.extend(self.discovery.reports());
-        reports.extend(self.made.findings.iter().cloned());
+        reports.extend(self.made.findings.iter().map(catalog::report));
         Findings::new(reports, self.ingest.good().clone())
     }
 
@@ -528,8 +529,9 @@ impl Engine {
     pub fn count_reports(&self) -> Count {
         let secrets = self.secrets.reports(SystemTime::now());
         let looked_up = self.discovery.reports();
-        let others = secrets.iter().chain(&looked_up).chain(&self.made.findings);
-        let others = others.fold(Count::default(), Count::with);
+        let others = secrets.iter().chain(&looked_up).map(|report| report.severity);
+        let others = others.chain(self.made.findings.iter().map(|finding| finding.severity));
+        let others = others.fold(Count::default(), Count::and);
         self.ingest.count_reports().plus(self.graph.count_reports()).plus(others)
     }
 

@@ -14,8 +14,14 @@ pub struct Count {
 impl Count {
     /// One more.
     #[must_use]
-    pub const fn with(mut self, report: &Report) -> Self {
-        match report.severity {
+    pub const fn with(self, report: &Report) -> Self {
+        self.and(report.severity)
+    }
+
+    /// One more of this severity.
+    #[must_use]
+    pub const fn and(mut self, severity: Severity) -> Self {
+        match severity {
             Severity::Error => self.errors += 1,
             Severity::Warning => self.warnings += 1,
         }

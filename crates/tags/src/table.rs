@@ -7,6 +7,7 @@
 
 mod domain;
 mod entry;
+mod findings;
 mod gateways;
 mod hosts;
 mod made;
@@ -34,6 +35,7 @@ use crate::service::{Service, ServiceId, SourceKind};
 use crate::settings::Settings;
 use crate::traefik::TraefikReader;
 use entry::Entry;
+pub use findings::Findings;
 use hosts::Hosts;
 use made::Made;
 
@@ -97,7 +99,7 @@ pub struct Table {
     names: BTreeMap<ExclusiveName, BTreeSet<(u64, RouterKey)>>,
     hosts: Hosts,
     made: Made,
-    findings: BTreeMap<Subject, Vec<Finding>>,
+    findings: Findings,
 }
 
 impl fmt::Debug for Table {
@@ -131,7 +133,7 @@ impl Table {
             names: BTreeMap::new(),
             hosts: Hosts::default(),
             made: Made::default(),
-            findings: BTreeMap::new(),
+            findings: Findings::default(),
         }
     }
 
@@ -174,12 +176,17 @@ impl Table {
 
     /// All findings, in a stable order.
     pub fn findings(&self) -> impl Iterator<Item = &Finding> {
-        self.findings.values().flatten()
+        self.findings.iter()
+    }
+
+    /// The same, to be kept.
+    pub const fn all_findings(&self) -> &Findings {
+        &self.findings
     }
 
     fn take(&mut self, dialect: Dialect, reading: Reading, touched: &mut BTreeSet<Domain>) {
         let Reading { owner, routers, findings } = reading;
-        self.say(Subject::Tags(owner.clone(), dialect), findings);
+        self.findings.say(Subject::Tags(owner.clone(), dialect), findings);
         let first = RouterKey { owner, dialect, name: String::new() };
         let before = self.routers.range(&first..).map(|(key, _)| key);
         let mut gone: BTreeSet<_> =
@@ -235,7 +242,7 @@ impl Table {
             None => entry::admit(&router, &self.settings),
         };
         let entry = entry.map(Arc::new);
-        self.say(Subject::Router(key.clone()), findings);
+        self.findings.say(Subject::Router(key.clone()), findings);
         let before = self.routers.insert(key.clone(), Held { router, entry: entry.clone() });
         let before = before.and_then(|held| held.entry);
         self.hosts.replace(key, before.as_deref(), entry.as_ref(), touched);
@@ -256,7 +263,7 @@ impl Table {
 
     fn remove(&mut self, key: &RouterKey, touched: &mut BTreeSet<Domain>) {
         let Some(held) = self.routers.remove(key) else { return };
-        self.findings.remove(&Subject::Router(key.clone()));
+        self.findings.forget(&Subject::Router(key.clone()));
         self.hosts.replace(key, held.entry.as_deref(), None, touched);
         self.made.release(held.entry.iter().flat_map(|entry| &entry.needs));
         if let Some(name) = exclusive_name(&held.router) {
@@ -281,18 +288,8 @@ impl Table {
     /// Makes the virtual services of a domain again.
     fn serve(&mut self, domain: &Domain) {
         let served = domain::serve(domain, &self.hosts, &self.settings);
-        self.say(Subject::Domain(domain.clone()), served.findings);
+        self.findings.say(Subject::Domain(domain.clone()), served.findings);
         self.made.replace_domain(domain, served.documents);
-    }
-
-    fn say(&mut self, subject: Subject, mut findings: Vec<Finding>) {
-        if findings.is_empty() {
-            self.findings.remove(&subject);
-            return;
-        }
-        findings.sort();
-        findings.dedup();
-        self.findings.insert(subject, findings);
     }
 }
 

@@ -1,10 +1,9 @@
 //! What sources show of services, kept for people who ask.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
 
 use biplane_admin_api::status::ServiceStatus;
-use biplane_source::{Health, Instance, Service};
+use biplane_source::{Health, Instance};
 
 use super::Item;
 
@@ -28,18 +27,16 @@ struct Counts {
 }
 
 impl Seen {
-    /// A source lists these, and no others.
-    pub(super) fn listed(&mut self, source: &Arc<str>, services: &[Service]) {
-        self.0
-            .iter_mut()
-            .filter(|(item, _)| item.source == *source)
-            .for_each(|(_, seen)| seen.listed = false);
-        for service in services {
-            let item = Item { source: source.clone(), name: service.name.clone() };
-            let seen = self.0.entry(item).or_default();
-            seen.listed = true;
-            seen.tags = service.tags.iter().cloned().collect();
-        }
+    /// A service is listed with these tags.
+    pub(super) fn listed(&mut self, item: &Item, tags: BTreeSet<String>) {
+        let seen = self.0.entry(item.clone()).or_default();
+        seen.listed = true;
+        seen.tags = tags.into_iter().collect();
+    }
+
+    /// It is not listed any more.
+    pub(super) fn unlisted(&mut self, item: &Item) {
+        self.0.entry(item.clone()).and_modify(|seen| seen.listed = false);
     }
 
     /// A service has these instances.

@@ -13,16 +13,14 @@ use std::time::Duration;
 
 use biplane_admin_api::status::ServiceStatus;
 use biplane_core::key::ObjectKey;
-use biplane_core::path::FieldPath;
-use biplane_core::report::Report;
 use biplane_source::{Health, Instance, Listing, Service, ServiceName};
-use biplane_tags::finding::Finding;
 use biplane_tags::service::{self as tagged, ServiceId, SourceKind};
-use biplane_tags::table::{Changes, Table};
+use biplane_tags::table::{Changes, Findings, Table};
 use tokio::time::Instant;
 
+use super::listed::Listed;
 use super::seen::Seen;
-use super::{CatalogSettings, Item, Made, upstreams};
+use super::{CatalogSettings, Instances, Item, Made, upstreams};
 use crate::ingest::MadeObject;
 use crate::vanished::{Sourced, Vanished};
 
@@ -43,7 +41,15 @@ struct OfSource {
     kind: &'static str,
     makes_upstreams: bool,
     /// The services that it has listed; none: it never has.
-    listed: Option<BTreeSet<ServiceName>>,
+    listed: Option<Listed>,
+}
+
+/// What is told beside the objects.
+#[derive(Clone, Debug)]
+struct Said {
+    findings: Findings,
+    waits_for: BTreeSet<Arc<str>>,
+    held: BTreeMap<Arc<str>, usize>,
 }
 
 /// Everything that is known.
@@ -54,8 +60,10 @@ pub(super) struct Shelf {
     table: Table,
     /// Services whose tags may ask for something.
     wanted: BTreeSet<Item>,
-    /// Those of them whose instances have been told.
-    told: BTreeSet<Item>,
+    /// Those of them whose instances have not been told yet.
+    untold: BTreeSet<Item>,
+    /// Those whose watches are to begin, or to end, since they were taken.
+    turns: BTreeMap<Item, bool>,
     vanished: Vanished<Item>,
     /// Objects that changed since they were taken; none: it is not made any more.
     pending: BTreeMap<ObjectKey, Option<MadeObject>>,
@@ -64,6 +72,8 @@ pub(super) struct Shelf {
     patience: Option<Instant>,
     /// Something has been told since what was made was taken.
     news: bool,
+    /// What was said when it was taken last.
+    said: Option<Said>,
     prefixes: Vec<String>,
     /// For people only.
     seen: Seen,
@@ -86,61 +96,70 @@ impl Shelf {
             prefixes: prefixes(&settings),
             settings,
             wanted: BTreeSet::new(),
-            told: BTreeSet::new(),
+            untold: BTreeSet::new(),
+            turns: BTreeMap::new(),
             vanished: Vanished::new(GRACE),
             pending: BTreeMap::new(),
             settled: false,
             patience: Some(now + PATIENCE),
             news: true,
+            said: None,
             seen: Seen::default(),
         }
     }
 
-    /// The services whose instances are to be watched.
-    pub(super) const fn wanted(&self) -> &BTreeSet<Item> {
-        &self.wanted
+    /// The services whose watches are to begin (true) or to end since the last call.
+    pub(super) fn take_turns(&mut self) -> BTreeMap<Item, bool> {
+        std::mem::take(&mut self.turns)
     }
 
     /// A source has told which services there are.
     pub(super) fn services(&mut self, source: &Arc<str>, listing: Listing<Vec<Service>>, now: Instant) {
         let Listing::Complete(services) = listing else { return };
-        self.news = true;
-        self.seen.listed(source, &services);
-        let mut names = BTreeSet::new();
-        for service in services {
-            let item = Item { source: source.clone(), name: service.name.clone() };
-            self.vanished.forget(&item);
-            if self.concerns(&service) {
-                self.wanted.insert(item);
-            } else {
-                self.drop_tags(&item);
-            }
-            names.insert(service.name);
-        }
         let Some(of_source) = self.sources.get_mut(source) else { return };
-        let before = of_source.listed.replace(names.clone()).unwrap_or_default();
-        for name in names.difference(&before) {
-            self.put_upstream(&Item { source: source.clone(), name: name.clone() });
+        let change = of_source.listed.get_or_insert_default().replace(services);
+        self.news = true;
+        let item = |name: ServiceName| Item { source: source.clone(), name };
+        for name in change.new.iter().map(|service| service.name.clone()) {
+            let item = item(name);
+            self.vanished.forget(&item);
+            self.put_upstream(&item);
         }
-        for name in before.difference(&names) {
-            self.vanished.add(&Item { source: source.clone(), name: name.clone() }, now);
+        let mut unwanted = Vec::new();
+        for service in change.new.into_iter().chain(change.retagged) {
+            let (item, concerns) = (item(service.name.clone()), self.concerns(&service));
+            self.seen.listed(&item, service.tags);
+            if concerns {
+                self.want(item);
+            } else {
+                unwanted.push(item);
+            }
+        }
+        self.drop_tags(&unwanted);
+        for name in change.gone {
+            let item = item(name);
+            self.seen.unlisted(&item);
+            self.vanished.add(&item, now);
         }
     }
 
-    /// The instances of a service.
-    pub(super) fn instances(&mut self, item: &Item, listing: Listing<Vec<Instance>>) {
-        let Listing::Complete(instances) = listing else { return };
-        if !self.wanted.contains(item) {
-            return;
+    /// The instances of services. Those that are told at once are taken over at once.
+    pub(super) fn instances(&mut self, told: Vec<Instances>) {
+        let mut services = Vec::new();
+        for (item, listing) in told {
+            let Listing::Complete(instances) = listing else { continue };
+            if !self.wanted.contains(&item) {
+                continue;
+            }
+            self.news = true;
+            self.untold.remove(&item);
+            self.seen.told(&item, &instances);
+            // Without instances nobody says anything else than before; whether the service is gone, its source's list says.
+            let Some(id) = self.id(&item).filter(|_| !instances.is_empty()) else { continue };
+            let instances = instances.into_iter().map(instance).collect();
+            services.push(tagged::Service { id, instances });
         }
-        self.news = true;
-        self.told.insert(item.clone());
-        self.seen.told(item, &instances);
-        // Without instances nobody says anything else than before; whether the service is gone, its source's list says.
-        let Some(id) = self.id(item).filter(|_| !instances.is_empty()) else { return };
-        let service =
-            tagged::Service { id: id.clone(), instances: instances.into_iter().map(instance).collect() };
-        let changes = self.table.set(&id, Some(&service));
+        let changes = self.table.set_all(services.iter().map(|service| (&service.id, Some(service))));
         self.take(changes);
     }
 
@@ -152,9 +171,7 @@ impl Shelf {
         let stock: BTreeMap<_, _> = self.sources.iter().map(stock).collect();
         let (gone, held) = self.vanished.judge(now, |source| stock.get(source).copied().unwrap_or_default());
         self.news |= !gone.is_empty() || !held.is_empty();
-        for item in &gone {
-            self.remove(item);
-        }
+        self.remove(&gone);
         if self.patience.is_some_and(|until| until <= now) {
             self.patience = None;
             self.news = true;
@@ -164,9 +181,8 @@ impl Shelf {
     /// An operator means that what a source does not show is gone.
     pub(super) fn accept(&mut self, source: &str, now: Instant) {
         self.news = true;
-        for item in self.vanished.accept(source, now) {
-            self.remove(&item);
-        }
+        let gone = self.vanished.accept(source, now);
+        self.remove(&gone);
     }
 
     /// When [`Self::on_time`] has something to do.
@@ -180,13 +196,19 @@ impl Shelf {
         if !std::mem::take(&mut self.news) {
             return None;
         }
-        let waits_for = self.waits_for();
-        if waits_for.is_empty() {
+        let waits_for = if self.settled { BTreeSet::new() } else { self.waits_for() };
+        if !self.settled && waits_for.is_empty() {
             self.settled = true;
             self.table.settle();
         } else if !self.settled && self.patience.is_some_and(|until| now < until) {
             return None;
         }
+        let findings = self.table.all_findings().clone();
+        let said = Said { findings, waits_for, held: self.vanished.held() };
+        if self.pending.is_empty() && self.said.as_ref().is_some_and(|before| before.is_same(&said)) {
+            return None;
+        }
+        self.said = Some(said.clone());
         let (mut puts, mut deletions) = (Vec::new(), Vec::new());
         for (key, object) in std::mem::take(&mut self.pending) {
             match object {
@@ -194,9 +216,8 @@ impl Shelf {
                 None => deletions.push(key),
             }
         }
-        let waits_for = if self.settled { BTreeSet::new() } else { waits_for };
-        let findings = self.table.findings().map(report).collect();
-        Some(Made { puts, deletions, findings, waits_for, held: self.vanished.held().into_iter().collect() })
+        let Said { findings, waits_for, held } = said;
+        Some(Made { puts, deletions, findings, waits_for, held: held.into_iter().collect() })
     }
 
     /// What is known of every service, for people.
@@ -211,9 +232,12 @@ impl Shelf {
 
     /// The sources of which something is not known that is needed.
     fn waits_for(&self) -> BTreeSet<Arc<str>> {
-        let unlisted = self.sources.iter().filter(|(_, source)| source.listed.is_none());
-        let untold = self.wanted.difference(&self.told).map(|item| item.source.clone());
-        unlisted.map(|(name, _)| name.clone()).chain(untold).collect()
+        let is_unknown = |(name, source): &(&Arc<str>, &OfSource)| {
+            let first = Item { source: (*name).clone(), name: ServiceName::default() };
+            let untold = self.untold.range(first..).next();
+            source.listed.is_none() || untold.is_some_and(|item| item.source == **name)
+        };
+        self.sources.iter().filter(is_unknown).map(|(name, _)| name.clone()).collect()
     }
 
     /// Whether tags of this service may ask for something.
@@ -233,26 +257,38 @@ impl Shelf {
         }
     }
 
-    /// The service is gone.
-    fn remove(&mut self, item: &Item) {
-        self.seen.forget(item);
-        self.drop_tags(item);
-        if self.sources.get(&item.source).is_some_and(|source| source.makes_upstreams) {
-            self.pending.insert(upstreams::key(item), None);
+    /// These services are gone.
+    fn remove(&mut self, gone: &[Item]) {
+        self.drop_tags(gone);
+        for item in gone {
+            self.seen.forget(item);
+            if self.sources.get(&item.source).is_some_and(|source| source.makes_upstreams) {
+                self.pending.insert(upstreams::key(item), None);
+            }
         }
     }
 
-    /// The service asks for nothing any more.
-    fn drop_tags(&mut self, item: &Item) {
-        if !self.wanted.remove(item) {
-            return;
+    /// The service may ask for something.
+    fn want(&mut self, item: Item) {
+        if self.wanted.insert(item.clone()) {
+            self.untold.insert(item.clone());
+            self.turns.insert(item, true);
         }
-        self.told.remove(item);
-        self.seen.unwatched(item);
-        if let Some(id) = self.id(item) {
-            let changes = self.table.set(&id, None);
-            self.take(changes);
+    }
+
+    /// These services ask for nothing any more.
+    fn drop_tags(&mut self, items: &[Item]) {
+        let mut ids = Vec::new();
+        for item in items {
+            if self.wanted.remove(item) {
+                self.untold.remove(item);
+                self.turns.insert(item.clone(), false);
+                self.seen.unwatched(item);
+                ids.extend(self.id(item));
+            }
         }
+        let changes = self.table.set_all(ids.iter().map(|id| (id, None)));
+        self.take(changes);
     }
 
     fn take(&mut self, changes: Changes) {
@@ -283,7 +319,14 @@ impl Shelf {
 
 impl OfSource {
     fn stock(&self) -> usize {
-        self.listed.as_ref().map_or(0, BTreeSet::len)
+        self.listed.as_ref().map_or(0, Listed::len)
+    }
+}
+
+impl Said {
+    fn is_same(&self, other: &Self) -> bool {
+        let same = self.findings.is_same(&other.findings);
+        same && self.waits_for == other.waits_for && self.held == other.held
     }
 }
 
@@ -312,31 +355,5 @@ fn instance(instance: Instance) -> tagged::Instance {
         canary: instance.canary,
         version: instance.version,
         id: endpoint.id,
-    }
-}
-
-/// A finding in the words of objects. It is about no object, so the service comes first.
-fn report(finding: &Finding) -> Report {
-    let ServiceId { source_name, datacenter, namespace, name, .. } = &finding.service;
-    let parts = [datacenter, namespace, name].into_iter().filter(|part| !part.is_empty());
-    let service = parts.map(String::as_str).collect::<Vec<_>>().join("/");
-    let mut message = format!("service {service} of {source_name}: ");
-    if let Some(instance) = &finding.instance {
-        message = format!("{message}instance {instance}: ");
-    }
-    if let Some(tag) = &finding.tag {
-        message = format!("{message}tag {tag:?}: ");
-    }
-    message.push_str(&finding.message);
-    if let Some(other) = &finding.other {
-        message = format!("{message} (the other is {other})");
-    }
-    Report {
-        object: None,
-        location: None,
-        path: FieldPath::root(),
-        severity: finding.severity,
-        message,
-        hint: finding.hint.clone(),
     }
 }

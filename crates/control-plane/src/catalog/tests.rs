@@ -55,7 +55,7 @@ impl World {
             version: *version,
         };
         let listing = Listing::Complete(instances.iter().enumerate().map(instance).collect());
-        self.shelf.instances(&item(name), listing);
+        self.shelf.instances(vec![(item(name), listing)]);
         self.take();
     }
 
@@ -104,7 +104,7 @@ fn a_tag_on_a_service_becomes_a_virtual_service_and_the_service_an_upstream() {
     let mut world = World::new();
     world.list(&[("web", TAGS), ("db", &["primary"])]);
     assert!(world.last.is_none(), "web's instances are not known yet");
-    assert_eq!(world.shelf.wanted().iter().collect::<Vec<_>>(), [&item("web")]);
+    assert_eq!(world.shelf.take_turns(), BTreeMap::from([(item("web"), true)]));
     world.tell("web", &[(Health::Healthy, 1, TAGS)]);
     assert_eq!(world.hosts(), ["web.example.com"]);
     let upstreams = world.of(Kind::Upstream);
@@ -146,6 +146,21 @@ fn a_tag_that_is_taken_off_takes_its_route_at_once() {
     world.list(&[("web", &[])]);
     assert!(world.hosts().is_empty());
     assert_eq!(world.of(Kind::Upstream), ["nomad/web"]);
+}
+
+#[test]
+fn an_instance_that_changes_nothing_of_what_is_made_is_not_told() {
+    let mut world = World::new();
+    world.list(&[("web", TAGS)]);
+    world.tell("web", &[(Health::Healthy, 1, TAGS)]);
+    world.last = None;
+    world.tell("web", &[(Health::Healthy, 1, TAGS), (Health::Unhealthy, 1, TAGS)]);
+    world.list(&[("web", TAGS)]);
+    assert!(world.last.is_none(), "{:?}", world.last);
+    let wrong: &[&str] = &["biplane.enable=true", "biplane.hosts=web.example.com", "biplane.pth=/"];
+    world.tell("web", &[(Health::Healthy, 1, wrong)]);
+    assert!(world.last.as_ref().is_some_and(|made| made.findings.iter().count() == 1), "{:?}", world.last);
+    assert!(world.last.as_ref().is_some_and(|made| made.puts.is_empty()), "a finding alone is told");
 }
 
 #[test]

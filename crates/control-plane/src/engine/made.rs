@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use biplane_core::key::{Kind, ObjectKey, ResourceRef};
-use biplane_core::report::Report;
+use biplane_tags::table::Findings;
 use tokio::time::Instant;
 
 use super::Engine;
@@ -16,7 +16,7 @@ use crate::catalog::Made;
 #[derive(Debug, Default)]
 pub(crate) struct MadeState {
     /// What there is to say about their tags.
-    pub(crate) findings: Vec<Report>,
+    pub(crate) findings: Findings,
     /// Sources of which not everything is known yet.
     pub(super) waits_for: BTreeSet<Arc<str>>,
     /// How many services are held, by source.
