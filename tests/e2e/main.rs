@@ -23,6 +23,7 @@ mod delegation;
 mod deletions;
 mod destinations;
 mod directories;
+mod dns;
 mod edits;
 mod endpoints;
 mod envoy_restarts;

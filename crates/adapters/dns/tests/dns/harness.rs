@@ -10,11 +10,9 @@ use biplane_core::resources::upstream::discovery::{ConsulUpstream, DnsRecord, Dn
 use biplane_dns::{DnsOptions, DnsSource};
 use biplane_source::conformance::EndpointHarness;
 use biplane_source::{Endpoint, EndpointRequest, EndpointSource, Listing, Query, Watch};
+use biplane_testkit::dns::{DnsServer, Mood, ResponseCode};
 use futures::StreamExt as _;
-use hickory_resolver::proto::op::ResponseCode;
 use tokio::time::timeout;
-
-use crate::server::{Mood, Server};
 
 /// Longer than anything here takes.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -23,7 +21,7 @@ const PORT: u16 = 8080;
 
 /// What the rules of a source are tested on: names with addresses that are looked at often.
 pub(crate) struct Harness {
-    pub(crate) server: Server,
+    pub(crate) server: DnsServer,
     pub(crate) source: Arc<DnsSource>,
     record: DnsRecord,
 }
@@ -40,7 +38,7 @@ impl Harness {
     }
 
     pub(crate) async fn new(parameters: &str, record: DnsRecord) -> Self {
-        let server = Server::start().await;
+        let server = DnsServer::start().await;
         let options = DnsOptions::from_url(&server.url(parameters)).expect("good parameters");
         Self { server, source: Arc::new(DnsSource::new(options)), record }
     }

@@ -3,5 +3,4 @@
 mod conformance;
 mod harness;
 mod names;
-mod server;
 mod services;

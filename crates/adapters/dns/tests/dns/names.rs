@@ -7,12 +7,10 @@ use anyhow::ensure;
 use biplane_core::resources::upstream::discovery::DnsRecord;
 use biplane_dns::{DnsOptions, DnsSource};
 use biplane_source::{Cause, EndpointSource as _, Listing, Phase};
+use biplane_testkit::dns::{DnsServer, Mood, RecordType, ResponseCode};
 use biplane_testkit::{eventually, throughout};
-use hickory_resolver::proto::op::ResponseCode;
-use hickory_resolver::proto::rr::RecordType;
 
 use crate::harness::{Harness, complete, next, places, request};
-use crate::server::{Mood, Server};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -158,7 +156,7 @@ async fn a_name_that_fails_costs_no_other_name_and_is_named_in_the_state() {
 
 #[tokio::test]
 async fn a_server_that_fails_is_passed_over_and_the_one_that_answered_is_asked_first_from_then_on() {
-    let (sick, well) = (Server::start().await, Server::start().await);
+    let (sick, well) = (DnsServer::start().await, DnsServer::start().await);
     sick.mood(Mood::Error(ResponseCode::ServFail));
     well.addresses("web.test", &addresses([1]));
     let url = format!("dns://{},{}?minRefresh=50ms&maxRefresh=50ms", sick.address(), well.address());

@@ -2,10 +2,9 @@
 
 use biplane_core::resources::upstream::discovery::DnsRecord;
 use biplane_source::Listing;
-use hickory_resolver::proto::op::ResponseCode;
+use biplane_testkit::dns::{Mood, ResponseCode};
 
 use crate::harness::{Harness, complete, next};
-use crate::server::Mood;
 
 /// Three hosts, one with an address of each family.
 async fn hosts() -> Harness {

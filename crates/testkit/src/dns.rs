@@ -4,13 +4,16 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 
-use biplane_testkit::free_port;
-use hickory_resolver::proto::op::{Message, OpCode, ResponseCode};
+pub use hickory_resolver::proto::op::ResponseCode;
+use hickory_resolver::proto::op::{Message, OpCode};
+pub use hickory_resolver::proto::rr::RecordType;
 use hickory_resolver::proto::rr::rdata::{A, AAAA, CNAME, NS, SOA, SRV};
-use hickory_resolver::proto::rr::{Name, RData, Record, RecordType};
+use hickory_resolver::proto::rr::{Name, RData, Record};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::task::JoinSet;
+
+use crate::ports::free_port;
 
 /// What fits into an answer by UDP, as the server sees it.
 const UDP_MAX: usize = 512;
@@ -19,7 +22,7 @@ const NO_PANIC: &str = "nobody panics while holding this lock";
 
 /// A running server. It ends with the runtime of its test.
 #[derive(Clone, Debug)]
-pub(crate) struct Server {
+pub struct DnsServer {
     address: SocketAddr,
     zone: Arc<Mutex<Zone>>,
     _tasks: Arc<JoinSet<()>>,
@@ -38,7 +41,8 @@ struct Zone {
 
 /// How it answers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Mood {
+pub enum Mood {
+    /// From what it knows.
     #[default]
     Well,
     /// Not at all.
@@ -49,8 +53,9 @@ pub(crate) enum Mood {
     Referring,
 }
 
-impl Server {
-    pub(crate) async fn start() -> Self {
+impl DnsServer {
+    /// A server that knows nothing.
+    pub async fn start() -> Self {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
         let udp = UdpSocket::bind(address).await.expect("the port is ours");
         let tcp = TcpListener::bind(address).await.expect("the port is ours");
@@ -61,16 +66,18 @@ impl Server {
         Self { address, zone, _tasks: Arc::new(tasks) }
     }
 
-    pub(crate) fn address(&self) -> SocketAddr {
+    /// Where it listens, by UDP and TCP.
+    pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    pub(crate) fn url(&self, parameters: &str) -> String {
+    /// A source of endpoints with these parameters.
+    pub fn url(&self, parameters: &str) -> String {
         format!("dns://{}?{parameters}", self.address)
     }
 
     /// From now on the name has these addresses and no others.
-    pub(crate) fn addresses(&self, name: &str, addresses: &[IpAddr]) {
+    pub fn addresses(&self, name: &str, addresses: &[IpAddr]) {
         let of = |v4: bool| addresses.iter().filter(move |address| address.is_ipv4() == v4);
         let data = |address: &IpAddr| match *address {
             IpAddr::V4(address) => RData::A(A(address)),
@@ -81,14 +88,15 @@ impl Server {
     }
 
     /// From now on the name has these services: priority, weight, port, target.
-    pub(crate) fn services(&self, name: &str, services: &[(u16, u16, u16, &str)]) {
+    pub fn services(&self, name: &str, services: &[(u16, u16, u16, &str)]) {
         let data = services.iter().map(|(priority, weight, port, target)| {
             RData::SRV(SRV::new(*priority, *weight, *port, complete(target)))
         });
         self.set(name, RecordType::SRV, data.collect());
     }
 
-    pub(crate) fn alias(&self, name: &str, target: &str) {
+    /// From now on the name stands for another.
+    pub fn alias(&self, name: &str, target: &str) {
         self.set(name, RecordType::CNAME, vec![RData::CNAME(CNAME(complete(target)))]);
     }
 
@@ -103,26 +111,28 @@ impl Server {
     }
 
     /// How long its answers hold.
-    pub(crate) fn ttl(&self, seconds: u32) {
+    pub fn ttl(&self, seconds: u32) {
         self.zone.lock().expect(NO_PANIC).ttl = seconds;
     }
 
-    pub(crate) fn mood(&self, mood: Mood) {
+    /// From now on it answers so.
+    pub fn mood(&self, mood: Mood) {
         self.zone.lock().expect(NO_PANIC).mood = mood;
     }
 
-    pub(crate) fn mood_about(&self, name: &str, mood: Mood) {
+    /// From now on it answers so when it is asked about this name.
+    pub fn mood_about(&self, name: &str, mood: Mood) {
         self.zone.lock().expect(NO_PANIC).moods.insert(complete(name), mood);
     }
 
     /// How often it was asked for this.
-    pub(crate) fn asked(&self, name: &str, kind: RecordType) -> usize {
+    pub fn asked(&self, name: &str, kind: RecordType) -> usize {
         let zone = self.zone.lock().expect(NO_PANIC);
         zone.asked.get(&(complete(name), kind)).copied().unwrap_or_default()
     }
 
     /// How many questions came by TCP.
-    pub(crate) fn by_tcp(&self) -> usize {
+    pub fn by_tcp(&self) -> usize {
         self.zone.lock().expect(NO_PANIC).by_tcp
     }
 }
