@@ -2,6 +2,7 @@
 
 mod browsers;
 mod catalogs;
+mod machines;
 mod schedulers;
 mod secrets;
 mod stores;
@@ -15,12 +16,13 @@ use biplane_testkit::{ClientTls, Request, Response, Upstream, biplane, free_port
 use crate::harness::{HOST, Site, Tree};
 
 /// The examples that have a test below or, where they need a server, in that server's module.
-const TESTED: [&str; 14] = [
+const TESTED: [&str; 15] = [
     "canary",
     "consul-catalog",
     "consul-kv",
     "consul-ui",
     "delegation",
+    "ec2",
     "etcd",
     "gloo-consul",
     "gloo-files",

@@ -24,6 +24,7 @@ mod deletions;
 mod destinations;
 mod directories;
 mod dns;
+mod ec2;
 mod edits;
 mod endpoints;
 mod envoy_restarts;

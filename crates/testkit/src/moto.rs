@@ -3,6 +3,8 @@
 //! It takes any credentials until [`check_access`](Moto::check_access) is called. From then on it knows the access keys
 //! that were made here, and checks every signature and right.
 
+mod machines;
+
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -15,6 +17,7 @@ use crate::http::{Request, Response};
 use crate::ports::free_port;
 use crate::process::Process;
 use crate::tools::Tool;
+pub use machines::{Launch, Machine};
 
 const MOTO: Tool =
     Tool { variable: "BIPLANE_MOTO_SERVER", package: "moto", version: "5.2.5", file: "moto_server" };

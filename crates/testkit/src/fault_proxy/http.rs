@@ -1,5 +1,7 @@
 //! The hop that reads requests: it answers some, and passes on the others as they are, streams included.
 //!
+//! Only while a rule looks at bodies are they read to their end before a request passes.
+//!
 //! Each connection of a client has one of its own to the server, opened with the first request that passes.
 
 use std::net::SocketAddr;
@@ -38,13 +40,20 @@ async fn answer(
     shared: Arc<Shared>,
     server: Arc<Mutex<Server>>,
 ) -> Result<Response<Body>> {
-    if let Some(answer) = shared.rules.decide(request.method(), request.uri()) {
+    let (head, body) = request.into_parts();
+    let mut body = body.boxed();
+    let mut read = Bytes::new();
+    if shared.rules.wants_bodies() {
+        read = body.collect().await?.to_bytes();
+        body = whole(read.clone());
+    }
+    if let Some(answer) = shared.rules.decide(&head.method, &head.uri, &read) {
         // Read to its end, so that the connection can go on.
-        request.into_body().collect().await?;
+        body.collect().await?;
         return compose(&answer);
     }
-    let sender = server.lock().await.sender(request.version(), shared.target).await?;
-    Ok(sender.send(request).await?.map(BodyExt::boxed))
+    let sender = server.lock().await.sender(head.version, shared.target).await?;
+    Ok(sender.send(Request::from_parts(head, body)).await?.map(BodyExt::boxed))
 }
 
 fn compose(answer: &Answer) -> Result<Response<Body>> {
@@ -52,8 +61,11 @@ fn compose(answer: &Answer) -> Result<Response<Body>> {
     for (name, value) in &answer.headers {
         builder = builder.header(name, value);
     }
-    let body = Full::new(Bytes::from(answer.body.clone())).map_err(|never| match never {});
-    Ok(builder.body(body.boxed())?)
+    Ok(builder.body(whole(answer.body.clone().into()))?)
+}
+
+fn whole(body: Bytes) -> Body {
+    Full::new(body).map_err(|never| match never {}).boxed()
 }
 
 /// The connection to the server.
@@ -67,8 +79,8 @@ struct Server {
 #[derive(Clone)]
 enum Sender {
     /// Shared, though HTTP/1.1 has one request at a time.
-    Http1(Arc<Mutex<http1::SendRequest<Incoming>>>),
-    Http2(http2::SendRequest<Incoming>),
+    Http1(Arc<Mutex<http1::SendRequest<Body>>>),
+    Http2(http2::SendRequest<Body>),
 }
 
 impl Server {
@@ -107,7 +119,7 @@ impl Sender {
         }
     }
 
-    async fn send(self, request: Request<Incoming>) -> Result<Response<Incoming>> {
+    async fn send(self, request: Request<Body>) -> Result<Response<Incoming>> {
         match self {
             Self::Http1(sender) => {
                 let mut sender = sender.lock().await;

@@ -23,6 +23,8 @@ pub struct Matcher {
     pub path_prefix: String,
     /// With this in their query.
     pub query_part: String,
+    /// With all of this in their body, which is read to its end before they pass.
+    pub body_parts: Vec<String>,
 }
 
 impl Matcher {
@@ -50,11 +52,19 @@ impl Matcher {
         self
     }
 
+    /// With this in their body only, and with what was asked for before.
+    #[must_use]
+    pub fn body(mut self, part: &str) -> Self {
+        self.body_parts.push(part.to_owned());
+        self
+    }
+
     /// Whether a request is one of them.
-    pub fn matches(&self, method: &Method, uri: &Uri) -> bool {
+    pub fn matches(&self, method: &Method, uri: &Uri, body: &[u8]) -> bool {
         self.method.as_ref().is_none_or(|wanted| wanted == method)
             && uri.path().starts_with(&self.path_prefix)
             && uri.query().unwrap_or_default().contains(&self.query_part)
+            && self.body_parts.iter().all(|part| String::from_utf8_lossy(body).contains(part))
     }
 }
 
@@ -124,10 +134,15 @@ impl Rules {
         self.0.lock().expect(NO_PANIC).rules.clear();
     }
 
+    /// Whether a rule looks at bodies.
+    pub(super) fn wants_bodies(&self) -> bool {
+        self.0.lock().expect(NO_PANIC).rules.iter().any(|(matcher, ..)| !matcher.body_parts.is_empty())
+    }
+
     /// Counts a request, and takes the answer to it if there is a rule.
-    pub(super) fn decide(&self, method: &Method, uri: &Uri) -> Option<Answer> {
+    pub(super) fn decide(&self, method: &Method, uri: &Uri, body: &[u8]) -> Option<Answer> {
         let mut state = self.0.lock().expect(NO_PANIC);
-        let answer = state.take(method, uri);
+        let answer = state.take(method, uri, body);
         state.requests += 1;
         state.answered += u64::from(answer.is_some());
         if state.seen.len() == REMEMBERED {
@@ -153,9 +168,9 @@ impl Rules {
 }
 
 impl State {
-    fn take(&mut self, method: &Method, uri: &Uri) -> Option<Answer> {
+    fn take(&mut self, method: &Method, uri: &Uri, body: &[u8]) -> Option<Answer> {
         let mut live = self.rules.iter_mut().filter(|(_, _, left)| *left > 0);
-        let (_, answer, left) = live.find(|(matcher, ..)| matcher.matches(method, uri))?;
+        let (_, answer, left) = live.find(|(matcher, ..)| matcher.matches(method, uri, body))?;
         *left -= 1;
         Some(answer.clone())
     }

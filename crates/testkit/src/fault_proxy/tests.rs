@@ -215,6 +215,23 @@ async fn chosen_requests_are_answered_by_the_proxy_and_others_pass() {
 }
 
 #[tokio::test]
+async fn requests_are_chosen_by_what_their_bodies_say_and_others_pass_whole() {
+    let upstream = Upstream::start("one");
+    let proxy = FaultProxy::http(upstream.address());
+    let page = Matcher::path("/").body("Action=List").body("Page=2");
+    proxy.answer(page, Answer::status(503), 1);
+    let post =
+        async |body: &'static str| Request::post("localhost", "/", body).send_to(proxy.address()).await;
+    for (body, status) in
+        [("Action=List&Page=1", 200), ("Action=List&Page=2", 503), ("Action=List&Page=2", 200)]
+    {
+        let answer = post(body).await.expect("an answer");
+        assert_eq!(answer.status, status, "{body}");
+        assert!(status != 200 || answer.json().expect("JSON")["body"] == body, "{}", answer.text());
+    }
+}
+
+#[tokio::test]
 async fn http2_and_its_trailers_pass() {
     let upstream = Upstream::start("grpc");
     let proxy = FaultProxy::http(upstream.address());

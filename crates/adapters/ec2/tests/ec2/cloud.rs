@@ -1,11 +1,12 @@
 //! The AWS of these tests: one moto for all of them, in which each test keeps to tags of its own.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 
 use anyhow::Result;
-use biplane_testkit::moto::element;
+use biplane_testkit::moto::Launch;
+pub(crate) use biplane_testkit::moto::Machine;
 use biplane_testkit::{Moto, TempDir};
 use tokio::sync::Mutex;
 
@@ -20,13 +21,6 @@ static TAGS: AtomicUsize = AtomicUsize::new(0);
 pub(crate) struct Cloud {
     moto: Moto,
     _directory: TempDir,
-}
-
-/// A machine.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Machine {
-    pub(crate) id: String,
-    pub(crate) address: Ipv4Addr,
 }
 
 impl Cloud {
@@ -62,28 +56,12 @@ impl Cloud {
 
     /// Starts so many at once, and says the first. moto's pages have such calls on them, not machines.
     pub(crate) async fn run_many(&self, count: usize, tags: &[(&str, &str)]) -> Result<Machine> {
-        let count = count.to_string();
-        let mut parameters = parameters(&[
-            ("Action", "RunInstances"),
-            ("ImageId", "ami-12c6146b"),
-            ("MinCount", &count),
-            ("MaxCount", &count),
-            ("TagSpecification.1.ResourceType", "instance"),
-        ]);
-        for (at, (key, value)) in (1..).zip(tags) {
-            parameters.push((format!("TagSpecification.1.Tag.{at}.Key"), (*key).to_owned()));
-            parameters.push((format!("TagSpecification.1.Tag.{at}.Value"), (*value).to_owned()));
-        }
-        let made = self.ec2(&parameters).await?;
-        Ok(Machine {
-            id: element(&made, "instanceId")?,
-            address: element(&made, "privateIpAddress")?.parse()?,
-        })
+        self.moto.run(&Launch { count, ..Launch::tagged(tags) }).await
     }
 
     /// Does something to a machine: `TerminateInstances`, `StopInstances`, `StartInstances`.
     pub(crate) async fn act(&self, action: &str, id: &str) -> Result<()> {
-        self.ec2(&parameters(&[("Action", action), ("InstanceId.1", id)])).await.map(drop)
+        self.moto.act(action, id).await
     }
 
     pub(crate) async fn ec2(&self, parameters: &[(String, String)]) -> Result<String> {
