@@ -8,5 +8,6 @@ mod crowd;
 mod endpoints;
 mod faults;
 mod mesh;
+mod shown;
 mod tags;
 mod world;

@@ -104,7 +104,10 @@ impl Source for StatusSource {
 
     async fn services(&self) -> Vec<ServiceStatus> {
         let known = services::known(&self.catalog).await;
-        block_in_place(|| services::with_hosts(&self.engine.lock(), known))
+        block_in_place(|| {
+            let engine = self.engine.lock();
+            services::complete(&engine, &endpoints::sources(&engine, &self.endpoints), known)
+        })
     }
 
     fn explain(&self, query: &ExplainQuery) -> Result<Explanation, Problem> {

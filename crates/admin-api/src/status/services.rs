@@ -31,4 +31,10 @@ pub struct ServiceStatus {
     pub findings: u64,
     /// Whether its source does not list it any more: what was made of it stays a moment, or is held.
     pub gone: bool,
+    /// How many seconds ago the source could last be read; null: never yet.
+    pub age_seconds: Option<u64>,
+    /// Why the source cannot be read now; what is known of the service stays.
+    pub last_error: Option<String>,
+    /// The upstreams that ask for its instances and that a route leads to.
+    pub users: Vec<String>,
 }

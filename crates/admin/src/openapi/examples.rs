@@ -178,6 +178,8 @@ pub(crate) fn services() -> Vec<ServiceStatus> {
         healthy: 2,
         canaries: 1,
         hosts: vec!["web.example.com".to_owned()],
+        age_seconds: Some(0),
+        users: vec!["Upstream tags/web.example.com".to_owned()],
         ..ServiceStatus::default()
     };
     vec![service]

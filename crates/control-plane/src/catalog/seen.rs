@@ -73,9 +73,9 @@ impl Seen {
             instances: seen.instances.as_ref().map_or(0, |counts| counts.total),
             healthy: seen.instances.as_ref().map_or(0, |counts| counts.healthy),
             canaries: seen.instances.as_ref().map_or(0, |counts| counts.canaries),
-            hosts: Vec::new(),
             findings: findings(item),
             gone: !seen.listed,
+            ..ServiceStatus::default()
         };
         self.0.iter().map(status).collect()
     }

@@ -70,7 +70,7 @@ pub(crate) fn endpoint_table(upstream: &EndpointsStatus) -> String {
             endpoint.health.clone(),
             endpoint.id.clone().unwrap_or_default(),
             source(upstream),
-            age(upstream),
+            age_of(upstream),
             upstream.state.as_str().to_owned(),
         ]
     });
@@ -88,7 +88,7 @@ fn row(upstream: &EndpointsStatus, endpoint: Option<&EndpointStatus>, wide: bool
         endpoint.map_or_else(|| "none".to_owned(), |endpoint| endpoint.address.clone()),
         endpoint.map(|endpoint| endpoint.health.clone()).unwrap_or_default(),
         source(upstream),
-        age(upstream),
+        age_of(upstream),
         upstream.state.as_str().to_owned(),
         upstream.users.join(", "),
     ];
@@ -105,12 +105,16 @@ fn row(upstream: &EndpointsStatus, endpoint: Option<&EndpointStatus>, wide: bool
     row
 }
 
-fn age(upstream: &EndpointsStatus) -> String {
+fn age_of(upstream: &EndpointsStatus) -> String {
     match (upstream.state, upstream.age_seconds) {
         (EndpointsState::Static, _) | (_, None) => String::new(),
-        (_, Some(0)) => "now".to_owned(),
-        (_, Some(seconds)) => format!("{seconds}s"),
+        (_, Some(seconds)) => age(seconds),
     }
+}
+
+/// How long ago something was right, in few letters.
+pub(super) fn age(seconds: u64) -> String {
+    if seconds == 0 { "now".to_owned() } else { format!("{seconds}s") }
 }
 
 fn zone(endpoint: &EndpointStatus) -> String {

@@ -2,6 +2,7 @@
 
 use biplane_admin_api::status::ServiceStatus;
 
+use super::endpoints::age;
 use super::{Arguments, Format};
 use crate::config::GlobalFlags;
 use crate::connect::End;
@@ -50,9 +51,9 @@ fn is_asked_for(service: &ServiceStatus, arguments: &Arguments) -> bool {
 
 fn table(found: &[ServiceStatus], wide: bool) -> String {
     let mut header =
-        vec!["SOURCE", "NAMESPACE", "SERVICE", "HEALTHY", "CANARIES", "HOSTS", "FINDINGS", "STATE"];
+        vec!["SOURCE", "NAMESPACE", "SERVICE", "HEALTHY", "CANARIES", "HOSTS", "FINDINGS", "AGE", "STATE"];
     if wide {
-        header.extend(["DATACENTER", "TAGS"]);
+        header.extend(["DATACENTER", "TAGS", "USED BY", "WHY"]);
     }
     output::table(&header, found.iter().map(|service| row(service, wide)))
 }
@@ -61,10 +62,11 @@ fn row(service: &ServiceStatus, wide: bool) -> Vec<String> {
     let count = |count: u64| if count == 0 { String::new() } else { count.to_string() };
     let healthy =
         if service.watched { format!("{}/{}", service.healthy, service.instances) } else { String::new() };
-    let state = match (service.gone, service.watched) {
-        (true, _) => "not listed any more",
-        (false, true) => "watched",
-        (false, false) => "no tags for here",
+    let state = match (&service.last_error, service.gone, service.watched) {
+        (Some(_), ..) => "its source fails",
+        (None, true, _) => "not listed any more",
+        (None, false, true) => "watched",
+        (None, false, false) => "no tags for here",
     };
     let mut row = vec![
         service.source.clone(),
@@ -74,10 +76,12 @@ fn row(service: &ServiceStatus, wide: bool) -> Vec<String> {
         count(service.canaries),
         service.hosts.join(", "),
         count(service.findings),
+        service.age_seconds.map(age).unwrap_or_default(),
         state.to_owned(),
     ];
     if wide {
-        row.extend([service.datacenter.clone(), service.tags.join(" ")]);
+        let why = service.last_error.clone().unwrap_or_default();
+        row.extend([service.datacenter.clone(), service.tags.join(" "), service.users.join(", "), why]);
     }
     row
 }
