@@ -9,5 +9,6 @@ mod endpoints;
 mod faults;
 mod mesh;
 mod shown;
+mod sidecars;
 mod tags;
 mod world;

@@ -40,7 +40,11 @@ pub(crate) struct World {
 impl World {
     /// `objects` are made for the name of the world's own service.
     pub(crate) async fn start(objects: impl FnOnce(&str) -> Vec<String>) -> Self {
-        let server = shared().await;
+        Self::on(shared().await, objects).await
+    }
+
+    /// In a Consul of one's own.
+    pub(crate) async fn on(server: Arc<Server>, objects: impl FnOnce(&str) -> Vec<String>) -> Self {
         let service = unique("web");
         let link = FaultProxy::http(server.consul.address());
         let tree = Tree::with(&objects(&service));
@@ -131,11 +135,16 @@ async fn shared() -> Arc<Server> {
     if let Some(server) = shared.upgrade() {
         return server;
     }
-    let directory = TempDir::new("catalog");
-    let consul = Consul::builder().mesh(true).start(&directory).await;
-    let server = Arc::new(Server { consul, _directory: directory });
+    let server = own().await;
     *shared = Arc::downgrade(&server);
     server
+}
+
+/// A Consul for one test, to change what all services of a mesh share.
+pub(crate) async fn own() -> Arc<Server> {
+    let directory = TempDir::new("catalog");
+    let consul = Consul::builder().mesh(true).start(&directory).await;
+    Arc::new(Server { consul, _directory: directory })
 }
 
 /// A Biplane that takes endpoints and routes from a Consul.

@@ -11,6 +11,7 @@ use envoy_types::pb::envoy::extensions::transport_sockets::tls::v3::UpstreamTlsC
 
 use super::super::Reporter;
 use super::{Refused, Tls};
+use crate::proto::uint32;
 use crate::route::matcher::escaped;
 use crate::tls::{Found, KeyMaterial, find, transport_socket, verified_by_uri};
 use crate::{Lookup, names};
@@ -41,8 +42,13 @@ pub(super) fn of(
     let mut context = material.context(None, Vec::new(), &[]);
     let roots = names::secret_validation(secret);
     context.validation_context_type = Some(verified_by_uri(&roots, &identity(consul)));
-    let socket =
-        transport_socket(&UpstreamTlsContext { common_tls_context: Some(context), ..Default::default() });
+    let socket = transport_socket(&UpstreamTlsContext {
+        common_tls_context: Some(context),
+        // Many ask Consul whether an intention lets a client in while they look at its certificate, which no resumed
+        // session shows: each connection is made anew, so that an intention that is taken back holds for the next one.
+        max_session_keys: Some(uint32(0)),
+        ..Default::default()
+    });
     Ok(Tls { socket: Some(socket), references: material.references().collect(), ..Tls::default() })
 }
 
