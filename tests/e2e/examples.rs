@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use biplane_testkit::{ClientTls, Request, Response, Upstream, biplane, free_port};
 
 use crate::harness::{HOST, Site, Tree};
+use terminal::substituted;
 
 /// The examples that have a test below or, where they need a server, in that server's module.
 const TESTED: [&str; 15] = [
@@ -85,8 +86,7 @@ fn copy(source: &Path, target: &Path, replacements: &[(&str, String)]) {
             continue;
         }
         let text = fs::read_to_string(&path).expect("resources are text");
-        let replace = |text: String, (from, to): &(&str, String)| text.replace(from, to);
-        fs::write(target, replacements.iter().fold(text, replace)).expect("the test's directory is writable");
+        fs::write(target, substituted(&text, replacements)).expect("the test's directory is writable");
     }
 }
 

@@ -246,14 +246,14 @@ fn commands(readme: &str) -> VecDeque<String> {
     text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect()
 }
 
-/// Each place of a text is replaced once, whatever stands there then.
-fn substituted(text: &str, replacements: &[(String, String)]) -> String {
+/// Each place of a text is replaced once, whatever stands there then: a port may look like another one's beginning.
+pub(super) fn substituted(text: &str, replacements: &[(impl AsRef<str>, String)]) -> String {
     let (mut rest, mut result) = (text, String::new());
     while let Some(first) = rest.chars().next() {
-        let found = replacements.iter().find(|(from, _)| rest.starts_with(from.as_str()));
+        let found = replacements.iter().find(|(from, _)| rest.starts_with(from.as_ref()));
         let taken = if let Some((from, to)) = found {
             result.push_str(to);
-            from.len()
+            from.as_ref().len()
         } else {
             result.push(first);
             first.len_utf8()
