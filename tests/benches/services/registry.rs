@@ -66,7 +66,9 @@ impl Registry {
     pub(crate) fn retag(&self, number: usize, turn: u16) {
         self.listed.send_modify(|listed| listed[number].tags = tags(number, turn).into_iter().collect());
         self.services[&name(number)].send_modify(|instances| {
-            instances.iter_mut().for_each(|instance| instance.tags = tags(number, turn));
+            for instance in instances {
+                instance.tags = tags(number, turn);
+            }
         });
     }
 }

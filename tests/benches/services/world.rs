@@ -80,7 +80,7 @@ impl World {
         let client = Delta::connect(xds, Node::new("bench", FLEET)).await?;
         let mut world = Self { registry, services, client, admin, shutdown, task, turn: 0 };
         world.complete().await?;
-        let cost = Cost { processor: processor()? - before, latency: began.elapsed() };
+        let cost = Cost { processor: processor()?.saturating_sub(before), latency: began.elapsed() };
         Ok((world, cost))
     }
 
@@ -111,7 +111,7 @@ impl World {
         for _ in 0..times {
             self.one(change).await?;
         }
-        let spent = processor()? - before;
+        let spent = processor()?.saturating_sub(before);
         Ok(Cost { processor: spent / u32::from(times), latency: began.elapsed() / u32::from(times) })
     }
 
@@ -145,7 +145,8 @@ impl World {
             let found = Resources::get(&self.admin, &key).await.with_context(|| format!("{key}"))?;
             ensure!(found.location.contains("services"), "nobody has written {key}");
         }
-        Ok(Cost { processor: (processor()? - before) / times, latency: began.elapsed() / times })
+        let spent = processor()?.saturating_sub(before);
+        Ok(Cost { processor: spent / times, latency: began.elapsed() / times })
     }
 
     /// Ends it.

@@ -84,7 +84,9 @@ impl Engine {
         let mut new: BTreeMap<_, _> = puts.chain(deletions.into_iter().map(|key| (key, None))).collect();
         if is_more_known {
             let before = std::mem::take(&mut self.made.left.put_off);
-            before.into_iter().for_each(|(key, object)| _ = new.entry(key).or_insert(object));
+            for (key, object) in before {
+                new.entry(key).or_insert(object);
+            }
         }
         let (mut puts, mut deletions) = (Vec::new(), Vec::new());
         for (key, object) in new {

@@ -65,7 +65,9 @@ impl Ingest {
 
     /// These are gone; gives those that the graph knows.
     pub(crate) fn drop_left(&mut self, keys: Vec<ObjectKey>) -> Vec<ObjectKey> {
-        keys.iter().for_each(|key| self.unmake(key));
+        for key in &keys {
+            self.unmake(key);
+        }
         keys.into_iter().filter(|key| self.made.in_use.contains(key)).collect()
     }
 }
