@@ -13,4 +13,5 @@ mod deploys;
 mod failures;
 mod forgotten;
 mod owners;
+mod regions;
 mod world;

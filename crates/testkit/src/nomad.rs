@@ -20,6 +20,7 @@ use bytes::Bytes;
 use hyper::Method;
 use serde_json::{Value, json};
 
+use crate::eventually::eventually;
 use crate::http::{ClientTls, Request, Response};
 use crate::process::Process;
 use crate::tools::Tool;
@@ -100,6 +101,19 @@ impl Nomad {
         let data = config::data(&self.folder);
         fs::remove_dir_all(&data).expect("nothing holds it any more");
         fs::create_dir_all(&data).expect("the temporary directory is writable");
+    }
+
+    /// Meets the server of another region, so that each answers for both; waits until each knows the other.
+    pub async fn join(&self, other: &Self) {
+        let path = format!("/v1/agent/join?address=127.0.0.1:{}", other.config.ports.serf);
+        for (one, another) in [(self, other), (other, self)] {
+            eventually("another region", PATIENCE, async || {
+                self.call(Method::PUT, &path, Bytes::new()).await?;
+                let region = &another.config.region;
+                one.json(&format!("/v1/status/leader?region={region}")).await.map(drop)
+            })
+            .await;
+        }
     }
 
     /// Saves what the servers know.

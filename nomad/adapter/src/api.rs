@@ -95,10 +95,13 @@ impl Api {
     /// The ids of the keys that the servers sign identities with, which tell one set of servers from another; `None` for
     /// servers too old to tell.
     pub(crate) async fn keys(&self) -> Result<Option<BTreeSet<String>>, Failure> {
-        let mut call = Call::get("read the public keys", &[".well-known", "jwks.json"]);
-        if let Some(region) = &self.place.region {
-            call = call.with("region", region);
-        }
+        let path = [".well-known", "jwks.json"];
+        let call = match &self.place.region {
+            Some(region) => {
+                Call::get(format!("read the public keys of region {region}"), &path).with("region", region)
+            }
+            None => Call::get("read the public keys", &path),
+        };
         match self.client.send(&call).await {
             Ok(answer) => {
                 Ok(answer.json::<KeySet>().map(|set| set.keys.into_iter().map(|key| key.kid).collect()))

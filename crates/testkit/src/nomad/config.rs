@@ -29,7 +29,7 @@ pub(super) struct Tls {
 pub(super) struct Ports {
     pub(super) http: u16,
     rpc: u16,
-    serf: u16,
+    pub(super) serf: u16,
     /// What tasks get.
     tasks: Range<u16>,
 }

@@ -145,8 +145,10 @@ impl Failure {
                     .hint("nomads:// in place of nomad://")
             }
             // A region that cannot be reached is told as an error of the server.
-            500 if says(&said, "no path to region") => new(Kind::Invalid, "its servers know no such region")
-                .hint("`nomad server members` shows the regions; region= in the URL or in the upstream"),
+            500 if says(&said, "no path to region") => {
+                new(Kind::Invalid, "its servers know no such region, or none of its servers is up")
+                    .hint("`nomad server members` shows the regions; region= in the URL or in the upstream")
+            }
             500 if says(&said, "no cluster leader") => {
                 Self::new(Kind::Down, call, address, "the servers have no leader").hint(SERVERS)
             }
