@@ -19,6 +19,7 @@ const RULES: &[Rule] = &[
     Rule { folder: "crates/xds", may_use: &[] },
     Rule { folder: "crates/aws", may_use: &[] },
     Rule { folder: "crates/consul-client", may_use: &[] },
+    Rule { folder: "crates/tls", may_use: &[] },
     Rule { folder: "xtask", may_use: &[] },
     // What knows resources.
     Rule { folder: "crates/store", may_use: &["crates/core"] },
@@ -27,7 +28,7 @@ const RULES: &[Rule] = &[
     Rule { folder: "crates/identity", may_use: &["crates/core"] },
     Rule { folder: "crates/translator", may_use: &["crates/core"] },
     Rule { folder: "crates/admin-api", may_use: &["crates/core"] },
-    Rule { folder: "crates/admin", may_use: &["crates/admin-api", "crates/core"] },
+    Rule { folder: "crates/admin", may_use: &["crates/admin-api", "crates/core", "crates/tls"] },
     Rule { folder: "crates/terraform-provider", may_use: &["crates/admin-api"] },
     // Backends and adapters: a trait, the leaves, and nothing above.
     Rule { folder: "storage-backends/*", may_use: BACKEND },
@@ -44,6 +45,7 @@ const RULES: &[Rule] = &[
             "crates/source",
             "crates/store",
             "crates/tags",
+            "crates/tls",
             "crates/translator",
             "crates/xds",
         ],

@@ -1,4 +1,4 @@
-//! Everything that is read besides config: endpoints, services with tags, secrets.
+//! Everything that is read besides config: endpoints, services with tags, secrets, keys of those who sign tokens.
 //!
 //! All sources speak alike: [`Watch`] yields the whole state of one thing each time it may have
 //! changed, as a [`Listing`] that is complete or failed and never partial. A complete listing of
@@ -12,6 +12,7 @@ pub mod conformance;
 mod endpoint;
 mod fixed;
 mod fixed_secrets;
+mod keys;
 pub mod pace;
 mod secret;
 mod service;
@@ -24,6 +25,7 @@ pub use endpoint::{
 };
 pub use fixed::FixedEndpoints;
 pub use fixed_secrets::FixedSecrets;
+pub use keys::{FixedKeys, KeySource};
 pub use secret::{Secret, SecretOptions, SecretRequest, SecretSource};
 pub use service::{Instance, Service, ServiceName, ServiceSource};
 pub use state::{Phase, SourceState};
