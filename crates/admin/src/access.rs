@@ -9,7 +9,6 @@
 //! | beyond loopback, no token | not served at all | probes only, over TLS |
 
 mod caller;
-mod tls;
 mod tokens;
 
 use std::io;
@@ -18,7 +17,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use biplane_admin_api::{Problem, ProblemKind};
-use tokio_rustls::TlsAcceptor;
+use biplane_tls::{Clients, ServerTls, TlsFiles};
 
 pub(crate) use caller::{Caller, Need, Remote};
 use tokens::TokenFile;
@@ -31,19 +30,9 @@ pub struct AccessOptions {
     pub tokens_file: Option<PathBuf>,
     /// For development: whoever reaches the loopback address may write.
     pub anonymous_write: bool,
-    /// TLS on all TCP addresses.
-    pub tls: Option<TlsOptions>,
-}
-
-/// Where certificates are, in PEM.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TlsOptions {
-    /// The server's certificate and what stands between it and its authority.
-    pub cert: PathBuf,
-    /// Its key.
-    pub key: PathBuf,
-    /// The authority of the clients' certificates: callers without one are refused.
-    pub client_ca: Option<PathBuf>,
+    /// TLS on all TCP addresses; the files are read again when they change. Where there is an authority of clients,
+    /// callers without a certificate of it are refused.
+    pub tls: Option<TlsFiles>,
 }
 
 /// Who may do what. The default is what a machine of one's own needs: loopback reads, socket files write.
@@ -51,7 +40,7 @@ pub struct TlsOptions {
 pub struct Access {
     tokens: Option<Arc<TokenFile>>,
     anonymous_write: bool,
-    tls: Option<TlsAcceptor>,
+    tls: Option<ServerTls>,
 }
 
 impl Access {
@@ -59,7 +48,9 @@ impl Access {
     /// the file changes later it is said in the log and costs only itself.
     pub fn open(options: &AccessOptions) -> io::Result<Self> {
         let tokens = options.tokens_file.as_deref().map(TokenFile::open).transpose()?.map(Arc::new);
-        let tls = options.tls.as_ref().map(tls::acceptor).transpose()?;
+        let open =
+            |files: &TlsFiles| ServerTls::open("admin", files.clone(), Clients::MustShow, &["http/1.1"]);
+        let tls = options.tls.as_ref().map(open).transpose().map_err(io::Error::other)?;
         Ok(Self { tokens, anonymous_write: options.anonymous_write, tls })
     }
 
@@ -80,7 +71,7 @@ impl Access {
         Err(io::Error::new(io::ErrorKind::InvalidInput, message))
     }
 
-    pub(crate) const fn tls(&self) -> Option<&TlsAcceptor> {
+    pub(crate) const fn tls(&self) -> Option<&ServerTls> {
         self.tls.as_ref()
     }
 

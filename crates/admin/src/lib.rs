@@ -42,7 +42,8 @@ use biplane_admin_api::resources::Accepted;
 use biplane_admin_api::status::{EndpointsStatus, SecretStatus, ServiceStatus};
 use biplane_admin_api::{Problem, Resources, Status};
 
-pub use access::{Access, AccessOptions, NewToken, Role, TlsOptions, TokenError, TokenRule};
+pub use access::{Access, AccessOptions, NewToken, Role, TokenError, TokenRule};
+pub use biplane_tls::TlsFiles as TlsOptions;
 pub use listener::Listener;
 pub use server::serve;
 

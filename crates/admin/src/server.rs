@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::Request;
+use biplane_tls::ServerTls;
 use futures::future::join_all;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -89,7 +90,7 @@ pub async fn serve(
 #[derive(Clone)]
 struct Door {
     router: Router,
-    tls: Option<TlsAcceptor>,
+    tls: Option<ServerTls>,
     shutdown: CancellationToken,
 }
 
@@ -134,13 +135,13 @@ impl Door {
                 let _ = stream.set_nodelay(true);
                 // `::ffff:127.0.0.1` is loopback.
                 let remote = Remote::Tcp(SocketAddr::new(address.ip().to_canonical(), address.port()));
-                match self.tls.clone() {
-                    None => self.converse(stream, remote).await,
-                    Some(acceptor) => match timeout(HANDSHAKE_DEADLINE, acceptor.accept(stream)).await {
-                        Ok(Ok(stream)) => self.converse(stream, remote).await,
-                        Ok(Err(error)) => debug!(%address, %error, "admin connection without TLS of ours"),
-                        Err(_) => debug!(%address, "admin connection that did not finish its handshake"),
-                    },
+                let Some(tls) = &self.tls else { return self.converse(stream, remote).await };
+                // As the files are now: connections that are open keep what they have.
+                let Some(config) = tls.current() else { return };
+                match timeout(HANDSHAKE_DEADLINE, TlsAcceptor::from(config).accept(stream)).await {
+                    Ok(Ok(stream)) => self.converse(stream, remote).await,
+                    Ok(Err(error)) => debug!(%address, %error, "admin connection without TLS of ours"),
+                    Err(_) => debug!(%address, "admin connection that did not finish its handshake"),
                 }
             }
         }

@@ -192,3 +192,24 @@ async fn beyond_loopback_tls_and_tokens_together_are_enough() {
     let access = Access::open(&options).expect("readable");
     biplane_admin::check_address(([0, 0, 0, 0], 9978).into(), &access).expect("both are there");
 }
+
+#[tokio::test]
+async fn a_certificate_that_is_replaced_is_shown_from_then_on_and_open_connections_stay() {
+    let (certificates, next, tokens) = (Certificates::new(), Certificates::new(), Tokens::new());
+    let server = with_tls(&certificates, &tokens, false).await;
+    let client = certificates.client(&server, Some(&tokens.writer), false);
+    let mut events = client.watch(&Filter::default()).await.expect("watching");
+    futures::StreamExt::next(&mut events).await.expect("open").expect("listed");
+
+    certificates.write("server.key", "half of a pair");
+    client.list(&Filter::default()).await.expect("the last pair that worked is still shown");
+    for name in ["server.pem", "server.key"] {
+        std::fs::copy(next.path(name), certificates.path(name)).expect("copied");
+    }
+    assert!(client.list(&Filter::default()).await.is_err(), "the certificate is another authority's now");
+    let trusting = next.client(&server, Some(&tokens.writer), false);
+    trusting.apply(&ApplyRequest::default()).await.expect("whoever trusts that one is answered");
+    let waiting = futures::StreamExt::next(&mut events);
+    let quiet = tokio::time::timeout(std::time::Duration::from_millis(100), waiting).await;
+    assert!(quiet.is_err(), "the connection that was open stays open: {quiet:?}");
+}
