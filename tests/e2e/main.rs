@@ -39,6 +39,7 @@ mod header_secrets;
 mod headers;
 mod health;
 mod hosts;
+mod identity;
 mod limits;
 mod listeners;
 mod matchers;

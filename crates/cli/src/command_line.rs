@@ -68,6 +68,9 @@ pub(crate) enum Verb {
     /// What Envoy needs from here
     #[command(subcommand)]
     Envoy(verbs::envoy::Verb),
+    /// Certificates for a start
+    #[command(subcommand)]
+    Pki(verbs::pki::Verb),
     /// Print the JSON Schema of a kind, or of all kinds
     Schema(verbs::schema::Arguments),
     /// The settings of the process

@@ -10,6 +10,7 @@ mod file;
 mod flags;
 mod keys;
 mod layer;
+mod nodes;
 mod values;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,6 +20,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use biplane_admin_api::client::{Address, Identity};
+use biplane_control_plane::NodeAccess;
 use biplane_tags::settings::Settings as Tags;
 use figment::Figment;
 
@@ -44,6 +46,8 @@ pub(crate) struct Config {
     pub(crate) discover_upstreams: BTreeSet<String>,
     /// Where Envoys connect to.
     pub(crate) xds: SocketAddr,
+    /// Who may connect there.
+    pub(crate) nodes: NodeAccess,
     /// Where and to whom the HTTP API is served.
     pub(crate) serving: Serving,
     /// Where the last good configuration is kept.

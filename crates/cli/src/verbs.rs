@@ -15,6 +15,7 @@ pub(crate) mod get;
 pub(crate) mod history;
 pub(crate) mod import;
 pub(crate) mod init;
+pub(crate) mod pki;
 pub(crate) mod quickstart;
 pub(crate) mod rollback;
 pub(crate) mod schema;
@@ -60,6 +61,7 @@ pub(crate) async fn run(command_line: &CommandLine) -> Outcome {
         Verb::Validate(arguments) => validate::run(arguments).await,
         Verb::Translate(arguments) => translate::run(arguments).await,
         Verb::Envoy(verb) => envoy::run(verb),
+        Verb::Pki(verb) => pki::run(verb),
         Verb::Schema(arguments) => schema::run(arguments),
         Verb::Config(verb) => config::run(global, verb),
         Verb::Completions(arguments) => completions::run(arguments),

@@ -23,6 +23,7 @@ mod freshen;
 pub mod graph;
 pub mod guard;
 pub mod hold;
+mod identity;
 pub mod ingest;
 mod intents;
 mod leader;
@@ -45,5 +46,6 @@ mod with_made;
 mod witness;
 
 pub use catalog::CatalogSettings;
+pub use identity::{NodeAccess, NodeTls, OpenKeys, Rules, TlsSecret};
 pub use serve::{Server, serve};
 pub use settings::Settings;

@@ -21,6 +21,7 @@ use crate::engine::Engine;
 use crate::freshen::freshen;
 use crate::guard::{Guard, Memory};
 use crate::hold::Holds;
+use crate::identity::OpenKeys;
 use crate::leader::{self, Board, Feed, Leader};
 use crate::metrics::{EndpointCollector, EngineCollector, SecretCollector};
 use crate::newcomer::Newcomer;
@@ -62,6 +63,7 @@ pub struct Server {
     endpoints: Vec<Arc<dyn EndpointSource>>,
     services: Vec<Arc<dyn ServiceSource>>,
     catalog: CatalogSettings,
+    keys: Option<OpenKeys>,
     bound: Bound,
 }
 
@@ -95,6 +97,7 @@ impl Server {
             endpoints: Vec::new(),
             services: Vec::new(),
             catalog: CatalogSettings::default(),
+            keys: None,
             bound,
         })
     }
@@ -120,9 +123,17 @@ impl Server {
         self
     }
 
+    /// The same with a way to read the keys of those who sign tokens.
+    #[must_use]
+    pub fn with_keys(mut self, keys: OpenKeys) -> Self {
+        self.keys = Some(keys);
+        self
+    }
+
     /// Runs until `shutdown`, or until something breaks that only a new process can mend.
     pub async fn run(self, shutdown: CancellationToken) -> anyhow::Result<()> {
-        let Self { settings, store, resources, secrets, endpoints, services, catalog, bound, .. } = self;
+        let Self { settings, store, resources, secrets, endpoints, services, catalog, keys, bound, .. } =
+            self;
         let description = store.describe();
         let name: Arc<str> = description.name.as_str().into();
         let last_run = bound.snapshots.as_ref().map(snapshot::SnapshotDirectory::load).unwrap_or_default();
@@ -164,7 +175,7 @@ impl Server {
             name: leader::replica_name(),
         });
         let mut registry = Registry::default();
-        let options = ServerOptions { drain: settings.drain, ..ServerOptions::default() };
+        let options = bound.door.options(ServerOptions { drain: settings.drain, ..ServerOptions::default() });
         options.metrics.register(registry.sub_registry_with_prefix("biplane"));
         registry.register_collector(Box::new(EngineCollector {
             engine: engine.clone(),
@@ -212,6 +223,7 @@ impl Server {
         let feed = leader.as_ref().map(|leader| leader.feed.clone());
         let rules = settings.rules(&description);
         let newcomer = records.clone().map(|records| Newcomer { records, driver: handle, rules });
+        supervisor.spawn("identity", bound.door.run(keys, secrets.clone(), shutdown.clone()));
         let secrets = SecretLines { told, confirmations: fleets.confirmations(), sources: secrets };
         let lines = Lines {
             events: received,

@@ -8,12 +8,15 @@ use biplane_admin::AccessOptions;
 use biplane_store::Description;
 
 use crate::guard::Rules;
+use crate::identity::NodeAccess;
 
 /// Settings of one process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// Where Envoys connect. Loopback only, until nodes have an identity.
+    /// Where Envoys connect. Loopback only, unless `nodes` says who is who.
     pub xds: SocketAddr,
+    /// Who may connect there, and what is whose.
+    pub nodes: NodeAccess,
     /// Where the HTTP API listens. Loopback only, unless `access` says who may do what.
     pub admin: SocketAddr,
     /// A socket file on which it listens as well.
@@ -61,6 +64,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             xds: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9977),
+            nodes: NodeAccess::default(),
             admin: biplane_admin_api::DEFAULT_ADDRESS,
             admin_socket: None,
             access: AccessOptions::default(),

@@ -18,6 +18,8 @@ use anyhow::{Context, Result};
 pub use message::{DeltaRequest, DeltaResponse, Node, Resource, SotwRequest, SotwResponse};
 use stream::Stream;
 
+use crate::http::ClientTls;
+
 /// Type URLs by their usual names.
 pub mod type_url {
     /// Clusters.
@@ -42,6 +44,15 @@ pub mod path {
         "/envoy.service.discovery.v3.AggregatedDiscoveryService/StreamAggregatedResources";
 }
 
+/// What a client shows of itself.
+#[derive(Debug, Clone, Default)]
+pub struct Proof {
+    /// TLS, with a certificate or without.
+    pub tls: Option<ClientTls>,
+    /// A token.
+    pub token: Option<String>,
+}
+
 /// A client on a delta stream.
 #[derive(Debug)]
 pub struct Delta {
@@ -58,7 +69,17 @@ impl Delta {
 
     /// Opens another delta stream.
     pub async fn connect_to(address: SocketAddr, path: &str, node: Node) -> Result<Self> {
-        Ok(Self { stream: Stream::open(address, path).await?, node: Some(node) })
+        Self::connect_with(address, path, node, &Proof::default()).await
+    }
+
+    /// Opens a delta stream, and shows something.
+    pub async fn connect_with(address: SocketAddr, path: &str, node: Node, proof: &Proof) -> Result<Self> {
+        Ok(Self { stream: Stream::open(address, path, proof).await?, node: Some(node) })
+    }
+
+    /// Has the next request tell of another node.
+    pub fn rename(&mut self, node: Node) {
+        self.node = Some(node);
     }
 
     /// Sends any request.
@@ -129,7 +150,12 @@ impl Sotw {
 
     /// Opens another state-of-the-world stream.
     pub async fn connect_to(address: SocketAddr, path: &str, node: Node) -> Result<Self> {
-        Ok(Self { stream: Stream::open(address, path).await?, node: Some(node) })
+        Self::connect_with(address, path, node, &Proof::default()).await
+    }
+
+    /// Opens a state-of-the-world stream, and shows something.
+    pub async fn connect_with(address: SocketAddr, path: &str, node: Node, proof: &Proof) -> Result<Self> {
+        Ok(Self { stream: Stream::open(address, path, proof).await?, node: Some(node) })
     }
 
     /// Sends any request.

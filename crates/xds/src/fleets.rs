@@ -110,6 +110,12 @@ impl Fleets {
         snapshot.configured().then_some(snapshot)
     }
 
+    /// Whether any fleet has a resource of this name.
+    pub(crate) fn have(&self, kind: ResourceType, name: &str) -> bool {
+        let fleets = self.fleets();
+        fleets.values().any(|sender| sender.borrow().get(kind, name).is_some())
+    }
+
     /// The connected nodes, by fleet and id. Per-type streams of one node are one entry.
     pub fn nodes(&self) -> Vec<NodeStatus> {
         self.shared.nodes.list()

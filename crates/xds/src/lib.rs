@@ -11,23 +11,29 @@
 //! * [`snapshot`] is what a fleet ought to have: persistent maps and a journal of what changed.
 //! * [`fleets`] is the handle that the control plane publishes into and streams read from.
 //! * [`stream`] decides what one client is sent and when. It does no I/O and owns no clock.
-//! * [`wire`] is the protocol's messages; [`server`] puts streams on loopback gRPC.
+//! * [`wire`] is the protocol's messages; [`server`] puts streams on gRPC.
+//! * [`door`] is who gets one: whoever wires the server says who is let in and to which fleet.
 //!
 //! The crate knows resources by type and name only: nothing here looks into a body, and no other
 //! crate of Biplane is known to it.
 #![forbid(unsafe_code)]
 
+mod audit;
 mod codec;
+mod connection;
+pub mod door;
 pub mod fleets;
 pub mod metrics;
 pub mod resource;
 pub mod server;
 mod session;
 pub mod snapshot;
+mod standing;
 pub mod status;
 pub mod stream;
 pub mod wire;
 
+pub use door::{Caller, Doorkeeper, Handshakes, Membership, Pass, Refusal};
 pub use fleets::{Fleets, Freshen};
 pub use metrics::Metrics;
 pub use resource::{Resource, ResourceName, ResourceType, Version};

@@ -9,6 +9,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::audit::Attempt;
 use crate::resource::ResourceType;
 use crate::status::Protocol;
 use crate::stream::{Reply, Response};
@@ -27,6 +28,7 @@ pub struct Metrics {
     bytes: Family<Labels, Counter<u64, AtomicU64>>,
     acks: Family<Labels, Counter>,
     nacks: Family<Labels, Counter>,
+    refused: Family<Labels, Counter>,
     change_to_ack: Histograms,
 }
 
@@ -38,6 +40,7 @@ impl Default for Metrics {
             bytes: Family::default(),
             acks: Family::default(),
             nacks: Family::default(),
+            refused: Family::default(),
             change_to_ack: Family::new_with_constructor(|| Histogram::new(SECONDS)),
         }
     }
@@ -52,8 +55,14 @@ impl Metrics {
         registry.register_with_unit("sent", "Bytes of responses sent", Unit::Bytes, self.bytes.clone());
         registry.register("acks", "Responses that clients took", self.acks.clone());
         registry.register("nacks", "Responses that clients refused", self.nacks.clone());
+        let help = "Attempts at what is not the caller's, each with a line in the audit log";
+        registry.register("refused", help, self.refused.clone());
         let help = "From the publication of a change to its confirmation by a client";
         registry.register_with_unit("change_to_ack", help, Unit::Seconds, self.change_to_ack.clone());
+    }
+
+    pub(crate) fn refused(&self, attempt: Attempt) {
+        self.refused.get_or_create(&[("attempt", attempt.word())]).inc();
     }
 
     /// Counts a stream for as long as the guard lives.

@@ -1,7 +1,8 @@
-//! The gRPC server: accepts connections on loopback and puts a session behind each discovery method.
-//! Until nodes prove who they are, what they claim is believed, so it serves nobody from outside.
+//! The gRPC server: accepts connections and puts a session behind each discovery method.
+//!
+//! Invariant: nobody gets a stream whom the doorkeeper does not let in, and nobody from outside is served unless
+//! whoever wires the server has said that this doorkeeper is fit for it.
 
-use std::convert::Infallible;
 use std::future::{Ready, ready};
 use std::hash::{BuildHasher, RandomState};
 use std::io;
@@ -11,23 +12,24 @@ use std::time::{Duration, Instant};
 
 use futures::stream::BoxStream;
 use hyper::body::Incoming;
-use hyper::server::conn::http2;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tonic::body::Body;
 use tonic::server::{Grpc, StreamingService};
 use tonic::{Status, Streaming};
-use tracing::{debug, info, warn};
+use tracing::{info, warn};
 
+use crate::audit::{self, Attempt};
 use crate::codec::DiscoveryCodec;
+use crate::connection::{self, Shown};
+use crate::door::{Caller, Doorkeeper, Handshakes, Trusting};
 use crate::fleets::Fleets;
 use crate::metrics::Metrics;
 use crate::resource::ResourceType;
 use crate::session::{self, Context, Request};
+use crate::standing::Standing;
 use crate::stream::Response;
 use crate::wire::{DeltaDiscoveryRequest, DiscoveryRequest, Method};
 
@@ -53,6 +55,12 @@ pub struct ServerOptions {
     pub drain: Duration,
     /// Where to count.
     pub metrics: Metrics,
+    /// Who judges callers; the default believes what they say.
+    pub doorkeeper: Arc<dyn Doorkeeper>,
+    /// TLS, if it is to be.
+    pub tls: Option<Handshakes>,
+    /// Whether doorkeeper and TLS are fit for callers from outside: without it only loopback is served.
+    pub beyond_loopback: bool,
 }
 
 impl Default for ServerOptions {
@@ -68,6 +76,9 @@ impl Default for ServerOptions {
             max_stream_age: None,
             drain: Duration::from_secs(5),
             metrics: Metrics::default(),
+            doorkeeper: Arc::new(Trusting::default()),
+            tls: None,
+            beyond_loopback: false,
         }
     }
 }
@@ -77,8 +88,8 @@ impl Default for ServerOptions {
 pub enum ServeError {
     /// The address can be reached from other hosts.
     #[error(
-        "refusing to serve xDS on {0}: nodes cannot prove who they are yet, so only loopback is safe; \
-         hint: listen on 127.0.0.1 or [::1] and run Envoy on the same host"
+        "refusing to serve xDS on {0}: nodes have no way to prove who they are here, so only loopback is safe; \
+         hint: listen on 127.0.0.1 or [::1] and run Envoy on the same host, or set up TLS and rules"
     )]
     NotLoopback(SocketAddr),
     /// The listener has no address.
@@ -95,7 +106,7 @@ pub async fn serve(
     shutdown: CancellationToken,
 ) -> Result<(), ServeError> {
     let address = listener.local_addr().map_err(ServeError::Listener)?;
-    if !address.ip().is_loopback() {
+    if !options.beyond_loopback && !address.ip().to_canonical().is_loopback() {
         return Err(ServeError::NotLoopback(address));
     }
     info!(%address, "xDS server listens");
@@ -107,7 +118,9 @@ pub async fn serve(
         tokio::select! {
             () = shutdown.cancelled() => break,
             accepted = listener.accept() => match accepted {
-                Ok((stream, remote)) => drop(connections.spawn(connection(stream, remote, shared.clone()))),
+                Ok((stream, remote)) => {
+                    drop(connections.spawn(connection::serve(stream, remote, shared.clone())));
+                }
                 Err(error) => pause(&error).await,
             },
             Some(_) = connections.join_next() => {}
@@ -131,48 +144,47 @@ async fn finish(mut connections: JoinSet<()>, drain: Duration) {
     }
 }
 
-struct Shared {
+/// What all connections have in common.
+pub(crate) struct Shared {
     fleets: Fleets,
-    options: ServerOptions,
+    pub(crate) options: ServerOptions,
     streams: Arc<Semaphore>,
-    shutdown: CancellationToken,
-}
-
-async fn connection(stream: TcpStream, remote: SocketAddr, shared: Arc<Shared>) {
-    if let Err(error) = stream.set_nodelay(true) {
-        debug!(%remote, %error, "connection ended before it began");
-        return;
-    }
-    let shutdown = shared.shutdown.clone();
-    let mut builder = http2::Builder::new(TokioExecutor::new());
-    builder
-        .timer(TokioTimer::new())
-        .keep_alive_interval(shared.options.keepalive_interval)
-        .keep_alive_timeout(shared.options.keepalive_timeout);
-    let service = service_fn(move |request| {
-        let shared = shared.clone();
-        async move { Ok::<_, Infallible>(shared.call(request, remote).await) }
-    });
-    let connection = builder.serve_connection(TokioIo::new(stream), service);
-    let mut connection = std::pin::pin!(connection);
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = shutdown.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
-    };
-    if let Err(error) = ended {
-        debug!(%remote, %error, "connection ended");
-    }
+    pub(crate) shutdown: CancellationToken,
 }
 
 impl Shared {
-    async fn call(&self, request: http::Request<Incoming>, remote: SocketAddr) -> http::Response<Body> {
-        match Method::from_path(request.uri().path()) {
-            Some(Method::Delta(only)) => self.stream::<DeltaDiscoveryRequest>(request, only, remote).await,
-            Some(Method::Sotw(only)) => self.stream::<DiscoveryRequest>(request, only, remote).await,
-            None => Status::unimplemented("Biplane serves the streaming discovery methods only").into_http(),
+    /// Answers a call. Whoever is not let in is told so whatever it calls.
+    pub(crate) async fn call(
+        &self,
+        request: http::Request<Incoming>,
+        remote: SocketAddr,
+        certificates: Shown,
+    ) -> http::Response<Body> {
+        let caller = Caller { remote, certificates, token: bearer(request.headers()) };
+        let ServerOptions { doorkeeper, metrics, .. } = &self.options;
+        let standing = tokio::select! {
+            () = self.shutdown.cancelled() => Err(Status::unavailable("the server is shutting down")),
+            standing = Standing::judge(caller, doorkeeper.clone(), metrics.clone()) => standing,
+        };
+        match (standing, Method::from_path(request.uri().path())) {
+            (Err(status), _) => status.into_http(),
+            (Ok(standing), Some(Method::Delta(only))) => {
+                self.stream::<DeltaDiscoveryRequest>(request, only, remote, standing).await
+            }
+            (Ok(standing), Some(Method::Sotw(only))) => {
+                self.stream::<DiscoveryRequest>(request, only, remote, standing).await
+            }
+            (Ok(standing), None) => {
+                let path = request.uri().path();
+                audit::refused(
+                    metrics,
+                    Attempt::Method,
+                    remote,
+                    standing.who(),
+                    &format!("{path} is not served"),
+                );
+                Status::unimplemented("Biplane serves the streaming discovery methods only").into_http()
+            }
         }
     }
 
@@ -181,6 +193,7 @@ impl Shared {
         request: http::Request<Incoming>,
         only: Option<ResourceType>,
         remote: SocketAddr,
+        standing: Standing,
     ) -> http::Response<Body> {
         let Ok(permit) = self.streams.clone().try_acquire_owned() else {
             warn!(%remote, limit = self.options.max_streams, "too many streams: one more is turned away");
@@ -190,6 +203,7 @@ impl Shared {
             fleets: self.fleets.clone(),
             metrics: self.options.metrics.clone(),
             shutdown: self.shutdown.clone(),
+            standing,
             remote: remote.to_string(),
             only,
             response_bytes: self.options.response_bytes,
@@ -200,6 +214,13 @@ impl Shared {
         let mut grpc = Grpc::new(codec).max_decoding_message_size(self.options.max_request_bytes);
         grpc.streaming(Handler(Some(context)), request).await
     }
+}
+
+/// The token of a request; one that is there and cannot be read is one that nobody knows.
+fn bearer(headers: &http::HeaderMap) -> Option<String> {
+    let value = headers.get(http::header::AUTHORIZATION)?.to_str().unwrap_or_default();
+    let is_bearer = value.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case("bearer "));
+    Some(if is_bearer { value[7..].trim().to_owned() } else { String::new() })
 }
 
 /// An age between nine tenths and eleven tenths.

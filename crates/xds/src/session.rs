@@ -3,6 +3,7 @@
 //! The session is polled by the connection, and only when the client can take more. It holds no queue: a
 //! client that does not read makes nothing pile up, and finds the newest state when it reads again.
 
+use std::collections::BTreeSet;
 use std::future::pending;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
@@ -14,13 +15,18 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Status, Streaming};
 use tracing::{debug, info, warn};
 
+use crate::audit::Attempt;
 use crate::fleets::{Fleets, NodeEntry};
 use crate::metrics::{Metrics, StreamGuard};
 use crate::resource::{ResourceType, Version};
 use crate::snapshot::Snapshot;
+use crate::standing::Standing;
 use crate::status::{NodeStatus, Protocol, Rejection, TypeStatus};
 use crate::stream::{Refused, Reply, Response, Stream, StreamOptions};
 use crate::wire::{DeltaDiscoveryRequest, DiscoveryRequest, Message, Node};
+
+/// The most secrets of others that a stream's asking for is told of.
+const MOST_FOREIGN: usize = 16;
 
 /// A request of either protocol.
 pub(crate) trait Request: Message + Default + Send + 'static {
@@ -28,6 +34,8 @@ pub(crate) trait Request: Message + Default + Send + 'static {
 
     fn take_node(&mut self) -> Option<Node>;
     fn type_url(&self) -> &str;
+    /// The names that it asks for.
+    fn names(&self) -> &[String];
     /// Whether the client holds a version from an earlier stream that is not in the snapshot.
     fn brings_unknown(&self, kind: ResourceType, snapshot: &Snapshot) -> bool;
     fn apply(self, stream: &mut Stream, kind: ResourceType, now: Instant) -> Reply;
@@ -48,6 +56,10 @@ impl Request for DeltaDiscoveryRequest {
 
     fn type_url(&self) -> &str {
         &self.type_url
+    }
+
+    fn names(&self) -> &[String] {
+        &self.resource_names_subscribe
     }
 
     fn apply(self, stream: &mut Stream, kind: ResourceType, now: Instant) -> Reply {
@@ -71,6 +83,10 @@ impl Request for DiscoveryRequest {
         &self.type_url
     }
 
+    fn names(&self) -> &[String] {
+        &self.resource_names
+    }
+
     fn apply(self, stream: &mut Stream, kind: ResourceType, now: Instant) -> Reply {
         stream.on_sotw_request(kind, self, now)
     }
@@ -81,6 +97,7 @@ pub(crate) struct Context {
     pub(crate) fleets: Fleets,
     pub(crate) metrics: Metrics,
     pub(crate) shutdown: CancellationToken,
+    pub(crate) standing: Standing,
     pub(crate) remote: String,
     /// The one type of the stream, if it is not for all.
     pub(crate) only: Option<ResourceType>,
@@ -133,6 +150,8 @@ struct Connected {
     stream: Stream,
     snapshots: watch::Receiver<Arc<Snapshot>>,
     entry: NodeEntry,
+    /// The secrets of other fleets that it has asked for, each told once.
+    foreign: BTreeSet<String>,
     refusals_listed: bool,
     /// Both clocks at one moment, to tell the time of day of events.
     clocks: (Instant, SystemTime),
@@ -142,6 +161,8 @@ struct Connected {
 enum Event<R> {
     Shutdown,
     Expired,
+    /// What the caller was let in for may have ended.
+    Rejudge,
     Snapshot,
     Open,
     Request(Option<R>),
@@ -161,6 +182,7 @@ impl<R: Request> Session<R> {
                 Event::Expired => {
                     return Err(Status::unavailable("the stream has reached its age: connect again"));
                 }
+                Event::Rejudge => self.rejudge().await?,
                 Event::Request(None) => return Ok(None),
                 Event::Request(Some(request)) => self.take(request)?,
                 Event::Snapshot => self.advance(),
@@ -192,6 +214,7 @@ impl<R: Request> Session<R> {
         tokio::select! {
             () = self.context.shutdown.cancelled() => Some(Event::Shutdown),
             () = at(self.context.until) => Some(Event::Expired),
+            () = self.context.standing.ends() => Some(Event::Rejudge),
             _ = self.open.changed() => Some(Event::Open),
         }
     }
@@ -219,10 +242,18 @@ impl<R: Request> Session<R> {
             biased;
             () = self.context.shutdown.cancelled() => Ok(Event::Shutdown),
             () = at(self.context.until) => Ok(Event::Expired),
+            () = self.context.standing.ends() => Ok(Event::Rejudge),
             () = changed => Ok(Event::Snapshot),
             () = done(&mut self.catching_up) => Ok(Event::CaughtUp),
             request = self.requests.message(), if !waits => request.map(Event::Request),
             () = at(deadline) => Ok(Event::Timer),
+        }
+    }
+
+    async fn rejudge(&mut self) -> Result<(), Status> {
+        tokio::select! {
+            () = self.context.shutdown.cancelled() => Ok(()),
+            judged = self.context.standing.judge_again() => judged,
         }
     }
 
@@ -234,6 +265,9 @@ impl<R: Request> Session<R> {
             debug!(node = connected.id, type_url = request.type_url(), "type not served");
             return Ok(());
         };
+        if kind == ResourceType::Secret {
+            connected.note_foreign(request.names(), &self.context);
+        }
         if !self.caught_up && request.brings_unknown(kind, &connected.snapshots.borrow()) {
             self.caught_up = true;
             self.catching_up = self.context.fleets.freshen();
@@ -268,8 +302,10 @@ impl<R: Request> Session<R> {
             (None, None) => Err(Status::invalid_argument("the first request of a stream must have a node")),
             (None, Some(node)) => self.connect(&node),
             (Some(connected), Some(node)) if !node.id.is_empty() && node.id != connected.id => {
-                Err(Status::invalid_argument("node.id changed within a stream"))
+                let reason = format!("it calls itself {:?} within a stream of {:?}", node.id, connected.id);
+                Err(self.context.standing.refuse(Attempt::Node, &reason))
             }
+            (Some(_), Some(node)) if !node.id.is_empty() => self.context.standing.fleet(&node).map(drop),
             _ => Ok(()),
         }
     }
@@ -279,8 +315,8 @@ impl<R: Request> Session<R> {
             return Err(Status::invalid_argument("node.id is empty"));
         }
         let context = &self.context;
-        let fleet = node.fleet();
-        let snapshots = context.fleets.watch(fleet);
+        let fleet = context.standing.fleet(node)?;
+        let snapshots = context.fleets.watch(&fleet);
         let options = StreamOptions {
             protocol: R::PROTOCOL,
             aggregated: context.only.is_none(),
@@ -288,17 +324,20 @@ impl<R: Request> Session<R> {
         };
         let snapshot = snapshots.borrow().clone();
         let clocks = (Instant::now(), SystemTime::now());
+        let status = status(node, &fleet, context.remote.clone(), R::PROTOCOL, clocks.1);
+        let who = context.standing.who();
+        info!(node = node.id, fleet, who, remote = context.remote, protocol = ?R::PROTOCOL, "node connected");
         let connected = Connected {
             id: node.id.clone(),
-            fleet: fleet.to_owned(),
+            fleet,
             stream: Stream::new(options, snapshot, clocks.0),
             snapshots,
-            entry: context.fleets.enter(status(node, context.remote.clone(), R::PROTOCOL, clocks.1)),
+            entry: context.fleets.enter(status),
+            foreign: BTreeSet::new(),
             refusals_listed: false,
             clocks,
             _counted: context.metrics.stream(R::PROTOCOL),
         };
-        info!(node = node.id, fleet, remote = context.remote, protocol = ?R::PROTOCOL, "node connected");
         self.connected = Some(connected);
         self.open_gate();
         Ok(())
@@ -329,6 +368,22 @@ impl Connected {
     fn advance(&mut self) {
         let snapshot = self.snapshots.borrow_and_update().clone();
         self.stream.advance(snapshot);
+    }
+
+    /// Says in the audit log that it asks for secrets of other fleets. It is told what it would be told of names that
+    /// nobody has.
+    fn note_foreign(&mut self, names: &[String], context: &Context) {
+        for name in names {
+            if self.foreign.len() >= MOST_FOREIGN || self.foreign.contains(name) {
+                continue;
+            }
+            let own = self.snapshots.borrow().get(ResourceType::Secret, name).is_some();
+            if !own && context.fleets.have(ResourceType::Secret, name) {
+                self.foreign.insert(name.clone());
+                let reason = format!("node {:?} of {:?} asks for {name:?}", self.id, self.fleet);
+                context.standing.note(Attempt::Secret, &reason);
+            }
+        }
     }
 
     fn log(&self, kind: ResourceType, reply: &Reply) {
@@ -372,10 +427,16 @@ fn time_of_day((instant, time): (Instant, SystemTime), at: Instant) -> SystemTim
     time + at.saturating_duration_since(instant)
 }
 
-fn status(node: &Node, remote: String, protocol: Protocol, connected_since: SystemTime) -> NodeStatus {
+fn status(
+    node: &Node,
+    fleet: &str,
+    remote: String,
+    protocol: Protocol,
+    connected_since: SystemTime,
+) -> NodeStatus {
     NodeStatus {
         id: node.id.clone(),
-        fleet: node.fleet().to_owned(),
+        fleet: fleet.to_owned(),
         remote,
         build_version: node.build_version(),
         connected_since,
@@ -404,7 +465,7 @@ async fn done(future: &mut Option<BoxFuture<'static, ()>>) {
     }
 }
 
-async fn at(time: Option<Instant>) {
+pub(crate) async fn at(time: Option<Instant>) {
     match time {
         Some(time) => tokio::time::sleep_until(time.into()).await,
         None => pending().await,

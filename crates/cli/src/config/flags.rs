@@ -42,9 +42,28 @@ pub(crate) struct Flags {
     /// The sources (of --discovery, by name) whose services become upstreams
     #[arg(long, value_name = "NAMES")]
     pub(crate) discover_upstreams: Option<String>,
-    /// Where Envoys connect to; loopback only for now [default: 127.0.0.1:9977]
+    /// Where Envoys connect to; beyond loopback it takes TLS and --identity [default: 127.0.0.1:9977]
     #[arg(long, value_name = "IP:PORT")]
     pub(crate) xds: Option<String>,
+    /// The certificate that Envoys are shown, in PEM; read again when it changes, as its key and authority are
+    #[arg(long, value_name = "FILE")]
+    pub(crate) xds_tls_cert: Option<String>,
+    /// Its key
+    #[arg(long, value_name = "FILE")]
+    pub(crate) xds_tls_key: Option<String>,
+    /// The authority that certificates of nodes must come from
+    #[arg(long, value_name = "FILE")]
+    pub(crate) xds_tls_client_ca: Option<String>,
+    /// Which node belongs to which fleet, by certificate or token: a file, read again when it changes; in the settings
+    /// file also a map with all that docs/identity.md shows
+    #[arg(long, value_name = "FILE")]
+    pub(crate) identity: Option<String>,
+    /// Without --identity: believe what nodes beyond loopback say about their fleet [default: off]
+    #[arg(long, value_name = "on|off", num_args = 0..=1, default_missing_value = "on")]
+    pub(crate) xds_trust_node_metadata: Option<String>,
+    /// Serve Envoys beyond loopback without TLS, where the network itself encrypts [default: off]
+    #[arg(long, value_name = "on|off", num_args = 0..=1, default_missing_value = "on")]
+    pub(crate) xds_plaintext: Option<String>,
     /// Where the HTTP API is; beyond loopback it takes TLS and tokens [default: 127.0.0.1:9978]
     #[arg(long, value_name = "IP:PORT")]
     pub(crate) admin: Option<String>,
@@ -141,6 +160,12 @@ impl Flags {
             ("tags", "--tags", &self.tags),
             ("discoverUpstreams", "--discover-upstreams", &self.discover_upstreams),
             ("xds", "--xds", &self.xds),
+            ("xdsTlsCert", "--xds-tls-cert", &self.xds_tls_cert),
+            ("xdsTlsKey", "--xds-tls-key", &self.xds_tls_key),
+            ("xdsTlsClientCa", "--xds-tls-client-ca", &self.xds_tls_client_ca),
+            ("identity", "--identity", &self.identity),
+            ("xdsTrustNodeMetadata", "--xds-trust-node-metadata", &self.xds_trust_node_metadata),
+            ("xdsPlaintext", "--xds-plaintext", &self.xds_plaintext),
             ("admin", "--admin", &self.admin),
             ("stateDir", "--state-dir", &self.state_dir),
             ("snapshotKeyFile", "--snapshot-key-file", &self.snapshot_key_file),

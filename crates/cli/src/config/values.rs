@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use biplane_admin_api::client::{Address, Identity};
+use biplane_control_plane::{NodeAccess, Rules};
 use biplane_tags::settings::Settings as Tags;
 use figment::Figment;
 
@@ -16,7 +17,11 @@ use crate::logging::{LogFormat, parse_filter};
 pub(super) fn parse(figment: &Figment, problems: &mut Vec<Problem>) -> Option<Config> {
     let mut reader = Reader { figment, problems };
     let store = reader.required("store", |text| Ok(text.to_owned()));
-    let xds = reader.required("xds", loopback);
+    let nodes = super::nodes::nodes(&mut reader);
+    let guarded = nodes.as_ref().is_ok_and(is_guarded);
+    // What is wrong with who may connect is told already.
+    let guarded = guarded || nodes.is_err();
+    let xds = reader.required("xds", |text| xds(text, guarded));
     let serving = reader.serving();
     let hold_deletions = reader.required("holdDeletions", duration);
     let drain = reader.required("drain", duration);
@@ -38,6 +43,7 @@ pub(super) fn parse(figment: &Figment, problems: &mut Vec<Problem>) -> Option<Co
         tags: tags.ok()?.unwrap_or_default(),
         discover_upstreams: words(figment, "discoverUpstreams").into_iter().collect(),
         xds: xds.ok()?,
+        nodes: nodes.ok()?,
         serving: serving.ok()?,
         state_dir: reader.path("stateDir"),
         snapshot_key_file: reader.path("snapshotKeyFile"),
@@ -76,15 +82,20 @@ pub(super) fn origin(figment: &Figment, name: &str) -> Option<String> {
 }
 
 /// A setting is wrong, and the list of problems says so already.
-struct Told;
+pub(super) struct Told;
 
-struct Reader<'a> {
+/// Reads settings one by one.
+pub(super) struct Reader<'a> {
     figment: &'a Figment,
     problems: &'a mut Vec<Problem>,
 }
 
 impl Reader<'_> {
-    fn required<T>(&mut self, name: &str, parse: impl FnOnce(&str) -> Result<T, String>) -> Result<T, Told> {
+    pub(super) fn required<T>(
+        &mut self,
+        name: &str,
+        parse: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Result<T, Told> {
         let text = text(self.figment, name).unwrap_or_default();
         match parse(&text) {
             Ok(value) => Ok(value),
@@ -93,7 +104,7 @@ impl Reader<'_> {
     }
 
     /// `None`: it is not set.
-    fn optional<T>(
+    pub(super) fn optional<T>(
         &mut self,
         name: &str,
         parse: impl FnOnce(&str) -> Result<T, String>,
@@ -105,7 +116,7 @@ impl Reader<'_> {
     }
 
     /// Two files of which neither is of use without the other.
-    fn pair(&mut self, one: &str, other: &str) -> Result<Option<(PathBuf, PathBuf)>, Told> {
+    pub(super) fn pair(&mut self, one: &str, other: &str) -> Result<Option<(PathBuf, PathBuf)>, Told> {
         match (self.path(one), self.path(other)) {
             (Some(first), Some(second)) => Ok(Some((first, second))),
             (None, None) => Ok(None),
@@ -136,7 +147,7 @@ impl Reader<'_> {
         })
     }
 
-    fn refuse(&mut self, name: &str, why: String) -> Told {
+    pub(super) fn refuse(&mut self, name: &str, why: String) -> Told {
         let problem = self.problem(name, why);
         self.problems.push(problem);
         Told
@@ -149,7 +160,7 @@ impl Reader<'_> {
         Problem::new(place, if in_file { format!("{name}: {why}") } else { why })
     }
 
-    fn path(&self, name: &str) -> Option<PathBuf> {
+    pub(super) fn path(&self, name: &str) -> Option<PathBuf> {
         text(self.figment, name).filter(|text| !text.is_empty()).map(PathBuf::from)
     }
 }
@@ -158,15 +169,27 @@ fn address(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| format!("{text:?} is no IP address with a port, such as 127.0.0.1:9977"))
 }
 
-/// Whoever reaches this address gets the configuration, keys included, and there is no way yet to tell who it is.
-fn loopback(text: &str) -> Result<SocketAddr, String> {
+/// Beyond loopback nobody on the way may read keys, and no node may have what is another fleet's.
+fn is_guarded(nodes: &NodeAccess) -> bool {
+    let is_known = nodes.rules != Rules::None || nodes.trust_node_metadata;
+    (nodes.tls.is_some() || nodes.plaintext) && is_known
+}
+
+fn xds(text: &str, guarded: bool) -> Result<SocketAddr, String> {
     let address = address(text)?;
-    if !address.ip().is_loopback() {
+    if !address.ip().to_canonical().is_loopback() && !guarded {
         return Err(format!(
-            "{text} is not on loopback, and in this version callers cannot prove who they are"
+            "{text} is not on loopback, and that takes xdsTlsCert and xdsTlsKey (or xdsPlaintext: on) and identity \
+             (or xdsTrustNodeMetadata: on); `biplane pki init` makes a start"
         ));
     }
     Ok(address)
+}
+
+/// What the parser says of JSON that was made of a settings file: its own places mean nothing to people.
+pub(super) fn without_place(error: &serde_json::Error) -> String {
+    let message = error.to_string();
+    message.split(" at line ").next().unwrap_or_default().to_owned()
 }
 
 /// Beyond loopback callers must be known, and what they say must not be read on the way.
@@ -193,10 +216,7 @@ fn api(text: &str) -> Result<Address, String> {
 /// A map, or the words of those whose tags are read.
 fn tags(text: &str) -> Result<Tags, String> {
     if text.starts_with('{') {
-        let tags: Tags = serde_json::from_str(text).map_err(|error| {
-            let message = error.to_string();
-            message.split(" at line ").next().unwrap_or_default().to_owned()
-        })?;
+        let tags: Tags = serde_json::from_str(text).map_err(|error| without_place(&error))?;
         let traefik = biplane_tags::traefik::check(&tags.traefik);
         let fabio = biplane_tags::fabio::check(&tags.fabio);
         let traefik = traefik.into_iter().map(|wrong| format!("traefik.{wrong}"));
@@ -219,7 +239,7 @@ fn duration(text: &str) -> Result<Duration, String> {
     text.parse().map(|biplane_core::scalars::Duration(duration)| duration).map_err(|error| error.to_string())
 }
 
-fn truth(text: &str) -> Result<bool, String> {
+pub(super) fn truth(text: &str) -> Result<bool, String> {
     match text {
         "on" | "true" => Ok(true),
         "off" | "false" => Ok(false),

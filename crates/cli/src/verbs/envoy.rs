@@ -1,20 +1,27 @@
-//! `biplane envoy bootstrap`: the file that an Envoy starts from to get the rest from Biplane.
+//! `biplane envoy bootstrap`: the file that an Envoy starts from to get the rest from Biplane. `biplane envoy token`:
+//! what it may prove itself with.
 
 pub(crate) mod bootstrap;
+pub(crate) mod proof;
+mod token;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
 use crate::exit::{Code, Failure, Outcome};
 use crate::output;
 use bootstrap::{Bootstrap, Protocol};
+use proof::Proof;
 
 /// What Envoy needs.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
     /// Print a bootstrap: start Envoy with `envoy -c FILE`
     Bootstrap(Arguments),
+    /// Make a token for the nodes of a fleet; asks no server
+    Token(token::Arguments),
 }
 
 /// What two Envoys would otherwise share, and the second would not start.
@@ -39,12 +46,38 @@ pub(crate) struct Arguments {
     /// Where Envoy's own admin interface is; whoever reaches it can stop Envoy
     #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:19000")]
     admin: SocketAddr,
+    #[command(flatten)]
+    proof: ProofFlags,
     /// Ask for the state of the world instead of deltas: more bytes for the same
     #[arg(long)]
     sotw: bool,
     /// How to print
     #[arg(short, long, value_enum, default_value_t)]
     output: Format,
+}
+
+/// How Envoy proves who it is, and knows whom it asks.
+#[derive(Debug, Args)]
+struct ProofFlags {
+    /// The authority of Biplane's certificate, in PEM: with it Envoy speaks TLS
+    #[arg(long, value_name = "FILE", requires = "sds_dir")]
+    xds_ca: Option<PathBuf>,
+    /// Envoy's certificate, in PEM
+    #[arg(long, value_name = "FILE", requires_all = ["xds_ca", "xds_key"])]
+    xds_cert: Option<PathBuf>,
+    /// Its key
+    #[arg(long, value_name = "FILE", requires = "xds_cert")]
+    xds_key: Option<PathBuf>,
+    /// A file with Envoy's token: of a Nomad job, or made by `biplane envoy token`
+    #[arg(long, value_name = "FILE", requires = "sds_dir")]
+    xds_token_file: Option<PathBuf>,
+    /// The name that Biplane's certificate must have [default: the host in --xds]
+    #[arg(long, value_name = "NAME", requires = "xds_ca")]
+    xds_server_name: Option<String>,
+    /// A directory for the small files that tell Envoy where those are; with them it follows changes without a
+    /// restart
+    #[arg(long, value_name = "DIR")]
+    sds_dir: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
@@ -56,8 +89,13 @@ enum Format {
 
 /// Runs a verb.
 pub(crate) fn run(verb: &Verb) -> Outcome {
-    let Verb::Bootstrap(arguments) = verb;
-    let bootstrap = arguments.bootstrap()?.build();
+    let arguments = match verb {
+        Verb::Bootstrap(arguments) => arguments,
+        Verb::Token(arguments) => return token::run(arguments),
+    };
+    let bootstrap = arguments.bootstrap()?;
+    bootstrap.proof.write()?;
+    let bootstrap = bootstrap.build();
     output::print(&match arguments.output {
         Format::Yaml => output::yaml(&bootstrap)?,
         Format::Json => output::json(&bootstrap)?,
@@ -68,13 +106,33 @@ pub(crate) fn run(verb: &Verb) -> Outcome {
 impl Arguments {
     fn bootstrap(&self) -> Result<Bootstrap, Failure> {
         let (host, port) = split_address(&self.xds)?;
+        let proof = self.proof.proof(&host)?;
         Ok(Bootstrap {
+            proof,
             xds_host: host,
             xds_port: port,
             fleet: not_empty("--fleet", &self.fleet)?,
             id: self.id.as_deref().map_or_else(|| Ok(host_name()), |id| not_empty("--id", id))?,
             admin: self.admin,
             protocol: if self.sotw { Protocol::StateOfTheWorld } else { Protocol::Delta },
+        })
+    }
+}
+
+impl ProofFlags {
+    fn proof(&self, host: &str) -> Result<Proof, Failure> {
+        let is_local = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
+        if self.xds_token_file.is_some() && self.xds_ca.is_none() && !is_local {
+            return Err(Failure::usage(format!("the token would travel in the clear to {host}"))
+                .hint("name the authority of Biplane's certificate with --xds-ca"));
+        }
+        let directory = self.sds_dir.as_deref().map(proof::absolute).transpose()?;
+        Ok(Proof {
+            ca: self.xds_ca.clone(),
+            identity: self.xds_cert.clone().zip(self.xds_key.clone()),
+            token: self.xds_token_file.clone(),
+            server_name: self.xds_server_name.clone().unwrap_or_else(|| host.to_owned()),
+            directory: directory.unwrap_or_default(),
         })
     }
 }
@@ -100,7 +158,7 @@ fn split_address(text: &str) -> Result<(String, u16), Failure> {
     Ok((host.to_owned(), port))
 }
 
-fn host_name() -> String {
+pub(super) fn host_name() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let name = name.trim();
     if name.is_empty() { "envoy".to_owned() } else { name.to_owned() }

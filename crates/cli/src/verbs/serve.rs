@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::io::{self, ErrorKind};
+use std::path::Path;
 use std::sync::Arc;
 
 use biplane_admin::{AccessOptions, TlsOptions};
-use biplane_control_plane::{CatalogSettings, Server, Settings};
+use biplane_control_plane::{CatalogSettings, OpenKeys, Server, Settings};
 use biplane_editor::Editor;
 use clap::Args;
 use tracing::info;
@@ -48,7 +49,10 @@ pub(crate) async fn run(global: &GlobalFlags, arguments: &Arguments) -> Outcome 
     let server = server
         .with_secrets(secrets)
         .with_endpoints(sources.endpoints)
-        .with_services(sources.services, catalog);
+        .with_services(sources.services, catalog)
+        .with_keys(OpenKeys(Arc::new(|issuer| {
+            biplane_jwks::open(&issuer.jwks, issuer.ca_file.as_deref().map(Path::new))
+        })));
     service_manager::ready();
     let announced = stop.clone();
     tokio::spawn(async move {
@@ -98,6 +102,7 @@ fn settings(config: Config) -> Settings {
     let Serving { address, socket, tokens_file, tls, client_ca, anonymous_write, .. } = config.serving;
     Settings {
         xds: config.xds,
+        nodes: config.nodes,
         admin: address,
         admin_socket: socket,
         access: AccessOptions {

@@ -9,6 +9,7 @@ mod import;
 mod mistakes;
 mod offline;
 mod operation;
+mod pki;
 mod process;
 mod resources;
 mod server;

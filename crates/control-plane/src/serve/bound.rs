@@ -9,6 +9,7 @@ use biplane_store::Description;
 use tokio::net::TcpListener;
 use tracing::{error, info, warn};
 
+use crate::identity::Door;
 use crate::settings::Settings;
 use crate::snapshot::{SnapshotDirectory, SnapshotError, SnapshotHealth};
 
@@ -19,6 +20,7 @@ pub(super) type Addresses = (SocketAddr, SocketAddr);
 #[derive(Debug)]
 pub(super) struct Bound {
     pub(super) xds: TcpListener,
+    pub(super) door: Door,
     pub(super) admin: Vec<Listener>,
     pub(super) access: Access,
     pub(super) snapshots: Option<SnapshotDirectory>,
@@ -28,7 +30,7 @@ pub(super) struct Bound {
 impl Bound {
     /// Binds the addresses, takes the state directory for `store`, and writes the ready file.
     pub(super) async fn bind(settings: &Settings, store: &Description) -> anyhow::Result<(Self, Addresses)> {
-        anyhow::ensure!(settings.xds.ip().is_loopback(), biplane_xds::ServeError::NotLoopback(settings.xds));
+        let door = Door::open(&settings.nodes, settings.xds)?;
         let access = Access::open(&settings.access).context("access to the admin API")?;
         biplane_admin::check_address(settings.admin, &access).context("admin address")?;
         let (snapshots, health) = open_snapshots(settings, store)?;
@@ -39,7 +41,7 @@ impl Bound {
             write_ready_file(path, addresses).with_context(|| format!("writing {}", path.display()))?;
         }
         info!(xds = %addresses.0, admin = %addresses.1, store = store.name, "listening");
-        Ok((Self { xds, admin, access, snapshots, health }, addresses))
+        Ok((Self { xds, door, admin, access, snapshots, health }, addresses))
     }
 }
 

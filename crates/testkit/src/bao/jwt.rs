@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use rcgen::{KeyPair, PKCS_ED25519, SigningKey};
+use rcgen::{KeyPair, PKCS_ED25519, PublicKeyData, SigningKey};
 use serde_json::{Value, json};
 
 /// An issuer with an Ed25519 key of its own.
@@ -26,6 +26,12 @@ impl JwtIssuer {
     /// Its public key, as PEM.
     pub fn public_key(&self) -> String {
         self.key.public_key_pem()
+    }
+
+    /// Its public key, as a JSON Web Key Set.
+    pub fn jwks(&self) -> String {
+        let x = URL_SAFE_NO_PAD.encode(self.key.der_bytes());
+        json!({ "keys": [{ "kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "x": x }] }).to_string()
     }
 
     /// A token with these claims: `sub`, `aud`, `exp`, `iat`.

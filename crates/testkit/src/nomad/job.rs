@@ -52,6 +52,8 @@ pub struct Job {
     pub slow_start: u64,
     /// Whether the task gets a token of its own in a file.
     pub identity: bool,
+    /// Whom a further token of the task is for, in the file `nomad_AUDIENCE.jwt`.
+    pub token_for: Option<String>,
 }
 
 /// Whether a service has a check.
@@ -102,6 +104,7 @@ impl Job {
             stubborn: false,
             slow_start: 0,
             identity: false,
+            token_for: None,
         }
     }
 
@@ -155,10 +158,13 @@ impl Job {
             "STUBBORN": if self.stubborn { "1" } else { "" },
         });
         let identity = self.identity.then(|| json!({ "File": true, "Env": false }));
+        let further = self.token_for.as_ref().map(|audience| {
+            json!([{ "Name": audience, "Audience": [audience], "File": true, "TTL": 3_600_000_000_000_u64 }])
+        });
         json!({
             "Name": "task", "Driver": "raw_exec", "Env": environment,
             "Config": { "command": "python3", "args": ["-S", "-E", folder.join("instance.py")] },
-            "Identity": identity,
+            "Identity": identity, "Identities": further,
             "KillTimeout": self.kill_timeout * 1_000_000_000,
             "LogConfig": { "MaxFiles": 1, "MaxFileSizeMB": 1 },
             "Resources": { "CPU": 10, "MemoryMB": 10 },

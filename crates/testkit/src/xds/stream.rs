@@ -13,9 +13,16 @@ use hyper::body::{Body, Frame, Incoming};
 use hyper::client::conn::http2;
 use hyper::{HeaderMap, Method, Request};
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use rustls_pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use super::Proof;
+use crate::http::ClientTls;
 
 /// The compression flag and the length before each message.
 const HEAD: usize = 5;
@@ -39,19 +46,24 @@ enum Answer {
 
 impl Stream {
     /// Connects and opens the stream.
-    pub(super) async fn open(address: SocketAddr, path: &str) -> Result<Self> {
+    pub(super) async fn open(address: SocketAddr, path: &str, proof: &Proof) -> Result<Self> {
         let stream =
             TcpStream::connect(address).await.with_context(|| format!("cannot connect to {address}"))?;
         stream.set_nodelay(true)?;
-        let (mut sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await?;
-        tokio::spawn(connection);
+        let mut sender = match &proof.tls {
+            None => speak(stream).await?,
+            Some(tls) => speak(encrypt(stream, tls, address).await?).await?,
+        };
         let (requests, outgoing) = mpsc::unbounded_channel();
-        let request = Request::builder()
+        let mut request = Request::builder()
             .method(Method::POST)
             .uri(format!("http://{address}{path}"))
             .header("content-type", "application/grpc")
-            .header("te", "trailers")
-            .body(Outgoing(outgoing))?;
+            .header("te", "trailers");
+        if let Some(token) = &proof.token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        let request = request.body(Outgoing(outgoing))?;
         let answer = Answer::Pending(tokio::spawn(async move { sender.send_request(request).await }));
         Ok(Self { requests: Some(requests), answer, received: BytesMut::new(), trailers: None })
     }
@@ -123,6 +135,22 @@ impl Stream {
         }
         Ok(())
     }
+}
+
+async fn encrypt(stream: TcpStream, tls: &ClientTls, address: SocketAddr) -> Result<TlsStream<TcpStream>> {
+    let (config, _) = crate::tls::client(tls, &["h2"])?;
+    let name = tls.server_name.clone().unwrap_or_else(|| address.ip().to_string());
+    let name = ServerName::try_from(name).context("the server name")?;
+    TlsConnector::from(config).connect(name, stream).await.context("TLS handshake")
+}
+
+async fn speak<S>(stream: S) -> Result<http2::SendRequest<Outgoing>>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await?;
+    tokio::spawn(connection);
+    Ok(sender)
 }
 
 fn status(trailers: &HeaderMap) -> String {

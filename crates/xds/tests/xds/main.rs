@@ -1,5 +1,6 @@
 //! The server as clients see it: rule by rule without sockets, at random against a model, and over gRPC.
 
+mod door;
 mod harness;
 mod model;
 mod rules;

@@ -21,15 +21,15 @@ use tonic_prost::ProstCodec;
 use crate::harness::*;
 
 /// A server with a fleet, and a connection to it.
-struct Server {
-    fleets: Fleets,
+pub(crate) struct Server {
+    pub(crate) fleets: Fleets,
     channel: Channel,
     shutdown: CancellationToken,
     task: JoinHandle<Result<(), ServeError>>,
 }
 
 impl Server {
-    async fn start(options: ServerOptions) -> Self {
+    pub(crate) async fn start(options: ServerOptions) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (fleets, shutdown) = (Fleets::new(), CancellationToken::new());
@@ -38,7 +38,7 @@ impl Server {
         Self { fleets, channel, shutdown, task }
     }
 
-    async fn open<Q, S>(&self, path: &'static str) -> Result<Client<Q, S>, Status>
+    pub(crate) async fn open<Q, S>(&self, path: &'static str) -> Result<Client<Q, S>, Status>
     where
         Q: Message + Default + 'static,
         S: Message + Default + 'static,
@@ -52,27 +52,27 @@ impl Server {
         Ok(Client { requests, responses: response.into_inner() })
     }
 
-    async fn delta(&self) -> Client<DeltaDiscoveryRequest, DeltaDiscoveryResponse> {
+    pub(crate) async fn delta(&self) -> Client<DeltaDiscoveryRequest, DeltaDiscoveryResponse> {
         self.open(wire::DELTA_ADS).await.unwrap()
     }
 }
 
-struct Client<Q, S> {
+pub(crate) struct Client<Q, S> {
     requests: mpsc::Sender<Q>,
     responses: Streaming<S>,
 }
 
 impl<Q: Message, S: Message> Client<Q, S> {
-    async fn ask(&self, request: Q) {
+    pub(crate) async fn ask(&self, request: Q) {
         self.requests.send(request).await.unwrap();
     }
 
-    async fn next(&mut self) -> Result<Option<S>, Status> {
+    pub(crate) async fn next(&mut self) -> Result<Option<S>, Status> {
         let wait = tokio::time::timeout(Duration::from_secs(10), self.responses.message());
         wait.await.expect("the server answers")
     }
 
-    async fn response(&mut self) -> S {
+    pub(crate) async fn response(&mut self) -> S {
         self.next().await.unwrap().expect("a response")
     }
 }
@@ -81,7 +81,7 @@ fn node() -> Node {
     Node { id: "envoy-1".into(), cluster: FLEET.into(), ..Node::default() }
 }
 
-fn first(kind: ResourceType) -> DeltaDiscoveryRequest {
+pub(crate) fn first(kind: ResourceType) -> DeltaDiscoveryRequest {
     DeltaDiscoveryRequest { node: Some(node()), type_url: kind.type_url().into(), ..Default::default() }
 }
 
@@ -201,7 +201,7 @@ async fn node_must_be_told_and_may_not_change() {
     client.response().await;
     let other = Node { id: "envoy-2".into(), ..Node::default() };
     client.ask(DeltaDiscoveryRequest { node: Some(other), ..first(LDS) }).await;
-    assert_eq!(client.next().await.unwrap_err().code(), Code::InvalidArgument);
+    assert_eq!(client.next().await.unwrap_err().code(), Code::PermissionDenied);
 }
 
 #[tokio::test]

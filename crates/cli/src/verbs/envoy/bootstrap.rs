@@ -4,8 +4,13 @@ use std::net::{IpAddr, SocketAddr};
 
 use serde_json::{Value, json};
 
+use super::proof::Proof;
+
 /// The cluster that the control plane is in Envoy's eyes.
 const XDS_CLUSTER: &str = "xds_cluster";
+
+/// The options of a cluster that speaks HTTP.
+const HTTP_OPTIONS: &str = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 
 /// The largest compiled regex. Envoy's default of 100 refuses such a common one as `[a-z0-9-]{1,64}`.
 const LARGEST_REGEX: u32 = 100_000;
@@ -23,6 +28,8 @@ pub(crate) struct Bootstrap {
     pub(crate) id: String,
     /// Envoy's own admin interface.
     pub(crate) admin: SocketAddr,
+    /// How it proves who it is.
+    pub(crate) proof: Proof,
     /// How to ask.
     pub(crate) protocol: Protocol,
 }
@@ -77,7 +84,7 @@ impl Bootstrap {
 
     fn xds_cluster(&self) -> Value {
         let kind = if self.xds_host.parse::<IpAddr>().is_ok() { "STATIC" } else { "STRICT_DNS" };
-        json!({
+        let mut cluster = json!({
             "name": XDS_CLUSTER,
             "type": kind,
             "connect_timeout": "5s",
@@ -88,7 +95,7 @@ impl Bootstrap {
                 }] }],
             },
             "typed_extension_protocol_options": {
-                "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+                HTTP_OPTIONS: {
                     "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
                     "explicit_http_config": { "http2_protocol_options": {
                         // Finds a control plane that vanished without closing its connections.
@@ -96,7 +103,14 @@ impl Bootstrap {
                     } },
                 },
             },
-        })
+        });
+        if let Some(socket) = self.proof.transport_socket() {
+            cluster["transport_socket"] = socket;
+        }
+        if let Some(filters) = self.proof.http_filters() {
+            cluster["typed_extension_protocol_options"][HTTP_OPTIONS]["http_filters"] = filters;
+        }
+        cluster
     }
 }
 

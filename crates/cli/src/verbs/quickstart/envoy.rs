@@ -13,6 +13,7 @@ use tokio::time::timeout;
 use crate::exit::Failure;
 use crate::output;
 use crate::verbs::envoy::bootstrap::{Bootstrap, Protocol};
+use crate::verbs::envoy::proof::Proof;
 
 const LOG: &str = "envoy.log";
 
@@ -49,6 +50,7 @@ impl Envoy {
         admin: SocketAddr,
     ) -> Result<Self, Failure> {
         let bootstrap = Bootstrap {
+            proof: Proof::default(),
             xds_host: xds.ip().to_string(),
             xds_port: xds.port(),
             fleet: "gateway-proxy".to_owned(),
