@@ -1,7 +1,7 @@
 //! What nobody gets: another fleet's configuration, in whatever way it is asked for.
 
 use anyhow::Result;
-use biplane_testkit::xds::{Delta, DeltaRequest, Node, Proof, Sotw, path, type_url};
+use biplane_testkit::xds::{Delta, Node, Proof, Sotw, path, type_url};
 use biplane_testkit::{Authority, ClientTls, Request, throughout};
 
 use super::world::{CANARY, SECRET, SOON, World};

@@ -47,13 +47,14 @@ impl Gate {
         let (mut rules, mut keys) = (self.rulebook.watch(), self.issuers.watch());
         let mut tls = self.tls.as_ref().map(ServerTls::changes);
         loop {
+            // Also once at the start: something may have changed before anybody followed.
+            self.changes.send_modify(|count| *count += 1);
             tokio::select! {
                 () = shutdown.cancelled() => return,
                 Ok(()) = rules.changed() => {}
                 Ok(()) = keys.changed() => {}
                 Ok(()) = changed(&mut tls) => {}
             }
-            self.changes.send_modify(|count| *count += 1);
         }
     }
 

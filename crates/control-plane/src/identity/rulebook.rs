@@ -4,11 +4,13 @@
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail};
 use biplane_identity::{Identity, Rules};
 use biplane_tls::{Stamps, Watched};
 use tokio::sync::watch;
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -16,6 +18,9 @@ use super::settings;
 
 /// The largest file of rules.
 const LARGEST: u64 = 1024 * 1024;
+
+/// How long a file must not change until it is read.
+const MOMENT: Duration = Duration::from_millis(100);
 
 /// Rules as written and as compiled.
 #[derive(Clone, Debug, Default)]
@@ -48,7 +53,7 @@ impl Rulebook {
         Ok(Self { origin: origin.clone(), book, stamps })
     }
 
-    /// Whether there are to be rules. A file without any lets nobody in.
+    /// Whether there are to be rules.
     pub(super) fn is_set(&self) -> bool {
         self.origin != settings::Rules::None
     }
@@ -84,7 +89,10 @@ impl Rulebook {
         loop {
             tokio::select! {
                 () = shutdown.cancelled() => return,
-                () = watched.changed() => self.refresh(path),
+                () = watched.changed() => {
+                    at_rest(path).await;
+                    self.refresh(path);
+                }
             }
         }
     }
@@ -109,6 +117,19 @@ impl Rulebook {
     }
 }
 
+/// Ends when a file has not changed for a moment: half of what somebody writes may be rules as well.
+async fn at_rest(path: &Path) {
+    let mut before = Stamps::of([path]);
+    loop {
+        sleep(MOMENT).await;
+        let now = Stamps::of([path]);
+        if now == before {
+            return;
+        }
+        before = now;
+    }
+}
+
 fn read(path: &Path) -> anyhow::Result<Book> {
     if std::fs::metadata(path)?.len() > LARGEST {
         bail!("it is larger than 1 MiB");
@@ -119,7 +140,11 @@ fn read(path: &Path) -> anyhow::Result<Book> {
         let line = error.location().map_or(1, |location| location.line());
         anyhow!("line {line}: {}", error.without_snippet())
     })?;
-    compile(identity.unwrap_or_default())
+    // An editor that has emptied a file and not yet filled it must not shut everybody out.
+    match identity {
+        Some(identity) if !identity.rules.is_empty() => compile(identity),
+        _ => bail!("it has no rules, and nobody would be let in"),
+    }
 }
 
 fn compile(identity: Identity) -> anyhow::Result<Book> {

@@ -22,12 +22,18 @@ pub(super) async fn follow(
         warn!(source = secret.source, "there is no such source of secrets: nodes get no connection");
         return shutdown.cancelled().await;
     };
+    let mut seen: Option<Secret> = None;
     let mut listings = source.watch(&secret.request, SecretOptions::default());
     loop {
         tokio::select! {
             () = shutdown.cancelled() => return,
             listing = listings.next() => match listing {
-                Some(Listing::Complete(Some(found))) => take(tls, secret, &found),
+                // Reading the same again is no news.
+                Some(Listing::Complete(Some(found))) if seen.as_ref().is_some_and(|seen| seen.same_values(&found)) => {}
+                Some(Listing::Complete(Some(found))) => {
+                    take(tls, secret, &found);
+                    seen = Some(found);
+                }
                 Some(Listing::Complete(None)) => {
                     warn!(source = secret.source, "the secret with the xDS server's certificate is not there");
                 }

@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use biplane_source::FixedKeys;
+use biplane_source::{FixedKeys, FixedSecrets, Secret, SecretRequest};
 use biplane_tls::TlsFiles;
 use biplane_xds::{Caller, Doorkeeper as _, Membership, Pass, Refusal};
 use rcgen::{
@@ -13,6 +13,7 @@ use rcgen::{
 use rustls::pki_types::CertificateDer;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use zeroize::Zeroizing;
 
 use super::*;
 
@@ -66,6 +67,13 @@ impl Site {
     fn tls(&self) -> NodeTls {
         let client_ca = Some(self.at("ca.pem"));
         NodeTls::Files(TlsFiles { cert: self.at("cert.pem"), key: self.at("key.pem"), client_ca })
+    }
+
+    /// The server's certificate, its key and its authority, as sources have them.
+    fn fields(&self) -> [(String, Zeroizing<Vec<u8>>); 3] {
+        [("certChain", "cert.pem"), ("privateKey", "key.pem"), ("rootCa", "ca.pem")].map(|(name, file)| {
+            (name.to_owned(), Zeroizing::new(std::fs::read(self.at(file)).expect("there")))
+        })
     }
 
     fn client(&self, uri: &str) -> Arc<[CertificateDer<'static>]> {
@@ -122,6 +130,16 @@ fn what_can_never_work_is_an_error_at_the_start() {
     assert!(error.contains("rules.yaml: line 3") && error.contains("flet"), "{error}");
 }
 
+#[test]
+fn a_file_without_rules_is_refused_since_it_would_shut_everybody_out() {
+    let site = Site::new();
+    for text in ["", "# later\n", "rules: []\n", "issuers: {}\n"] {
+        site.write("rules.yaml", text);
+        let access = NodeAccess { rules: Rules::File(site.at("rules.yaml")), ..NodeAccess::default() };
+        assert!(refused(&access, "127.0.0.1:1").contains("it has no rules"), "{text:?}");
+    }
+}
+
 #[tokio::test]
 async fn whoever_loses_its_rule_or_its_authority_is_refused_and_told_of() {
     let site = Site::new();
@@ -139,20 +157,61 @@ async fn whoever_loses_its_rule_or_its_authority_is_refused_and_told_of() {
     assert_eq!(fleet(&admit().await), Some("edge"));
     assert!(gate.admit(caller(Arc::new([]), None)).await.is_err(), "nobody without a certificate");
 
-    let mut changes = gate.changes();
     site.write("rules.yaml", "rules: [{ certificate: { uri: 'spiffe://t/fleet/inside' }, fleet: inside }]");
-    changes.changed().await.expect("open");
-    assert!(admit().await.expect_err("no rule").reason.contains("spiffe://t/fleet/edge"));
+    until(&gate, &shown, Err("spiffe://t/fleet/edge")).await;
     site.write("rules.yaml", "rules: [nonsense]");
     site.write("rules.yaml", &by_fleet().to_string());
-    changes.changed().await.expect("open");
-    assert_eq!(fleet(&admit().await), Some("edge"));
-
+    until(&gate, &shown, Ok("edge")).await;
     site.write("ca.pem", &Site::new().authority.pem());
-    changes.changed().await.expect("open");
-    assert!(admit().await.expect_err("another authority").reason.contains("certificate"));
+    until(&gate, &shown, Err("certificate")).await;
     shutdown.cancel();
     running.await.expect("no panic").expect("no error");
+}
+
+#[tokio::test]
+async fn a_certificate_of_a_secret_is_awaited_and_kept_when_it_cannot_be_read() {
+    let site = Site::new();
+    let request = SecretRequest::Path("xds".to_owned());
+    let secret = TlsSecret { source: "fixed".to_owned(), request: request.clone(), clients: true };
+    let access = NodeAccess { tls: Some(NodeTls::Secret(secret)), ..NodeAccess::default() };
+    let door = Door::open(&access, "127.0.0.1:1".parse().expect("an address")).expect("a door");
+    let tls = door.tls.clone().expect("TLS");
+    assert!(tls.current().is_none(), "no connection before there is a certificate");
+    let (source, shutdown) = (Arc::new(FixedSecrets::new()), CancellationToken::new());
+    let running = tokio::spawn(door.run(None, vec![source.clone()], shutdown.clone()));
+    let mut changes = tls.changes();
+    source.set(request.clone(), Secret::new(site.fields().into()));
+    changes.changed().await.expect("open");
+    let shown = tls.current().expect("a certificate");
+    tls.verify(&site.client("spiffe://t/fleet/edge"), rustls::pki_types::UnixTime::now())
+        .expect("its authority");
+
+    // Half of a secret and a source that cannot be read change nothing; the next whole one does.
+    source.set(request.clone(), Secret::new(site.fields().into_iter().skip(1).collect()));
+    source.fail(Some(SourceError::new("sealed")));
+    source.fail(None);
+    source.set(request, Secret::new(Site::new().fields().into()));
+    changes.changed().await.expect("open");
+    assert!(!Arc::ptr_eq(&shown, &tls.current().expect("the next one")));
+    assert_eq!(*changes.borrow(), 2, "one change for each that was whole");
+    shutdown.cancel();
+    running.await.expect("no panic").expect("no error");
+}
+
+/// Judges a caller each time the gate says that something has changed, until it is a member of a fleet, or is refused
+/// for a reason.
+async fn until(gate: &Gate, shown: &Arc<[CertificateDer<'static>]>, wanted: Result<&str, &str>) {
+    let mut changes = gate.changes();
+    loop {
+        let judged = gate.admit(caller(shown.clone(), None)).await;
+        match (&judged, wanted) {
+            (Ok(_), Ok(name)) if fleet(&judged) == Some(name) => return,
+            (Err(refusal), Err(word)) if refusal.reason.contains(word) => return,
+            _ => {}
+        }
+        let told = tokio::time::timeout(std::time::Duration::from_secs(20), changes.changed()).await;
+        told.unwrap_or_else(|_| panic!("not {wanted:?} in time, but {judged:?}")).expect("open");
+    }
 }
 
 /// An issuer's key, and tokens of it.
@@ -210,11 +269,13 @@ async fn a_token_of_a_new_key_has_the_keys_read_and_bad_ones_do_not_keep_the_pla
     let running = tokio::spawn(door.run(Some(open), Vec::new(), shutdown.clone()));
     let admit = async |signer: &Signer| gate.admit(caller(Arc::new([]), Some(&signer.token()))).await;
 
+    // The first attempt to read them fails.
+    tokio::time::sleep(std::time::Duration::from_millis(1)).await;
     let refusal = admit(&old).await.expect_err("keys were never read");
     assert!(refusal.may_come_again, "{refusal}");
     keys.set(published(&[&old]));
-    let mut changes = gate.changes();
-    changes.changed().await.expect("it tries again by itself");
+    tokio::time::sleep(std::time::Duration::from_mins(2)).await;
+    assert!(keys.fetches() > 1, "it tries again by itself");
     assert_eq!(fleet(&admit(&old).await), Some("edge"));
 
     tokio::time::sleep(std::time::Duration::from_secs(10)).await;
