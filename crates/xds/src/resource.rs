@@ -188,6 +188,9 @@ pub struct Resource {
     pub references: Arc<[ResourceName]>,
     /// The objects to blame for it, for people to read.
     pub origins: Arc<[Arc<str>]>,
+    /// What it would name as well if more were known; sorted. A client that holds any of these, and a version of the resource
+    /// from an earlier stream, keeps that version: there may be more in it.
+    pub lacks: Arc<[ResourceName]>,
     /// Everything of the delta response's entry that comes before the body.
     header: Bytes,
     /// Where in `header` the state-of-the-world response's entry begins.
@@ -217,7 +220,14 @@ impl Resource {
         let version = Version::of(&body);
         let (header, any_from) = header(&name, version, body.len());
         let stamp = Arc::new(Stamp { version: Some(version), references: Some(references.clone()) });
-        Self { name, version, body, references, origins: origins.into(), header, any_from, stamp }
+        let (origins, lacks) = (origins.into(), Arc::default());
+        Self { name, version, body, references, origins, lacks, header, any_from, stamp }
+    }
+
+    /// The same, of which only this much is known yet.
+    #[must_use]
+    pub fn lacking(self, names: Arc<[ResourceName]>) -> Self {
+        Self { lacks: sorted(names), ..self }
     }
 
     /// The entry of a delta response: header and body, to be written one after the other.
@@ -246,6 +256,7 @@ impl PartialEq for Resource {
             && self.body == other.body
             && self.references == other.references
             && self.origins == other.origins
+            && self.lacks == other.lacks
     }
 }
 

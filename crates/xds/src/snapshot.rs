@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
 
-use imbl::{OrdMap, OrdSet, Vector};
+use imbl::{OrdMap, Vector};
 
 use crate::resource::{Resource, ResourceName, ResourceType};
 
@@ -22,8 +22,9 @@ pub struct Change {
     pub upserts: Vec<Arc<Resource>>,
     /// Names that are known to be gone.
     pub removals: Vec<ResourceName>,
-    /// Names whose source failed: neither present nor known to be absent. One that is present stays as it is;
-    /// otherwise clients that ask are not answered until its fate is known.
+    /// Names that exist, but a source that failed or has not answered yet would say what is in them. One that is present
+    /// stays as it is, unless it is removed too; otherwise clients keep what they have, and those that ask are not
+    /// answered, until its fate is known.
     pub unknown: Vec<ResourceName>,
 }
 
@@ -51,7 +52,8 @@ pub struct Snapshot {
     configured: bool,
     published: Instant,
     types: [OrdMap<Arc<str>, Arc<Resource>>; ResourceType::ALL.len()],
-    unknown: OrdSet<ResourceName>,
+    /// Since when nobody knows.
+    unknown: OrdMap<ResourceName, Instant>,
     journal: Vector<Entry>,
     journal_names: usize,
 }
@@ -64,7 +66,7 @@ impl Snapshot {
             configured: false,
             published: now,
             types: std::array::from_fn(|_| OrdMap::new()),
-            unknown: OrdSet::new(),
+            unknown: OrdMap::new(),
             journal: Vector::new(),
             journal_names: 0,
         }
@@ -100,16 +102,21 @@ impl Snapshot {
         self.types[kind.index()].len()
     }
 
-    /// Names whose source failed before it ever told.
+    /// Names that exist, and of which nobody knows what is in them.
     pub fn unknown(&self) -> impl Iterator<Item = &ResourceName> {
-        self.unknown.iter()
+        self.unknown.keys()
+    }
+
+    /// Since when a name is one of them; nothing if it is not.
+    pub fn unknown_since(&self, name: &ResourceName) -> Option<Instant> {
+        self.unknown.get(name).copied()
     }
 
     pub(crate) fn lookup(&self, kind: ResourceType, name: &Arc<str>) -> Lookup<'_> {
         match self.get(kind, name) {
             Some(resource) => Lookup::Present(resource),
             None if self.unknown.is_empty() => Lookup::Absent,
-            None if self.unknown.contains(&ResourceName { kind, name: name.clone() }) => Lookup::Unknown,
+            None if self.unknown.contains_key(&ResourceName { kind, name: name.clone() }) => Lookup::Unknown,
             None => Lookup::Absent,
         }
     }
@@ -130,7 +137,8 @@ impl Snapshot {
             next.remove(&name, &mut changed);
         }
         for name in change.unknown {
-            next.mark_unknown(name, &mut changed);
+            let since = self.unknown_since(&name).unwrap_or(now);
+            next.mark_unknown(name, since, &mut changed);
         }
         for resource in change.upserts {
             next.upsert(resource, &mut changed);
@@ -148,7 +156,9 @@ impl Snapshot {
 
     fn differs(&self, next: &Self, name: &ResourceName) -> bool {
         match (self.lookup(name.kind, &name.name), next.lookup(name.kind, &name.name)) {
-            (Lookup::Present(old), Lookup::Present(new)) => old.version != new.version,
+            (Lookup::Present(old), Lookup::Present(new)) => {
+                old.version != new.version || old.lacks != new.lacks
+            }
             (Lookup::Unknown, Lookup::Unknown) | (Lookup::Absent, Lookup::Absent) => false,
             _ => true,
         }
@@ -162,8 +172,8 @@ impl Snapshot {
         }
     }
 
-    fn mark_unknown(&mut self, name: ResourceName, changed: &mut BTreeSet<ResourceName>) {
-        if self.get(name.kind, &name.name).is_none() && self.unknown.insert(name.clone()).is_none() {
+    fn mark_unknown(&mut self, name: ResourceName, since: Instant, changed: &mut BTreeSet<ResourceName>) {
+        if self.get(name.kind, &name.name).is_none() && self.unknown.insert(name.clone(), since).is_none() {
             changed.insert(name);
         }
     }
@@ -251,6 +261,18 @@ mod tests {
         let three = two.with(gone, Instant::now());
         assert!(matches!(three.lookup(ResourceType::Cluster, &"b".into()), Lookup::Absent));
         assert_eq!(since(&three, 1).unwrap(), ["cds/b", "cds/b"]);
+    }
+
+    #[test]
+    fn unknown_counts_from_when_it_began_however_often_it_is_said() {
+        let (before, now) = (Instant::now(), Instant::now() + std::time::Duration::from_secs(1));
+        let unknown = || Change { unknown: vec![cluster("a")], ..Change::default() };
+        let one = Snapshot::empty(before).with(unknown(), before);
+        let again = Change { removals: vec![cluster("a")], ..unknown() };
+        let two = one.with(again, now);
+        assert_eq!((two.unknown_since(&cluster("a")), two.generation()), (Some(before), 1));
+        let gone = Change { removals: vec![cluster("a")], ..Change::default() };
+        assert_eq!(two.with(gone, now).with(unknown(), now).unknown_since(&cluster("a")), Some(now));
     }
 
     #[test]

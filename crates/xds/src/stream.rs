@@ -11,13 +11,13 @@
 //!
 //! Invariants:
 //! * A version is sent only when all that it newly names has been given to the client, unless that is
-//!   known not to exist or was refused by the client.
+//!   known not to exist, was refused by the client, or is a cluster that nobody has known for a while.
 //! * What goes away is taken away only when the client uses nothing that named it.
 //! * At most one response of a type is unanswered, but for clusters: Envoy confirms those when they are
 //!   warm, and one that cannot warm must not hold up the next.
 //! * A version that was refused on its own is not sent again.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -43,6 +43,9 @@ use waiting::{Blocker, Waiting};
 
 /// How long a cluster without endpoint discovery may go unconfirmed before routes use it all the same.
 const WARM_GRACE: Duration = Duration::from_secs(1);
+/// How long routes wait for a cluster of which nobody knows what is in it, from when that began. A source that answers does
+/// so sooner; one that is away must not hold up the routes to all other clusters.
+const UNKNOWN_GRACE: Duration = Duration::from_secs(2);
 /// How long a removal waits for requests that a client makes when it connects. Envoy makes them
 /// within milliseconds; a client that never does must still get its removals.
 const REQUEST_GRACE: Duration = Duration::from_secs(30);
@@ -100,6 +103,8 @@ pub struct Stream {
     /// When clusters are taken for ready without a word from the client about the response that they came
     /// in; all wait equally long.
     grace: VecDeque<Grace>,
+    /// When clusters that nobody knows, and that something waits for, are waited for no longer.
+    unknown: BTreeSet<(Instant, ResourceName)>,
     /// When listeners leave without the additions that they would rather travel with.
     listeners_leave_by: Option<Instant>,
     /// Secrets of which the client's version has changed since somebody asked.
@@ -122,6 +127,7 @@ impl Stream {
             waiting: Waiting::default(),
             warming: HashMap::new(),
             grace: VecDeque::new(),
+            unknown: BTreeSet::new(),
             listeners_leave_by: None,
             secret_news: Vec::new(),
         }
@@ -170,7 +176,8 @@ impl Stream {
         let sending = ResourceType::ALL.into_iter().filter(|kind| self.may_send(*kind));
         let answers = sending.filter_map(|kind| self.table(kind).answer_by);
         let grace = self.grace.front().map(|grace| grace.until);
-        answers.chain(requests).chain(listeners).chain(grace).min()
+        let unknown = self.unknown.first().map(|(until, _)| *until);
+        answers.chain(requests).chain(listeners).chain(grace).chain(unknown).min()
     }
 
     fn table(&self, kind: ResourceType) -> &Table {
@@ -189,6 +196,9 @@ impl Stream {
             table.refused.remove(&name.name);
         }
         table.owe(&name.name);
+        if !self.unknown.is_empty() {
+            self.unknown.retain(|(_, unknown)| unknown != name);
+        }
         self.release(name);
     }
 
@@ -200,6 +210,7 @@ impl Stream {
             let current = |name: &Arc<str>| snapshot.get(kind, name).map(|resource| resource.version);
             self.table_mut(kind).refused.retain(|name, refusal| refusal.version == current(name));
         }
+        self.unknown.clear();
         for name in self.waiting.release_all() {
             self.table_mut(name.kind).owe(&name.name);
         }
@@ -253,6 +264,10 @@ impl Stream {
             if unanswered.iter().any(|response| response.nonce == grace.nonce) {
                 self.cluster_ready(&grace.cluster);
             }
+        }
+        while self.unknown.first().is_some_and(|(until, _)| *until <= now) {
+            let (_, cluster) = self.unknown.pop_first().expect("just looked at");
+            self.release(&cluster);
         }
         if now >= self.started + REQUEST_GRACE && self.waiting.for_requests() {
             for kind in ResourceType::ALL {

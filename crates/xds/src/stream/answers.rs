@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::encode::{self, Response};
-use super::table::{Item, Outstanding};
+use super::table::{Held, Item, Outstanding};
 use super::waiting::Blocker;
 use super::{Grace, Stream, WARM_GRACE, Warming};
 use crate::resource::{Resource, ResourceName, ResourceType};
@@ -102,7 +102,7 @@ impl Stream {
         let mut batch = Batch::default();
         while let Some(group) = self.next_group(kind, &batch) {
             for name in group {
-                self.judge(kind, name, &mut batch);
+                self.judge(kind, name, &mut batch, now);
             }
         }
         if kind == ResourceType::Listener {
@@ -141,10 +141,10 @@ impl Stream {
         }
     }
 
-    fn judge(&mut self, kind: ResourceType, name: Arc<str>, batch: &mut Batch) {
+    fn judge(&mut self, kind: ResourceType, name: Arc<str>, batch: &mut Batch, now: Instant) {
         let full_name = ResourceName { kind, name };
         self.waiting.clear(&full_name);
-        let verdict = self.verdict(&full_name);
+        let verdict = self.verdict(&full_name, now);
         let ResourceName { name, .. } = full_name.clone();
         let table = self.table_mut(kind);
         table.owed.remove(&name);
@@ -153,7 +153,7 @@ impl Stream {
             table.forced.remove(&name);
         }
         match verdict {
-            Verdict::Wait(blocker) => self.waiting.wait(full_name, blocker),
+            Verdict::Wait(blocker) => self.wait(full_name, blocker),
             Verdict::Send(resource) => batch.add(resource),
             Verdict::Deny => {
                 // An assignment that the client holds all the same is emptied later.
@@ -175,7 +175,16 @@ impl Stream {
         }
     }
 
-    fn verdict(&self, name: &ResourceName) -> Verdict {
+    fn wait(&mut self, name: ResourceName, blocker: Blocker) {
+        if let Blocker::Name(cluster) = &blocker
+            && let Some(until) = self.unknown_until(cluster)
+        {
+            self.unknown.insert((until, cluster.clone()));
+        }
+        self.waiting.wait(name, blocker);
+    }
+
+    fn verdict(&self, name: &ResourceName, now: Instant) -> Verdict {
         let table = self.table(name.kind);
         if !table.subscription.covers(&name.name) {
             return Verdict::Settled;
@@ -190,10 +199,13 @@ impl Stream {
                 if same && !forced || table.refuses(&name.name, resource.version) {
                     return Verdict::Settled;
                 }
-                if !forced && held.is_some_and(|held| held.brought(resource.version)) {
+                let brought = held.and_then(Held::brought).filter(|_| !forced);
+                if brought.is_some_and(|stamp| stamp.version == Some(resource.version)) {
                     return Verdict::Known(resource.clone());
                 }
-                self.blocker_of(resource).map_or_else(|| Verdict::Send(resource.clone()), Verdict::Wait)
+                let part = brought.and_then(|_| self.held_part(resource, now));
+                let blocker = part.or_else(|| self.blocker_of(resource, now));
+                blocker.map_or_else(|| Verdict::Send(resource.clone()), Verdict::Wait)
             }
         }
     }

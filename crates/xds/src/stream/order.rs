@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::waiting::Blocker;
-use super::{REQUEST_GRACE, Stream};
+use super::{REQUEST_GRACE, Stream, UNKNOWN_GRACE};
 use crate::resource::{Resource, ResourceName, ResourceType, Stamp};
 use crate::snapshot::Lookup;
 
@@ -48,7 +48,7 @@ impl Stream {
     /// The first thing that a resource has to wait for.
     ///
     /// What the client's own version of a route or listener names already holds nothing up: it can get no worse.
-    pub(super) fn blocker_of(&self, resource: &Resource) -> Option<Blocker> {
+    pub(super) fn blocker_of(&self, resource: &Resource, now: Instant) -> Option<Blocker> {
         let held = self.table(resource.name.kind).held.get(&resource.name.name).filter(|held| !held.taken);
         let accepted = held.and_then(|held| held.accepted.as_ref());
         let known = accepted.and_then(|stamp| stamp.references.as_ref());
@@ -58,16 +58,17 @@ impl Stream {
             return None;
         }
         let known = known.map_or(&[][..], |known| known);
-        added(&resource.references, known).find(|name| self.blocks(name)).cloned().map(Blocker::Name)
+        added(&resource.references, known).find(|name| self.blocks(name, now)).cloned().map(Blocker::Name)
     }
 
-    fn blocks(&self, name: &ResourceName) -> bool {
+    fn blocks(&self, name: &ResourceName, now: Instant) -> bool {
         match (name.kind, self.snapshot.lookup(name.kind, &name.name)) {
             (_, Lookup::Absent) => false,
             (ResourceType::Cluster, found) => {
                 self.ordered()
                     && self.table(ResourceType::Cluster).subscription.covers(&name.name)
                     && !self.usable(&name.name, found)
+                    && self.unknown_until(name).is_none_or(|until| now < until)
             }
             // A changed cluster needs its assignment again, which an unknown one has not.
             (ResourceType::Endpoint, Lookup::Unknown) => true,
@@ -75,6 +76,21 @@ impl Stream {
             // What the client asks for only once it has been named cannot come first.
             (_, Lookup::Present(_)) => false,
         }
+    }
+
+    /// Until when a name is waited for that is a cluster of which nobody knows what is in it.
+    pub(super) fn unknown_until(&self, name: &ResourceName) -> Option<Instant> {
+        let is_cluster = name.kind == ResourceType::Cluster;
+        self.snapshot.unknown_since(name).filter(|_| is_cluster).map(|since| since + UNKNOWN_GRACE)
+    }
+
+    /// What stands in the way of a resource that is known in part, for a client that has brought another version along:
+    /// what it holds of the other parts tells that they are in that version. That is told in a request of its own.
+    pub(super) fn held_part(&self, resource: &Resource, now: Instant) -> Option<Blocker> {
+        let tells = self.ordered() && now < self.started + REQUEST_GRACE;
+        let silent = resource.lacks.iter().find(|name| tells && !self.table(name.kind).requested);
+        let held = || resource.lacks.iter().find(|name| self.table(name.kind).holds(&name.name));
+        silent.map(|name| Blocker::Asked(name.kind)).or_else(|| held().cloned().map(Blocker::Name))
     }
 
     /// Whether a client can be pointed at a cluster, or never will be able to.

@@ -28,11 +28,10 @@ impl Held {
         self.sent.as_ref().filter(|_| !self.taken)?.version
     }
 
-    /// Whether the client brought just this version along, at a time when it was not known here.
-    pub(super) fn brought(&self, version: Version) -> bool {
+    /// What the client brought along from an earlier stream, if it was not known here and still counts.
+    pub(super) fn brought(&self) -> Option<&Stamp> {
         let untouched = self.sent.is_none() && !self.taken;
-        let foreign = self.accepted.as_ref().filter(|stamp| stamp.references.is_none() && untouched);
-        foreign.is_some_and(|stamp| stamp.version == Some(version))
+        self.accepted.as_deref().filter(|stamp| stamp.references.is_none() && untouched)
     }
 
     /// The versions of it that may be in use.

@@ -6,4 +6,5 @@ mod reconnect;
 mod refusals;
 mod sotw;
 mod subscriptions;
+mod unknown;
 mod warming;
