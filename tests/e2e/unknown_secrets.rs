@@ -1,14 +1,16 @@
 //! Secrets that are kept elsewhere and have not come yet: only what needs them waits.
 
+use std::fs;
 use std::path::PathBuf;
 
-use biplane_testkit::{Authority, ClientTls, Files, Identity, Request, Upstream};
+use anyhow::ensure;
+use biplane_testkit::{Authority, ClientTls, Files, Identity, Request, Upstream, eventually, free_port};
 
 use crate::harness::resources::{
-    documents, object, route_answering, route_to, secret, service, service_at, tls_gateway, tls_service,
-    upstream, upstream_with,
+    documents, gateway, object, route_answering, route_to, secret, service, service_at, tls_gateway,
+    tls_service, upstream, upstream_with,
 };
-use crate::harness::{Bootstrap, HOST, Site, Tree, status};
+use crate::harness::{Bootstrap, HOST, PATIENCE, Site, Tree, status};
 
 /// A secret in files of the source's directory.
 fn kept(name: &str, form: &str) -> String {
@@ -116,4 +118,60 @@ async fn routes_whose_users_and_headers_are_not_known_are_closed_until_they_are(
         site.until(request, |answer| answer.status == 200).await;
     }
     site.until(&header, |answer| answer.json().is_ok_and(|told| told["headers"]["x-key"] == "of-file")).await;
+}
+
+#[tokio::test]
+async fn what_an_envoy_has_by_a_secret_stays_though_biplane_comes_back_and_cannot_read_it() {
+    let authority = Authority::new("Ours");
+    let [a, b, later] =
+        ["a.example.com", "b.example.com", "b.example.com"].map(|name| authority.issue(&[name]));
+    let closed = Upstream::start_tls("closed", &authority.issue(&["closed"]));
+    let of = |name: &str, route: &str| {
+        let ssl = format!("secretRef: {{ name: {name} }}\nsniDomains: [{name}.example.com]");
+        tls_service(name, &format!("{name}.example.com"), &ssl, route)
+    };
+    let (tree, plain) = (Tree::new(), free_port());
+    tree.files.write("gateway.yaml", &tls_gateway(tree.port));
+    tree.files.write("plain.yaml", &gateway(plain));
+    let write_objects = |files: &Files, answer: &str| {
+        let upstream =
+            upstream_with("closed", &[&closed], "sslConfig: { secretRef: { name: root }, sni: closed }");
+        let services = [of("a", &route_answering("/", answer)), of("b", &route_to("/", "closed"))];
+        let others = [secret("a", &a), kept("b", "tls"), kept("root", "tls"), upstream];
+        let plain = [service("plain", &route_answering("/", answer))];
+        let all: Vec<_> = services.into_iter().chain(others).chain(plain).collect();
+        files.write("resources.yaml", &documents(&all));
+    };
+    write_objects(&tree.files, "before");
+    let (mut site, secrets) = site(tree).await;
+    let request = |name: &str| {
+        Request::get(&format!("{name}.example.com"), "/").tls(ClientTls::trusting(authority.certificate()))
+    };
+    let files = Files::new(secrets.clone());
+    write(&files, "b", &b);
+    files.write("root/ca.crt", authority.certificate());
+    site.until(&request("b"), |answer| answer.upstream() == Some("closed")).await;
+    site.in_sync().await;
+    // Nothing of it is on disk, and the directory cannot be read.
+    site.biplane.stop().await;
+    fs::remove_dir_all(site.biplane.state()).expect("it was there");
+    let away = secrets.with_extension("away");
+    fs::rename(&secrets, &away).expect("a directory");
+    let before = site.counts().await;
+    write_objects(&site.files, "after");
+    site.biplane.start_again().await;
+    eventually("the other gateway's new routes", PATIENCE, async || {
+        let answer = Request::get(HOST, "/").send(plain).await?;
+        ensure!(answer.text() == "after", "{}", answer.text());
+        Ok(())
+    })
+    .await;
+    assert_eq!(site.ask(&request("b")).await.upstream(), Some("closed"));
+    assert_eq!(site.counts().await, before);
+    fs::rename(&away, &secrets).expect("a directory");
+    write(&files, "b", &later);
+    site.until(&request("b"), |answer| answer.certificate == Some(later.der())).await;
+    assert_eq!(site.ask(&request("b")).await.upstream(), Some("closed"));
+    site.until(&request("a"), |answer| answer.text() == "after").await;
+    assert_eq!(site.counts().await, before, "no listener and no cluster is new");
 }

@@ -1,11 +1,14 @@
 //! The translator's resources as the xDS server takes them. The two crates know nothing of each
 //! other; this is the only place where their words meet.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use biplane_core::key::ObjectKey;
-use biplane_translator::{EnvoyName, EnvoyResource, EnvoyType};
+use biplane_translator::{self as translator, EnvoyName, EnvoyResource, EnvoyType};
 use biplane_xds::{Resource, ResourceName, ResourceType};
+
+use crate::graph::{Content, Unknown};
 
 /// The xDS type of an Envoy type.
 pub(crate) const fn resource_type(kind: EnvoyType) -> ResourceType {
@@ -31,16 +34,29 @@ pub(crate) fn names(list: &[EnvoyName]) -> Arc<[ResourceName]> {
     names.into()
 }
 
-/// The resource, framed once for every client.
-pub(crate) fn resource(resource: EnvoyResource) -> Arc<Resource> {
-    let references = names(&resource.references);
-    with_references(resource, references)
+/// What a translation has made, with each resource framed once for every client.
+pub(crate) fn contents(resources: Vec<EnvoyResource>, unknown: Vec<translator::Unknown>) -> Vec<Content> {
+    let unknown = unknown.into_iter().map(|unknown| (name(&unknown.name), names(&unknown.references)));
+    let mut unknown: BTreeMap<_, _> = unknown.collect();
+    let known = resources.into_iter().map(|resource| {
+        let references = names(&resource.references);
+        let lacks = unknown.remove(&name(&resource.name)).unwrap_or_default();
+        Content::Known(Arc::new(with_references(resource, references, lacks)))
+    });
+    let mut contents: Vec<_> = known.collect();
+    let unknown = unknown.into_iter().map(|(name, references)| Unknown { name, references });
+    contents.extend(unknown.map(|unknown| Content::Unknown(Arc::new(unknown))));
+    contents
 }
 
-/// The same with references that were converted, sorted and made unique before.
-pub(crate) fn with_references(resource: EnvoyResource, references: Arc<[ResourceName]>) -> Arc<Resource> {
+/// The resource, with references that were converted, sorted and made unique before, and what it lacks.
+pub(crate) fn with_references(
+    resource: EnvoyResource,
+    references: Arc<[ResourceName]>,
+    lacks: Arc<[ResourceName]>,
+) -> Resource {
     let origins: Arc<[Arc<str>]> = resource.origins.iter().map(origin).collect();
-    Arc::new(Resource::with_sorted(name(&resource.name), resource.body, references, origins))
+    Resource::with_sorted(name(&resource.name), resource.body, references, origins).lacking(lacks)
 }
 
 fn origin(key: &ObjectKey) -> Arc<str> {

@@ -417,8 +417,9 @@ impl Engine {
             }
         }
         for (fleet, change) in published {
-            let (changed, removed) = (change.upserts.len(), change.removals.len());
-            info!(fleet, changed, removed, revision = self.revision().0, "configuration changed");
+            let (changed, unknown) = (change.upserts.len(), change.unknown.len());
+            let removed = change.removals.len() - unknown;
+            info!(fleet, changed, removed, unknown, revision = self.revision().0, "configuration changed");
         }
     }
 
@@ -563,11 +564,12 @@ fn until(at: Timestamp) -> Duration {
     Duration::from_secs(u64::try_from(seconds).unwrap_or(0)).min(Duration::from_hours(24))
 }
 
-/// What comes later counts.
+/// What comes later counts. The graph says of what is unknown that it is removed, too.
 fn merge(into: &mut Change, later: Change) {
     let upserted: BTreeSet<_> = later.upserts.iter().map(|resource| &resource.name).collect();
     into.removals.retain(|name| !upserted.contains(name));
     let removed: BTreeSet<_> = later.removals.iter().collect();
+    into.unknown.retain(|name| !upserted.contains(name) && !removed.contains(name));
     into.upserts.retain(|resource| !removed.contains(&resource.name) && !upserted.contains(&resource.name));
     into.upserts.extend(later.upserts);
     into.removals.extend(later.removals);

@@ -31,8 +31,8 @@ use biplane_core::key::{Kind, ObjectKey, ResourceRef};
 use biplane_core::report::Report;
 use biplane_core::resources::{Secret, Upstream};
 use biplane_translator::listener::{ListenerInput, TlsService};
-use biplane_translator::{EnvoyResource, EnvoyType, Output, listener, names, route, secret, upstream};
-use biplane_xds::Change;
+use biplane_translator::{Output, listener, names, route, secret, upstream};
+use biplane_xds::{Change, ResourceType};
 
 use crate::convert;
 use crate::report_count::Count;
@@ -44,6 +44,7 @@ use recorder::Recorder;
 use reports::{Reports, Topic};
 use service::Service;
 use shared::Shared;
+pub(crate) use shared::{Content, Unknown};
 pub use tables::Edit;
 use tables::{Effect, Tables};
 
@@ -245,12 +246,11 @@ impl Graph {
     /// Takes shared resources over and passes what changed on to the fleets that have it.
     fn publish(&mut self, maker: &Node, output: Output) {
         self.reports.set(Topic::Node(maker.clone()), output.reports);
-        self.share(maker, output.resources);
+        self.share(maker, convert::contents(output.resources, output.unknown));
     }
 
-    fn share(&mut self, maker: &Node, resources: Vec<EnvoyResource>) {
-        let resources = resources.into_iter().map(convert::resource).collect();
-        let changes = self.shared.set(maker, resources);
+    fn share(&mut self, maker: &Node, made: Vec<Content>) {
+        let changes = self.shared.set(maker, made);
         for fleet in self.fleets.values_mut() {
             for change in &changes {
                 fleet.shared_changed(change, &self.shared);
@@ -446,9 +446,10 @@ impl Graph {
             found.push(reports::no_certificate(name));
         }
         self.reports.set(Topic::Node(node.clone()), found);
-        let is_listener = |resource: &EnvoyResource| resource.name.kind == EnvoyType::Listener;
-        let (listeners, others): (Vec<_>, Vec<_>) = output.resources.into_iter().partition(is_listener);
-        gateway.roots.listener = listeners.into_iter().next().map(convert::resource);
+        let made = convert::contents(output.resources, output.unknown);
+        let is_listener = |content: &Content| content.name().kind == ResourceType::Listener;
+        let (listeners, others): (Vec<_>, Vec<_>) = made.into_iter().partition(is_listener);
+        gateway.roots.listener = listeners.into_iter().next();
         self.share(&node, others);
     }
 
@@ -471,7 +472,8 @@ impl Graph {
         let owner = (&key, &*gateway.spec);
         // The references are at hand as the xDS server takes them.
         let joined = route::route_configuration(&listener, owner, gateway.hosts.values(), bytes, [].into());
-        gateway.roots.routes = Some(convert::with_references(joined, named));
+        let routes = convert::with_references(joined, named, gateway.lacks());
+        gateway.roots.routes = Some(Content::Known(Arc::new(routes)));
     }
 
     fn bring_in(&mut self, name: &ResourceRef, gateway: &GatewayNode) {

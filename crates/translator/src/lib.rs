@@ -34,4 +34,4 @@ mod tls;
 pub mod upstream;
 
 pub use lookup::Lookup;
-pub use resource::{EnvoyName, EnvoyResource, EnvoyType, Output};
+pub use resource::{EnvoyName, EnvoyResource, EnvoyType, Output, Unknown};

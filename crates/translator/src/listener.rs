@@ -28,7 +28,7 @@ use envoy_types::pb::envoy::extensions::filters::listener::proxy_protocol::v3::P
 use envoy_types::pb::envoy::extensions::filters::listener::tls_inspector::v3::TlsInspector;
 use prost::{Message, Name};
 
-use crate::resource::{EnvoyName, EnvoyResource, EnvoyType, Output};
+use crate::resource::{EnvoyName, EnvoyResource, EnvoyType, Output, Unknown};
 use crate::route::client_ip;
 use crate::{Lookup, encode, names, proto};
 
@@ -55,7 +55,7 @@ pub struct TlsService<'a> {
 }
 
 /// The listener, and the secrets of the files that it names. No listener where there is nothing to serve: Envoy
-/// refuses one without filter chains.
+/// refuses one without filter chains. What waits for a secret is left out, and the listener unknown by that much.
 pub fn translate(input: &ListenerInput<'_>, lookup: &dyn Lookup) -> Output {
     let Some(http) = &input.spec.http_gateway else { return Output::default() };
     let name = names::listener(&input.spec.address(), input.spec.bind_port);
@@ -66,8 +66,11 @@ pub fn translate(input: &ListenerInput<'_>, lookup: &dyn Lookup) -> Output {
     };
     let filters = [client_ip::keeper(), manager];
     let content = if input.spec.ssl { tls::chains(input.tls, &filters, lookup) } else { plain(&filters) };
+    let is_whole = content.lacks.is_empty();
+    let unknown = (!is_whole).then(|| Unknown::new(EnvoyType::Listener, name.as_str(), content.lacks));
+    let unknown = unknown.into_iter().collect();
     if content.filter_chains.is_empty() {
-        return Output { resources: Vec::new(), reports: content.reports };
+        return Output { resources: Vec::new(), unknown, reports: content.reports };
     }
     let routes = EnvoyName::new(EnvoyType::Route, names::route_configuration(&name));
     let listener = listener(&name, input.spec, content.filter_chains);
@@ -76,7 +79,7 @@ pub fn translate(input: &ListenerInput<'_>, lookup: &dyn Lookup) -> Output {
     let mut resources = content.secrets;
     resources.push(EnvoyResource::encode(EnvoyType::Listener, name, &listener, references, origins));
     resources.sort_by(|a, b| a.name.cmp(&b.name));
-    Output { resources, reports: content.reports }
+    Output { resources, unknown, reports: content.reports }
 }
 
 /// The filter chains of a listener, and what comes with them.
@@ -86,6 +89,8 @@ struct Content {
     references: Vec<EnvoyName>,
     secrets: Vec<EnvoyResource>,
     services: Vec<ObjectKey>,
+    /// The Envoy secrets that are not named because they are not known yet; a chain may be left out with them.
+    lacks: Vec<EnvoyName>,
     reports: Vec<biplane_core::report::Report>,
 }
 

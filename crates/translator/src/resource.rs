@@ -111,11 +111,35 @@ impl fmt::Debug for EnvoyResource {
     }
 }
 
+/// A resource that exists though nobody can say yet what is in it: a source has not answered. Envoys that have it from
+/// before keep it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unknown {
+    /// Type and name.
+    pub name: EnvoyName,
+    /// What it will name, as far as that is known; sorted.
+    pub references: Arc<[EnvoyName]>,
+}
+
+impl Unknown {
+    /// One that will name these, in any order.
+    pub fn new(
+        kind: EnvoyType,
+        name: impl Into<Arc<str>>,
+        references: impl IntoIterator<Item = EnvoyName>,
+    ) -> Self {
+        let references: BTreeSet<_> = references.into_iter().collect();
+        Self { name: EnvoyName::new(kind, name), references: references.into_iter().collect() }
+    }
+}
+
 /// What one translation yields: resources, and what there is to say about the objects it used.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Output {
     /// The resources, sorted by name.
     pub resources: Vec<EnvoyResource>,
+    /// Resources of which nobody knows yet what is in them. One that is among `resources` too is there in part.
+    pub unknown: Vec<Unknown>,
     /// Findings, sorted.
     pub reports: Vec<Report>,
 }

@@ -37,6 +37,7 @@ use biplane_core::resources::VirtualService;
 use bytes::Bytes;
 
 use crate::lookup::Lookup;
+use crate::resource::EnvoyName;
 use crate::tls;
 pub use configuration::route_configuration;
 pub use host::HostOptions;
@@ -121,6 +122,9 @@ pub struct RouteSet {
     /// The secrets whose headers requests carry: the routes need the clusters that subscribe to them
     /// ([`names::secret_subscription`](crate::names::secret_subscription)). Sorted, each once.
     pub secrets: Box<[ResourceRef]>,
+    /// What Envoys hold who have the routes as they are when more is known of these secrets; meanwhile routes are closed
+    /// that need them. Sorted, each once.
+    pub lacks: Box<[EnvoyName]>,
     /// Whether a request header may name any upstream.
     pub cluster_header: bool,
     /// Whether a matcher is for CONNECT requests: the listener must let them in.
@@ -137,7 +141,10 @@ pub fn virtual_service(
     lookup: &dyn Lookup,
 ) -> RouteSet {
     let mut scope = scope::Scope::new(key, lookup);
-    scope.verified = service.ssl_config.as_ref().is_some_and(|ssl| tls::verifies_clients(ssl, lookup));
+    if let Some(ssl) = &service.ssl_config {
+        scope.verified = tls::verifies_clients(ssl, lookup);
+        scope.lacks(tls::unknown_material(ssl, lookup));
+    }
     let Some(spec) = &service.virtual_host else { return scope.finish(Vec::new()) };
     let host = host::resolve(&mut scope, spec);
     scope.set.host = HostOptions::new(&host, placement, lookup);

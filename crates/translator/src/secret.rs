@@ -4,7 +4,7 @@
 //! tls            one Envoy Secret for the certificate, one for the roots
 //! aws, azure     none: they are for Biplane itself
 //! all others     one generic Secret for each value; of headers, a cluster that subscribes to them
-//! not known yet  none
+//! not known yet  none; which there may be is said
 //! ```
 //!
 //! They are made whether or not something names them; a fleet gets those that something in it names. Nothing here
@@ -15,6 +15,8 @@ mod credentials;
 mod generic;
 mod staple;
 mod subscription;
+
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -35,7 +37,7 @@ use envoy_types::pb::envoy::extensions::transport_sockets::tls::v3::{
 use zeroize::Zeroize as _;
 
 use crate::names;
-use crate::resource::{EnvoyResource, EnvoyType, Output};
+use crate::resource::{EnvoyName, EnvoyResource, EnvoyType, Output, Unknown};
 pub(crate) use credentials::{clients, has_users, users};
 
 /// What to say about a secret that is kept elsewhere and has not come yet.
@@ -44,6 +46,9 @@ pub(crate) const UNKNOWN_HINT: &str = "it comes as soon as its source answers";
 /// The Envoy secrets of a `Secret` object: `<ref>/certificate` and `<ref>/validation`, or `<ref>/<value>`, as far
 /// as it has the parts for them.
 pub fn translate(name: &ResourceRef, secret: &Secret) -> Output {
+    if !secret.is_known() {
+        return Output { unknown: unknown(name), ..Output::default() };
+    }
     let key = name.key(Kind::Secret);
     let Some(tls) = &secret.tls else { return generic::translate(name, secret, &key) };
     let mut reports = incomplete(&key, tls);
@@ -56,7 +61,24 @@ pub fn translate(name: &ResourceRef, secret: &Secret) -> Output {
         let validation = Type::ValidationContext(roots(inline(root)));
         resources.push(resource(names::secret_validation(name), validation, &key));
     }
-    Output { resources, reports }
+    Output { resources, reports, ..Output::default() }
+}
+
+/// What may come of a secret whose values have not come yet. Values by name are not among it: nobody knows their names.
+fn unknown(name: &ResourceRef) -> Vec<Unknown> {
+    let names = key_material(name).chain([subscription(name)]);
+    names.map(|name| Unknown { name, references: Arc::default() }).collect()
+}
+
+/// The cluster that subscribes to a secret's headers.
+pub(crate) fn subscription(name: &ResourceRef) -> EnvoyName {
+    EnvoyName::new(EnvoyType::Cluster, names::secret_subscription(name))
+}
+
+/// The Envoy secrets of a certificate and of roots, whether or not the object has both.
+pub(crate) fn key_material(name: &ResourceRef) -> impl Iterator<Item = EnvoyName> + use<> {
+    let names = [names::secret_certificate(name), names::secret_validation(name)];
+    names.into_iter().map(|name| EnvoyName::new(EnvoyType::Secret, name))
 }
 
 /// Whether there are both a certificate and its key.

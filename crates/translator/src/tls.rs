@@ -80,6 +80,15 @@ pub(crate) fn verifies_clients(ssl: &SslConfig, lookup: &dyn Lookup) -> bool {
     !ssl.verify_subject_alt_name.is_empty() || root && ssl.one_way_tls != Some(true)
 }
 
+/// The key material of a service that is not known yet.
+pub(crate) fn unknown_material(
+    ssl: &SslConfig,
+    lookup: &dyn Lookup,
+) -> impl Iterator<Item = EnvoyName> + use<> {
+    let unknown = ssl.secret_ref.as_ref().filter(|name| find(name, lookup) == Found::Unknown);
+    unknown.map(secret::key_material).into_iter().flatten()
+}
+
 impl KeyMaterial {
     /// The parts of a `Secret` object.
     pub(crate) fn of_secret(name: &ResourceRef, parts: SecretParts) -> Self {

@@ -9,7 +9,7 @@
 //!
 //! One file a part of the cluster. What Envoy would refuse is left out and reported, so that one bad part
 //! does not cost the upstream; what would make a connection less safe than its author asked for leaves
-//! the upstream without endpoints instead. While its secret is not known yet, it has no cluster at all.
+//! the upstream without endpoints instead. While its secret or its endpoints are not known yet, nor is its cluster.
 
 mod circuit_breakers;
 mod connection;
@@ -30,7 +30,7 @@ use envoy_types::pb::envoy::config::cluster::v3::cluster::{
 };
 use envoy_types::pb::envoy::config::endpoint::v3::ClusterLoadAssignment;
 
-use crate::resource::{EnvoyName, EnvoyResource, EnvoyType, Output};
+use crate::resource::{EnvoyName, EnvoyResource, EnvoyType, Output, Unknown};
 use crate::{Lookup, names, proto, secret};
 use endpoints::Endpoints;
 
@@ -43,7 +43,7 @@ pub fn translate(name: &ResourceRef, upstream: &Upstream, lookup: &dyn Lookup) -
     if let Some(discovery) = upstream.discovery() {
         discovered::credentials(discovery, lookup, &mut report);
         let Some(found) = lookup.endpoints(name) else {
-            return Output { resources: Vec::new(), reports: report.reports };
+            return unknown(name, None, [], report);
         };
         endpoints.found = Some(found);
     }
@@ -54,9 +54,12 @@ pub fn translate(name: &ResourceRef, upstream: &Upstream, lookup: &dyn Lookup) -
             tls::Tls::default()
         }
         // In Envoy a cluster without its secret would hold up all later ones. Routes to none answer 503.
-        Err(tls::Refused::Unknown) => {
-            report.reports.sort();
-            return Output { resources: Vec::new(), reports: report.reports };
+        Err(tls::Refused::Unknown(secret)) => {
+            // What was looked up is of the endpoints alone, and need not wait.
+            let found = endpoints.found.as_deref();
+            let assignment = found.map(|found| discovered::assignment(&names::cluster(name), found));
+            let assignment = assignment.map(|assignment| load_assignment(&assignment, &key));
+            return unknown(name, assignment, secret::key_material(&secret), report);
         }
     };
     let assignment = match &endpoints.found {
@@ -86,7 +89,25 @@ pub fn translate(name: &ResourceRef, upstream: &Upstream, lookup: &dyn Lookup) -
     }
     resources.sort_by(|a, b| a.name.cmp(&b.name));
     report.reports.sort();
-    Output { resources, reports: report.reports }
+    Output { resources, unknown: Vec::new(), reports: report.reports }
+}
+
+/// A cluster that waits for its endpoints, or for one of `secrets`. An Envoy that has it keeps it.
+fn unknown(
+    name: &ResourceRef,
+    assignment: Option<EnvoyResource>,
+    secrets: impl IntoIterator<Item = EnvoyName>,
+    mut report: Reporter<'_>,
+) -> Output {
+    let name = names::cluster(name);
+    let endpoints = EnvoyName::new(EnvoyType::Endpoint, name.as_str());
+    let references = secrets.into_iter().chain([endpoints]);
+    let mut unknown = vec![Unknown::new(EnvoyType::Cluster, name.as_str(), references)];
+    if assignment.is_none() {
+        unknown.push(Unknown::new(EnvoyType::Endpoint, name, []));
+    }
+    report.reports.sort();
+    Output { resources: assignment.into_iter().collect(), unknown, reports: report.reports }
 }
 
 /// Where the parts of an upstream leave what they have to say.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use biplane_testkit::{Request, Upstream};
 use tokio::time::{Instant, sleep};
 
-use super::world::{Instance, World};
+use super::world::{Instance, World, register, unique};
 use crate::harness::HOST;
 use crate::harness::resources::{indent, object, service};
 
@@ -97,6 +97,22 @@ async fn a_route_leads_to_a_service_by_its_name_alone() {
     world.put(&Instance::of("2", &live).tags(&["live"])).await;
     world.site.until_upstream("live").await;
     assert_eq!(spare.requests(), 0);
+}
+
+#[tokio::test]
+async fn a_route_that_moves_to_a_service_that_nothing_named_yet_fails_no_request() {
+    let world = World::start(|service| upstream("web", service, "", "")).await;
+    let one = Upstream::start("one");
+    world.put(&Instance::of("1", &one)).await;
+    world.site.until_upstream("one").await;
+    let others = ["two", "three", "four"].map(|name| (name, Upstream::start(name), unique("moved")));
+    let load = world.load(HOST);
+    for (name, server, service) in &others {
+        register(world.consul(), service, &Instance::of("1", server)).await;
+        world.site.replace(&upstream(service, service, "", ""));
+        world.site.until_upstream(name).await;
+    }
+    load.stop().assert_clean();
 }
 
 #[tokio::test]

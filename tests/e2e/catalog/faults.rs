@@ -1,11 +1,13 @@
 //! A Consul that is away, refuses, or has forgotten everything.
 
+use std::fs;
+
 use anyhow::ensure;
-use biplane_testkit::{Consul, Request, TempDir, Upstream, eventually};
+use biplane_testkit::{Consul, Request, TempDir, Upstream, eventually, throughout};
 
 use super::world::{Instance, PATIENCE, World, endpoints, register, serve, unique};
-use crate::harness::resources::{object, service};
-use crate::harness::{Bootstrap, HOST, Tree, counts, envoy, status};
+use crate::harness::resources::{object, route_answering, service, service_at};
+use crate::harness::{Bootstrap, CALM, HOST, Tree, counts, envoy, status};
 
 fn objects(name: &str) -> Vec<String> {
     let route = "- { routeAction: { single: { upstream: { name: web } } } }";
@@ -39,6 +41,38 @@ async fn a_restart_while_consul_is_away_changes_nothing_and_a_new_envoy_gets_eve
     assert_eq!(counts(&world.site.envoy).await, before);
     world.link.heal();
     status::until_clean(&world.site.biplane).await;
+}
+
+#[tokio::test]
+async fn a_replica_that_never_knew_endpoints_takes_none_from_an_envoy_that_has_them() {
+    let mut world = World::start(objects).await;
+    let (one, two) = (Upstream::start("one"), Upstream::start("two"));
+    world.put(&Instance::of("1", &one)).await;
+    world.site.until_upstream("one").await;
+    world.site.biplane.stop().await;
+    // As a replica that is started elsewhere: nothing is on its disk, and Consul cannot be reached from there.
+    fs::remove_dir_all(world.site.biplane.state()).expect("it was there");
+    world.link.cut();
+    let before = counts(&world.site.envoy).await;
+    let load = world.load(HOST);
+    let late = "late.example.com";
+    world.site.files.write("late.yaml", &service_at("late", late, &route_answering("/", "late")));
+    world.site.biplane.start_again().await;
+    world.site.until(&Request::get(late, "/"), |answer| answer.text() == "late").await;
+    let state = endpoints(&world.site, "web").await.expect("shown");
+    assert_eq!(state["endpoints"].as_array().map_or(0, Vec::len), 0, "{state}");
+    throughout("calm while nobody knows", CALM, async || {
+        let now = counts(&world.site.envoy).await;
+        ensure!(now == before, "{now} instead of {before}");
+        Ok(())
+    })
+    .await;
+    world.link.heal();
+    world.put(&Instance::of("2", &two)).await;
+    world.remove("1").await;
+    world.site.until_upstream("two").await;
+    load.stop().assert_clean();
+    assert_eq!(counts(&world.site.envoy).await, before, "the cluster is as it was");
 }
 
 #[tokio::test]

@@ -37,8 +37,13 @@ struct World {
 
 impl World {
     fn new(fallback: Vec<StoredObject>) -> Self {
+        Self::with(fallback, false)
+    }
+
+    /// The same; says whether the Consul is required.
+    fn with(fallback: Vec<StoredObject>, required: bool) -> Self {
         let fleets = Fleets::new();
-        let consul = DiscoverySource { name: "consul".into(), kind: "consul", required: false };
+        let consul = DiscoverySource { name: "consul".into(), kind: "consul", required };
         let engine = Engine::new(fleets.clone(), Holds::new(HOLD), fallback)
             .with_discovery(Discovery::new(vec![consul], Vec::new()))
             .with_made(MadeState::waiting(["consul".into()]));
@@ -91,6 +96,12 @@ impl World {
         let snapshot = self.fleets.snapshot("gateway-proxy");
         let names = snapshot.iter().flat_map(|snapshot| snapshot.resources(ResourceType::Cluster));
         names.map(|resource| resource.name.name.to_string()).collect()
+    }
+
+    /// What Envoys keep because nobody knows what is in it.
+    fn unknown(&self) -> Vec<String> {
+        let snapshot = self.fleets.snapshot("gateway-proxy");
+        snapshot.iter().flat_map(|snapshot| snapshot.unknown()).map(ToString::to_string).collect()
     }
 }
 

@@ -22,6 +22,7 @@ use super::fleet::Address;
 use super::gateway::GatewayNode;
 use super::reports::Topic;
 use super::service::Service;
+use super::shared::Content;
 
 /// The annotation of what tags made that says of which services.
 const SERVICES: &str = "biplane.io/services";
@@ -139,7 +140,8 @@ impl Graph {
 
     /// Whether Envoys get a cluster of this name.
     pub(crate) fn has_cluster(&self, name: &str) -> bool {
-        self.shared.get(&ResourceName::new(ResourceType::Cluster, name)).is_some()
+        let cluster = self.shared.get(&ResourceName::new(ResourceType::Cluster, name));
+        cluster.is_some_and(|cluster| cluster.resource().is_some())
     }
 
     /// What there is to say about an upstream.
@@ -161,12 +163,13 @@ impl Graph {
             }
         }
         let host = self.host_facts(gateway, authority);
+        let listener = gateway.roots.listener.as_ref().and_then(Content::resource);
         GatewayFacts {
             name: name.clone(),
             spec: gateway.spec.clone(),
             fleets,
             rivals,
-            listener: gateway.roots.listener.as_ref().map(|listener| listener.body.clone()),
+            listener: listener.map(|listener| listener.body.clone()),
             reports: self.reports.of(&Topic::Node(Node::Listener(name.clone()))).to_vec(),
             elsewhere: self.elsewhere(gateway, authority, host.as_ref()),
             authority: authority.to_owned(),

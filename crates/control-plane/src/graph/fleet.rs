@@ -8,13 +8,12 @@
 //! the shared resources only clusters name others, and a maker makes at most one cluster.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::Arc;
 
 use biplane_core::age::Age;
 use biplane_core::key::ResourceRef;
-use biplane_xds::{Change, Resource, ResourceName, ResourceType};
+use biplane_xds::{Change, ResourceName, ResourceType};
 
-use super::shared::{Shared, SharedChange, same};
+use super::shared::{Content, Shared, SharedChange};
 
 /// Where a gateway listens.
 pub(crate) type Address = (String, u32);
@@ -22,8 +21,8 @@ pub(crate) type Address = (String, u32);
 /// What a gateway brings into its fleets.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Roots {
-    pub(crate) listener: Option<Arc<Resource>>,
-    pub(crate) routes: Option<Arc<Resource>>,
+    pub(crate) listener: Option<Content>,
+    pub(crate) routes: Option<Content>,
 }
 
 /// One fleet.
@@ -34,7 +33,7 @@ pub(crate) struct Fleet {
     /// What the gateways that have their address bring in now.
     roots: HashMap<ResourceRef, Roots>,
     counts: HashMap<ResourceName, usize>,
-    pending: BTreeMap<ResourceName, Option<Arc<Resource>>>,
+    pending: BTreeMap<ResourceName, Option<Content>>,
 }
 
 impl Fleet {
@@ -88,28 +87,28 @@ impl Fleet {
         self.swap_root(before.routes.as_ref(), after.routes.as_ref(), shared);
     }
 
-    fn swap_root(&mut self, before: Option<&Arc<Resource>>, after: Option<&Arc<Resource>>, shared: &Shared) {
+    fn swap_root(&mut self, before: Option<&Content>, after: Option<&Content>, shared: &Shared) {
         if let (Some(before), Some(after)) = (before, after)
-            && before.name == after.name
+            && before.name() == after.name()
         {
-            if !same(before, after) {
-                self.pending.insert(after.name.clone(), Some(after.clone()));
-                self.swap_references(&before.references, &after.references, shared);
+            if !before.is_same(after) {
+                self.pending.insert(after.name().clone(), Some(after.clone()));
+                self.swap_contents(Some(before), Some(after), shared);
             }
             return;
         }
         if let Some(after) = after {
-            self.pending.insert(after.name.clone(), Some(after.clone()));
-            self.swap_references(&[], &after.references, shared);
+            self.pending.insert(after.name().clone(), Some(after.clone()));
+            self.swap_contents(None, Some(after), shared);
         }
         if let Some(before) = before {
             // Another gateway may have taken the name over in this very transaction, or had it all along
             // while this one, on its way from one address to another, was taken for its owner.
-            let heir = self.roots.values().find_map(|roots| find(roots, &before.name)).cloned();
-            if heir.is_none() || self.pending.contains_key(&before.name) {
-                self.pending.insert(before.name.clone(), heir);
+            let heir = self.roots.values().find_map(|roots| find(roots, before.name())).cloned();
+            if heir.is_none() || self.pending.contains_key(before.name()) {
+                self.pending.insert(before.name().clone(), heir);
             }
-            self.swap_references(&before.references, &[], shared);
+            self.swap_contents(Some(before), None, shared);
         }
     }
 
@@ -119,10 +118,7 @@ impl Fleet {
             return;
         }
         self.pending.insert(change.name.clone(), change.after.clone());
-        let references = |resource: &Option<Arc<Resource>>| {
-            resource.as_ref().map_or_else(|| Arc::from([]), |resource| resource.references.clone())
-        };
-        self.swap_references(&references(&change.before), &references(&change.after), shared);
+        self.swap_contents(change.before.as_ref(), change.after.as_ref(), shared);
     }
 
     /// Everything that has changed since the last call.
@@ -132,13 +128,24 @@ impl Fleet {
             return None;
         }
         let mut change = Change::default();
-        for (name, resource) in pending {
-            match resource {
-                Some(resource) => change.upserts.push(resource),
+        for (name, content) in pending {
+            match content {
+                Some(Content::Known(resource)) => change.upserts.push(resource),
+                // What was known of it before says nothing about it now; who has that keeps it.
+                Some(Content::Unknown(_)) => {
+                    change.removals.push(name.clone());
+                    change.unknown.push(name);
+                }
                 None => change.removals.push(name),
             }
         }
         Some(change)
+    }
+
+    fn swap_contents(&mut self, before: Option<&Content>, after: Option<&Content>, shared: &Shared) {
+        for (before, after) in references(before).into_iter().zip(references(after)) {
+            self.swap_references(before, after, shared);
+        }
     }
 
     /// Counts the names that came and uncounts those that went. Both lists are sorted; a list that
@@ -165,9 +172,9 @@ impl Fleet {
         if *count > 1 {
             return;
         }
-        if let Some(resource) = shared.get(name) {
-            self.pending.insert(name.clone(), Some(resource.clone()));
-            self.swap_references(&[], &resource.references, shared);
+        if let Some(content) = shared.get(name) {
+            self.pending.insert(name.clone(), Some(content.clone()));
+            self.swap_contents(None, Some(content), shared);
         }
     }
 
@@ -183,14 +190,18 @@ impl Fleet {
         self.counts.remove(name);
         // Also where the resource is gone already: its maker may have dropped it in this transaction.
         self.pending.insert(name.clone(), None);
-        if let Some(resource) = shared.get(name) {
-            self.swap_references(&resource.references, &[], shared);
+        if let Some(content) = shared.get(name) {
+            self.swap_contents(Some(content), None, shared);
         }
     }
 }
 
-fn find<'a>(roots: &'a Roots, name: &ResourceName) -> Option<&'a Arc<Resource>> {
-    [&roots.listener, &roots.routes].into_iter().flatten().find(|resource| resource.name == *name)
+fn references(content: Option<&Content>) -> [&[ResourceName]; 2] {
+    content.map_or([&[]; 2], Content::references)
+}
+
+fn find<'a>(roots: &'a Roots, name: &ResourceName) -> Option<&'a Content> {
+    [&roots.listener, &roots.routes].into_iter().flatten().find(|content| content.name() == name)
 }
 
 /// What only `before` and only `after` have; both are sorted.

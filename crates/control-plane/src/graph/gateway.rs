@@ -17,6 +17,8 @@ use biplane_translator::route::RouteSet;
 use biplane_xds::{ResourceName, ResourceType};
 use bytes::Bytes;
 
+use crate::convert;
+
 use super::claims::Claims;
 use super::fleet::{Address, Roots};
 use super::service::Service;
@@ -43,6 +45,8 @@ pub(crate) struct GatewayNode {
     /// The clusters that routes need, and how many services' routes do.
     clusters: BTreeMap<ResourceName, usize>,
     named: Option<Arc<[ResourceName]>>,
+    /// What routes would need if more were known, and how many services' routes.
+    lacks: BTreeMap<ResourceName, usize>,
     cluster_headers: usize,
     connects: usize,
 }
@@ -66,6 +70,7 @@ impl GatewayNode {
             tls_ages: HashMap::new(),
             clusters: BTreeMap::new(),
             named: None,
+            lacks: BTreeMap::new(),
             cluster_headers: 0,
             connects: 0,
         }
@@ -166,6 +171,11 @@ impl GatewayNode {
     }
 
     fn add(&mut self, routes: &RouteSet) {
+        for name in routes.lacks.iter().map(convert::name) {
+            let count = self.lacks.entry(name).or_default();
+            *count += 1;
+            self.routes_dirty |= *count == 1;
+        }
         self.cluster_headers += usize::from(routes.cluster_header);
         self.connects += usize::from(routes.connect);
         if routes.cluster_header {
@@ -181,6 +191,14 @@ impl GatewayNode {
     }
 
     fn subtract(&mut self, routes: &RouteSet) {
+        for name in routes.lacks.iter().map(convert::name) {
+            let count = self.lacks.get_mut(&name).expect("counted when it was added");
+            *count -= 1;
+            if *count == 0 {
+                self.lacks.remove(&name);
+                self.routes_dirty = true;
+            }
+        }
         self.cluster_headers -= usize::from(routes.cluster_header);
         self.connects -= usize::from(routes.connect);
         if routes.cluster_header {
@@ -209,6 +227,11 @@ impl GatewayNode {
     /// All clusters may have changed: needed where [`Self::wants_all_clusters`].
     pub(crate) fn forget_clusters(&mut self) {
         self.named = None;
+    }
+
+    /// What the routes would need if more were known, sorted.
+    pub(crate) fn lacks(&self) -> Arc<[ResourceName]> {
+        self.lacks.keys().cloned().collect()
     }
 
     /// The clusters that the routes need, sorted; `all` are the upstreams, asked for only when every one

@@ -66,7 +66,7 @@ impl Service {
         a.routes == b.routes
             && a.host == b.host
             && a.clusters == b.clusters
-            && a.secrets == b.secrets
+            && (&a.secrets, &a.lacks) == (&b.secrets, &b.lacks)
             && (a.cluster_header, a.connect) == (b.cluster_header, b.connect)
     }
 

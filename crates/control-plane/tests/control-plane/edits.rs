@@ -132,6 +132,7 @@ fn upstream() -> impl Strategy<Value = String> {
         "static: {hosts: [{addr: example.test, port: 80}]}",
         "pipe: {path: /run/app.sock}",
         "static: {hosts: [{addr: 127.0.0.1, port: 9443}]}\nsslConfig: {secretRef: {name: a}}",
+        "consul: {serviceName: web}",
     ]))
 }
 
@@ -143,14 +144,15 @@ fn group() -> impl Strategy<Value = String> {
 }
 
 fn secret() -> impl Strategy<Value = String> {
-    let certificates: Vec<String> = CERTIFICATES
+    let mut secrets: Vec<String> = CERTIFICATES
         .iter()
         .map(|pem| {
             let indented = pem.replace('\n', "\n    ");
             format!("tls:\n  rootCa: |\n    {indented}")
         })
         .collect();
-    select(certificates)
+    secrets.push("vault: {kv: {path: a}}".to_owned());
+    select(secrets)
 }
 
 fn settings() -> impl Strategy<Value = String> {

@@ -7,13 +7,14 @@ use biplane_control_plane::graph::{Edit, Graph};
 use biplane_core::decode::decode;
 use biplane_core::key::{Kind, ObjectKey};
 use biplane_core::location::Location;
-use biplane_xds::{Change, ResourceName};
+use biplane_xds::{Change, ResourceName, ResourceType};
 use bytes::Bytes;
 use proptest::prelude::*;
 
 use crate::edits::{Batch, batch};
 
-type Content = (Bytes, Vec<ResourceName>, Vec<String>);
+/// The body, none while it is unknown; what it names; its origins.
+type Content = (Option<Bytes>, Vec<ResourceName>, Vec<String>);
 type Fleets = BTreeMap<String, BTreeMap<ResourceName, Content>>;
 
 fn apply(fleets: &mut Fleets, changes: BTreeMap<String, Change>) {
@@ -21,11 +22,14 @@ fn apply(fleets: &mut Fleets, changes: BTreeMap<String, Change>) {
         let fleet = fleets.entry(name).or_default();
         for resource in change.upserts {
             let origins = resource.origins.iter().map(ToString::to_string).collect();
-            let content = (resource.body.clone(), resource.references.to_vec(), origins);
-            fleet.insert(resource.name.clone(), content);
+            let names = resource.references.iter().chain(&*resource.lacks).cloned().collect();
+            fleet.insert(resource.name.clone(), (Some(resource.body.clone()), names, origins));
         }
         for name in change.removals {
             fleet.remove(&name);
+        }
+        for name in change.unknown {
+            fleet.insert(name, (None, Vec::new(), Vec::new()));
         }
     }
     fleets.retain(|_, fleet| !fleet.is_empty());
@@ -112,8 +116,14 @@ proptest! {
         }
         for fleet in fleets.values() {
             let named: std::collections::BTreeSet<_> = fleet.values().flat_map(|content| &content.1).collect();
-            let listener = |name: &&ResourceName| name.kind == biplane_xds::ResourceType::Listener;
-            for name in fleet.keys().filter(|name| !listener(name)) {
+            let is_root = |name: &ResourceName| name.kind == ResourceType::Listener;
+            // What names something may be unknown itself.
+            let is_known = |name: &ResourceName| fleet[name].0.is_some();
+            let waits = fleet.keys().any(|name| is_root(name) && !is_known(name));
+            let is_needed = |name: &&ResourceName| {
+                is_root(name) || !is_known(name) || waits && name.kind == ResourceType::Route
+            };
+            for name in fleet.keys().filter(|name| !is_needed(name)) {
                 prop_assert!(named.contains(name), "{name} is in the fleet, but nothing names it");
             }
         }

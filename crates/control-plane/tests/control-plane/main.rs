@@ -5,3 +5,4 @@ mod engine;
 mod guard;
 mod incremental;
 mod process;
+mod unknown;

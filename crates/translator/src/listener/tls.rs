@@ -34,7 +34,7 @@ pub(super) fn chains(services: &[TlsService<'_>], filters: &[Filter], lookup: &d
     let mut groups = Groups::default();
     let mut content = Content::default();
     for service in services {
-        match material(service, lookup, &mut content.reports) {
+        match material(service, lookup, &mut content) {
             Ok(material) => groups.add(service, material, &mut content.reports),
             Err(report) => content.reports.push(*report),
         }
@@ -132,7 +132,7 @@ const fn policy(policy: OcspStaplePolicy) -> EnvoyPolicy {
 fn material(
     service: &TlsService<'_>,
     lookup: &dyn Lookup,
-    reports: &mut Vec<Report>,
+    content: &mut Content,
 ) -> Result<Option<KeyMaterial>, Box<Report>> {
     let path = FieldPath::root().field("sslConfig");
     let error = |path: FieldPath, message: String, hint: &str| {
@@ -147,13 +147,14 @@ fn material(
             Found::Parts(parts) => KeyMaterial::of_secret(name, parts),
             Found::Absent => {
                 let report = warning(format!("secret {name} does not exist"));
-                reports.push(report.hint("TLS connections fail until it does"));
+                content.reports.push(report.hint("TLS connections fail until it does"));
                 return Ok(Some(missing(name, service.ssl)));
             }
             Found::Unknown => {
                 let report =
                     warning(format!("secret {name} is not known yet: nothing is served by TLS until it is"));
-                reports.push(report.hint(secret::UNKNOWN_HINT));
+                content.reports.push(report.hint(secret::UNKNOWN_HINT));
+                content.lacks.extend(secret::key_material(name));
                 return Ok(None);
             }
         }
@@ -175,7 +176,7 @@ fn material(
         let hint = "give rootCa, and leave oneWayTls out";
         return error(path.field("verifySubjectAltName"), message, hint);
     }
-    material.certificates.extend(additional(service, lookup, reports));
+    material.certificates.extend(additional(service, lookup, content));
     Ok(Some(material))
 }
 
@@ -191,7 +192,8 @@ fn without_staple(service: &TlsService<'_>, name: &ResourceRef) -> Box<Report> {
 }
 
 /// The certificates beside the first. One that is not there costs nobody the others.
-fn additional(service: &TlsService<'_>, lookup: &dyn Lookup, reports: &mut Vec<Report>) -> Vec<String> {
+fn additional(service: &TlsService<'_>, lookup: &dyn Lookup, content: &mut Content) -> Vec<String> {
+    let reports = &mut content.reports;
     let list = FieldPath::root().field("sslConfig").field("additionalSecretRefs");
     let mut certificates = Vec::new();
     for (index, name) in service.ssl.additional_secret_refs.iter().enumerate() {
@@ -213,6 +215,7 @@ fn additional(service: &TlsService<'_>, lookup: &dyn Lookup, reports: &mut Vec<R
             Found::Unknown => {
                 let message = format!("secret {name} is not known yet; clients get the other certificates");
                 reports.push(warning(message).hint(secret::UNKNOWN_HINT));
+                content.lacks.extend(secret::key_material(name));
             }
         }
     }

@@ -9,6 +9,7 @@ use biplane_core::report::Report;
 
 use super::{EncodedRoute, RouteSet, route_path};
 use crate::lookup::Lookup;
+use crate::resource::EnvoyName;
 
 /// The translation of one virtual service.
 pub(super) struct Scope<'a> {
@@ -26,6 +27,8 @@ pub(super) struct Scope<'a> {
     clusters: BTreeSet<ResourceRef>,
     /// The secrets whose headers requests carry.
     secrets: BTreeSet<ResourceRef>,
+    /// What routes would need if more were known.
+    lacks: BTreeSet<EnvoyName>,
 }
 
 impl<'a> Scope<'a> {
@@ -39,6 +42,7 @@ impl<'a> Scope<'a> {
             withheld: false,
             clusters: BTreeSet::new(),
             secrets: BTreeSet::new(),
+            lacks: BTreeSet::new(),
         }
     }
 
@@ -49,6 +53,7 @@ impl<'a> Scope<'a> {
         self.set.reports.dedup();
         self.set.clusters = self.clusters.into_iter().collect();
         self.set.secrets = self.secrets.into_iter().collect();
+        self.set.lacks = self.lacks.into_iter().collect();
         self.set.routes = routes;
         self.set
     }
@@ -62,6 +67,11 @@ impl<'a> Scope<'a> {
         if !self.clusters.contains(upstream) {
             self.clusters.insert(upstream.clone());
         }
+    }
+
+    /// Notes that the routes would need these if more were known.
+    pub(super) fn lacks(&mut self, names: impl IntoIterator<Item = EnvoyName>) {
+        self.lacks.extend(names);
     }
 
     /// Notes that requests carry headers of `secret`.

@@ -27,6 +27,7 @@ pub(super) fn translate(name: &ResourceRef, secret: &Secret, key: &ObjectKey) ->
     Output {
         reports: unfit.chain(credentials::unfit(key, secret)).collect(),
         resources: subscription.into_iter().chain(values).chain(headers).collect(),
+        unknown: Vec::new(),
     }
 }
 
@@ -137,7 +138,8 @@ mod tests {
             json!({ "vault": { "kv": { "path": "a" } } }),
             json!({ "file": { "path": "a" } }),
         ] {
-            assert_eq!(of(secret), Output::default());
+            let output = of(secret);
+            assert_eq!((output.resources, output.reports), (Vec::new(), Vec::new()));
         }
     }
 

@@ -33,8 +33,8 @@ const HTTPS: u32 = 443;
 pub(super) enum Refused {
     /// The connection cannot be as safe as its author asked for.
     Unsafe,
-    /// The secret has not come yet, so that nothing can be said about the connection.
-    Unknown,
+    /// This secret has not come yet, so that nothing can be said about the connection.
+    Unknown(ResourceRef),
 }
 
 /// What a cluster needs for TLS; nothing: plain text.
@@ -148,7 +148,7 @@ fn of_secret(
         Found::Unknown => {
             let message = format!("secret {name} is not known yet: there is no cluster until it is");
             report.warning(path, message, secret::UNKNOWN_HINT);
-            return Err(Refused::Unknown);
+            return Err(Refused::Unknown(name.clone()));
         }
     };
     if !parts.certificate && !parts.root {

@@ -110,7 +110,7 @@ fn translate_gateway(
     let listener = names::listener(&gateway.address(), gateway.bind_port);
     let hosts = hosts.iter().map(|(_, bytes)| bytes);
     let routes = route::route_configuration(&listener, (&object.key, gateway), hosts, 0, clusters);
-    all.add(Output { resources: vec![routes], reports: Vec::new() });
+    all.add(Output { resources: vec![routes], ..Output::default() });
 }
 
 /// The domains, by the services that claim them.

@@ -96,6 +96,8 @@ fn service_whose_secret_is_not_known_yet_has_no_chain_and_says_so() {
     {
         let content = chains_of(&ssl, &Objects::default().unknown_secret("s"));
         assert!(content.filter_chains.is_empty() && content.references.is_empty());
+        let lacks: Vec<_> = content.lacks.iter().map(|name| &*name.name).collect();
+        assert_eq!(lacks, ["default/s/certificate", "default/s/validation"]);
         let [report] = content.reports.as_slice() else { panic!("{:?}", content.reports) };
         assert_eq!(
             report.to_string(),

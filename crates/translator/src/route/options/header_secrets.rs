@@ -31,7 +31,7 @@ use envoy_types::pb::google::protobuf::Any;
 use super::header_manipulation::MAX_ADDED;
 use crate::route::needs::Need;
 use crate::route::scope::Scope;
-use crate::{encode, names, tls};
+use crate::{encode, names, secret, tls};
 
 /// The filter's name in every listener.
 const FILTER: &str = "envoy.filters.http.set_filter_state";
@@ -85,6 +85,9 @@ fn names_of(
     });
     match report {
         Some(report) => {
+            if secret.is_some_and(|secret| !secret.is_known()) {
+                scope.lacks([secret::subscription(name)]);
+            }
             scope.report(report);
             None
         }

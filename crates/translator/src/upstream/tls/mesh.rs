@@ -33,10 +33,10 @@ pub(super) fn of(
             let path = FieldPath::root().field("consul").field("connectEnabled");
             let message = "the mesh has given no certificate yet: there is no cluster until it has";
             report.warning(path, message, "biplane get secrets says why");
-            return Err(Refused::Unknown);
+            return Err(Refused::Unknown(secret.clone()));
         }
         // Nobody keeps such certificates: that no Consul is set up is said elsewhere.
-        Found::Absent => return Err(Refused::Unknown),
+        Found::Absent => return Err(Refused::Unknown(secret.clone())),
     };
     let material = KeyMaterial::of_secret(secret, parts);
     let mut context = material.context(None, Vec::new(), &[]);

@@ -51,6 +51,14 @@ fn upstream_whose_secret_is_not_known_yet_has_no_cluster_and_says_so() {
     {
         let output = translated(&ssl, &Objects::default().unknown_secret("s"));
         assert!(output.resources.is_empty());
+        let unknown = output.unknown.iter().map(|unknown| (unknown.name.to_string(), &*unknown.references));
+        let secrets = ["default/s/certificate", "default/s/validation"];
+        let secrets = secrets.map(|name| EnvoyName::new(EnvoyType::Secret, name));
+        let endpoints = EnvoyName::new(EnvoyType::Endpoint, "u_default");
+        let references: Vec<_> = [endpoints].into_iter().chain(secrets).collect();
+        let expected =
+            [("Cluster u_default".to_owned(), &*references), ("Endpoint u_default".to_owned(), &[])];
+        assert_eq!(unknown.collect::<Vec<_>>(), expected);
         let [report] = output.reports.as_slice() else { panic!("{:?}", output.reports) };
         assert_eq!(
             report.to_string(),
