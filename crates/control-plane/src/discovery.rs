@@ -426,6 +426,11 @@ impl Discovery {
         self.awaiting(|source, state| source.required && is_away(state))
     }
 
+    /// Whether a source is required.
+    pub(crate) fn requires(&self, source: &str) -> bool {
+        self.sources.iter().any(|known| *known.name == *source && known.required)
+    }
+
     fn awaiting(&self, waits: impl Fn(&DiscoverySource, &State) -> bool) -> BTreeSet<Arc<str>> {
         let unknown = self.answers.iter().filter(|(_, answer)| answer.served.is_none());
         let waiting = unknown.filter(|(question, answer)| {

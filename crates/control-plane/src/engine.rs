@@ -252,6 +252,7 @@ impl Engine {
         if self.gate == Gate::Waiting && self.guard.disown(&listing.identity) {
             info!("what the last run left is of another store, and not used");
             self.ingest.forget_last_run();
+            self.made.forget_left();
             self.secrets.forget_last_run();
             self.store.fresh_in_last_run = None;
         }

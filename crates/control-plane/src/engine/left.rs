@@ -47,6 +47,16 @@ impl MadeState {
         }
     }
 
+    /// What the last run left is of another store.
+    pub(super) fn forget_left(&mut self) {
+        self.left.had.clear();
+    }
+
+    /// Whether the last run left anything of a source's services. What does not say whose it is may be any source's.
+    pub(super) fn is_left_of(&self, source: &Arc<str>) -> bool {
+        [Some(source.clone()), None].iter().any(|group| self.left.had.contains_key(group))
+    }
+
     fn groups(&self, owners: &Owners) -> Vec<Group> {
         let groups: Vec<_> = owners.intersection(&self.sources).cloned().map(Some).collect();
         if groups.is_empty() { vec![None] } else { groups }

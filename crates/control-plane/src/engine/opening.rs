@@ -1,4 +1,4 @@
-//! When first answers go out: not before the sources of secrets and endpoints have answered, within limits.
+//! When first answers go out: not before the sources of secrets, endpoints and services have answered, within limits.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -22,12 +22,12 @@ impl Engine {
         self.opening.get_or_insert(now + SOURCES);
         let sources = self.awaited_sources();
         if !sources.is_empty() {
-            info!(sources = sources.join(", "), "first answers wait for secrets and endpoints");
+            info!(sources = sources.join(", "), "first answers wait for what is kept elsewhere");
         }
         self.try_open(now);
     }
 
-    /// Lets first answers out, unless they wait for secrets or endpoints.
+    /// Lets first answers out, unless they wait for a source.
     pub(super) fn try_open(&mut self, now: Instant) {
         let Some(until) = self.opening else { return };
         let waits = now < until && !self.awaited().is_empty();
@@ -37,7 +37,7 @@ impl Engine {
         }
     }
 
-    /// The sources of secrets and endpoints that first answers wait for.
+    /// The sources that first answers wait for.
     pub fn awaited_sources(&self) -> Vec<String> {
         if self.opening.is_none() {
             return Vec::new();
@@ -49,11 +49,17 @@ impl Engine {
     /// Those that have not answered yet.
     fn awaited(&self) -> BTreeSet<Arc<str>> {
         let sources = self.secrets.awaited().into_iter().chain(self.discovery.awaited());
-        sources.chain(self.made.waits_for.iter().cloned()).collect()
+        sources.chain(self.awaited_services().cloned()).collect()
+    }
+
+    /// Those of which not all services are known yet. What the last run made of services is served at once.
+    fn awaited_services(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.made.waits_for.iter().filter(|source| !self.made.is_left_of(source))
     }
 
     /// Those that are waited for as long as it takes.
     pub(super) fn required(&self) -> BTreeSet<Arc<str>> {
-        self.secrets.required().into_iter().chain(self.discovery.required()).collect()
+        let services = self.awaited_services().filter(|source| self.discovery.requires(source)).cloned();
+        self.secrets.required().into_iter().chain(self.discovery.required()).chain(services).collect()
     }
 }

@@ -3,6 +3,7 @@
 mod endpoints;
 mod left;
 mod made;
+mod opening;
 
 use std::num::NonZeroU16;
 use std::time::Duration;

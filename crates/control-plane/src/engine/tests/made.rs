@@ -90,7 +90,7 @@ async fn what_somebody_wrote_comes_first_though_the_store_fails_after_the_servic
 }
 
 /// What a run leaves that made routes of so many services.
-fn left(services: usize) -> Vec<StoredObject> {
+pub(super) fn left(services: usize) -> Vec<StoredObject> {
     let mut world = World::new(Vec::new());
     world.list(vec![gateway()]);
     let routes = (0..services).map(|number| format!("m{number}"));
