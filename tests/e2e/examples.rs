@@ -7,6 +7,7 @@ mod schedulers;
 mod secrets;
 mod stores;
 mod terminal;
+mod terraform;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,7 +18,7 @@ use crate::harness::{HOST, Site, Tree};
 use terminal::substituted;
 
 /// The examples that have a test below or, where they need a server, in that server's module.
-const TESTED: [&str; 15] = [
+const TESTED: [&str; 16] = [
     "canary",
     "consul-catalog",
     "consul-kv",
@@ -30,6 +31,7 @@ const TESTED: [&str; 15] = [
     "grpc",
     "nomad",
     "quickstart",
+    "terraform",
     "tls",
     "vault-kv",
     "vault-pki",

@@ -56,6 +56,7 @@ mod rewrites;
 mod stapling;
 mod stores;
 mod swaps;
+mod terraform;
 mod timeouts;
 mod traffic;
 mod unknown_secrets;

@@ -12,6 +12,7 @@ mod failure;
 mod json;
 mod lint;
 mod progress;
+mod provider;
 mod quickstart;
 mod shape;
 mod test;
@@ -34,17 +35,19 @@ Commands:
                              --all     the long tests too, whose names begin with long_; CI runs it
                              --quick   unit tests only
                              FILTER    only the tests whose name contains FILTER
-  tools                    install what tests need (Debian packages, Envoy, etcd, Consul, Nomad, OpenBao, moto);
-                           done by the others too
+  tools                    install what tests need (Debian packages, Envoy, etcd, Consul, Nomad, OpenTofu, OpenBao,
+                           moto); done by the others too
   lint                     rustfmt, clippy, crate edges, dependencies, shape of the sources
   edges                    only the check of the crate edges
+  provider [--debug] [--mirror DIR]
+                           the provider for OpenTofu as an archive for registries, and in a mirror
   bench [NAME..] [-- ARGS] run the benchmarks
 
 Environment:
   BIPLANE_ENVOY            an Envoy binary to use instead of the pinned one; the same for tests with
                            BIPLANE_ETCD, BIPLANE_ETCDCTL, BIPLANE_ETCDUTL, BIPLANE_CONSUL,
-                           BIPLANE_CONSULRS_CLIENT, BIPLANE_NOMAD, BIPLANE_BAO and BIPLANE_MOTO_SERVER
-                           (tools/README.md)
+                           BIPLANE_CONSULRS_CLIENT, BIPLANE_NOMAD, BIPLANE_TOFU, BIPLANE_BAO and
+                           BIPLANE_MOTO_SERVER (tools/README.md)
   RUST_TEST_THREADS        how many tests run at a time (default: the cores, 2 to 4)
   XDG_CACHE_HOME           where tools are kept (default ~/.cache)
   NO_COLOR                 plain output
@@ -71,6 +74,7 @@ fn run(arguments: &[String]) -> Result<()> {
         "tools" => no_arguments(rest).and_then(|()| tools::run()),
         "lint" => no_arguments(rest).and_then(|()| lint::run()),
         "edges" => no_arguments(rest).and_then(|()| edges::run()),
+        "provider" => provider::run(&provider::Options::parse(rest)?),
         "bench" => bench::run(&bench::Options::parse(rest)),
         "help" | "--help" | "-h" => {
             progress::print(USAGE);

@@ -111,6 +111,22 @@ const NOMAD: GoBinary = GoBinary {
     }],
 };
 
+/// The free Terraform, for the provider.
+const OPENTOFU: GoBinary = GoBinary {
+    name: "opentofu",
+    version: "1.12.6",
+    wrapper: "tools/opentofu",
+    go: (1, 26),
+    c: false,
+    duration: "about 4 minutes",
+    programs: &[Program {
+        name: "tofu",
+        package: "github.com/opentofu/opentofu/cmd/tofu",
+        check: &["version"],
+        variable: "BIPLANE_TOFU",
+    }],
+};
+
 /// The client of Consul that is not ours.
 const CONSULRS_CLIENT: LocalCrate = LocalCrate {
     name: "consulrs-client",
@@ -173,7 +189,7 @@ pub(crate) fn install(steps: &mut Steps) -> Result<Tools> {
     let step = steps.next(format!("{} {}", MOTO.name, MOTO.version));
     others.push((MOTO.variable, MOTO.install(&cache, &step)?));
     step.done("ready");
-    for server in [&ETCD, &CONSUL, &NOMAD] {
+    for server in [&ETCD, &CONSUL, &NOMAD, &OPENTOFU] {
         let step = steps.next(format!("{} {}", server.name, server.version));
         others.extend(server.install(&cache, &step)?);
         step.done("ready");

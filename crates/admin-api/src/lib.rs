@@ -15,6 +15,8 @@ pub mod status;
 pub mod wire;
 pub mod words;
 
+/// The names of resources and what they look like, for those that know this crate only.
+pub use biplane_core::{key, schema};
 pub use client::{Client, ClientError, ClientOptions};
 pub use resources::{Problem, ProblemKind, Resources};
 pub use status::Status;

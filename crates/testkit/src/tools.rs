@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::process::Command;
 
 /// How the variables begin by which people configure the servers and their commands.
-const PREFIXES: [&str; 6] = ["AWS_", "BAO_", "CONSUL_", "ETCD", "NOMAD_", "VAULT_"];
+const PREFIXES: [&str; 9] =
+    ["AWS_", "BAO_", "BIPLANE_API", "CONSUL_", "ETCD", "NOMAD_", "TF_", "TOFU_", "VAULT_"];
 
 /// A binary of a pinned version.
 #[derive(Debug, Clone, Copy)]

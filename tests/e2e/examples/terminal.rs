@@ -9,7 +9,7 @@ use std::process::Command;
 
 use anyhow::ensure;
 use biplane_testkit::{
-    Output, Process, TempDir, bao, biplane, consul, envoy, etcd, eventually, free_port, nomad,
+    Output, Process, TempDir, bao, biplane, consul, envoy, etcd, eventually, free_port, nomad, tofu,
 };
 
 use super::{copy, examples};
@@ -200,6 +200,11 @@ impl Terminal {
         self.ports.upstreams[number].to_string()
     }
 
+    /// Where the control plane's API is.
+    pub(super) fn api(&self) -> String {
+        format!("http://127.0.0.1:{}", self.ports.admin)
+    }
+
     /// Waits until nobody listens for requests any more.
     pub(super) async fn gateway_closes(&self) {
         eventually("a gateway that is gone", PATIENCE, async || {
@@ -266,13 +271,14 @@ pub(super) fn substituted(text: &str, replacements: &[(impl AsRef<str>, String)]
 /// Where commands are found, and where they find each other.
 fn environment(directory: &TempDir, ports: &Ports) -> Vec<(String, String)> {
     let tools = directory.folder("bin");
-    let known: [(&str, &Path); 6] = [
+    let known: [(&str, &Path); 7] = [
         ("biplane", &biplane::binary()),
         ("envoy", &envoy::binary()),
         ("consul", &consul::binary()),
         ("etcdctl", &etcd::binary()),
         ("bao", &bao::binary()),
         ("nomad", &nomad::binary()),
+        ("tofu", &tofu::binary()),
     ];
     for (name, path) in known {
         symlink(path, tools.join(name)).expect("the test's directory is writable");

@@ -178,11 +178,11 @@ fn hint_about_modules(words: &str, wrapper: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tools::{CONSUL, ETCD, NOMAD};
+    use crate::tools::{CONSUL, ETCD, NOMAD, OPENTOFU};
 
     #[test]
     fn a_wrapper_requires_the_pinned_version_and_has_its_hash() {
-        for server in [&ETCD, &CONSUL, &NOMAD] {
+        for server in [&ETCD, &CONSUL, &NOMAD, &OPENTOFU] {
             let folder = workspace::root().join(server.wrapper);
             let read = |name: &str| fs::read_to_string(folder.join(name)).expect("a wrapper module");
             let required = format!(" v{}\n", server.version);

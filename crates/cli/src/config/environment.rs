@@ -8,7 +8,7 @@ use super::{Layer, Problem};
 const PREFIX: &str = "BIPLANE_";
 
 /// Variables that are no settings: the settings file's own, and those that the project's tests set.
-const OTHERS: [&str; 12] = [
+const OTHERS: [&str; 13] = [
     "BIPLANE_CONFIG",
     "BIPLANE_ENVOY",
     "BIPLANE_ETCD",
@@ -17,6 +17,7 @@ const OTHERS: [&str; 12] = [
     "BIPLANE_CONSUL",
     "BIPLANE_CONSULRS_CLIENT",
     "BIPLANE_NOMAD",
+    "BIPLANE_TOFU",
     "BIPLANE_BAO",
     "BIPLANE_MOTO_SERVER",
     "BIPLANE_BIN",

@@ -1,0 +1,4 @@
+resource "biplane_settings" "example" {
+  name      = "default"
+  namespace = "default"
+}

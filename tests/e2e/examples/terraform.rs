@@ -1,0 +1,45 @@
+//! The example whose objects are resources of OpenTofu: every command of its README, in order.
+
+use biplane_testkit::{TempDir, tofu};
+
+use super::terminal::Terminal;
+
+#[tokio::test]
+async fn terraform_readme_is_true() {
+    let directory = TempDir::new("example-terraform");
+    // What the first commands make of a build of one's own.
+    let config = tofu::mirror(directory.path(), &tofu::provider(), env!("CARGO_PKG_VERSION"));
+    let mut readme =
+        Terminal::open("terraform", ("127.0.0.1:9978", ([127, 0, 0, 1], 9978).into()), directory);
+    readme.passes("cargo xtask provider");
+    readme.runs("sed", 0);
+    readme.passes("export TF_CLI_CONFIG_FILE");
+    readme.export("TF_CLI_CONFIG_FILE", &config.display().to_string());
+    readme.export("BIPLANE_API", &readme.api());
+
+    readme.starts("python3 examples/upstream.py");
+    readme.starts("python3 examples/upstream.py");
+    readme.runs("mkdir", 0);
+    readme.starts("biplane serve");
+    readme.starts("biplane envoy bootstrap");
+    readme.is_ready().await;
+    readme.runs("cp", 0);
+    readme.runs("tofu -chdir", 0);
+    readme.runs("tofu -chdir", 0);
+    readme.all_run().await;
+    let (stable, canary) = (readme.upstream(0), readme.upstream(1));
+    readme.shows("curl", &["200 OK", &stable]).await;
+
+    readme.runs("tofu -chdir", 0);
+    readme.runs("tofu -chdir", 0);
+    readme.shows("curl", &["200 OK", &canary]).await;
+
+    readme.runs("sed", 0);
+    let plan = readme.runs("tofu -chdir", 1);
+    assert!(plan.stderr.contains("options.timeout"), "{plan:?}");
+    readme.runs("sed", 0);
+
+    readme.runs("tofu -chdir", 0);
+    readme.shows("biplane get vs", &["no such resources"]).await;
+    readme.is_done();
+}
