@@ -1,7 +1,7 @@
 //! The stores that `--store` can name, and the sources that `secrets` can. This is the only place that knows
 //! backends: another one is a folder below `storage-backends/` and a line here.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use biplane_source::{SecretSource, SourceError};
@@ -51,6 +51,13 @@ pub(crate) fn open_writable(url: &str, writable: Option<&Path>) -> Result<Arc<dy
     })?;
     options.writable = Some(writable.to_owned());
     Ok(Arc::new(files(options)?))
+}
+
+/// The directory, or the file, that a store reads; `None`: it is across a network.
+pub(crate) fn directory(url: &str) -> Result<Option<PathBuf>, Failure> {
+    let is_file = url.split_once("://").is_none_or(|(scheme, _)| scheme == "file");
+    let options = is_file.then(|| FileOptions::from_url(url)).transpose().map_err(|error| wrong(&error))?;
+    Ok(options.map(|options| options.root))
 }
 
 /// Opens a directory or a file as a store that is only read.

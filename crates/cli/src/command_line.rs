@@ -50,6 +50,8 @@ pub(crate) enum Verb {
     Status(verbs::status::Arguments),
     /// Name every object, source and node that something is wrong with
     Check(verbs::check::Arguments),
+    /// Check settings and resources, and have the running process reload
+    Reload(verbs::reload::Arguments),
     /// Which route answers a request, which do not and why, and where the request goes
     Explain(verbs::explain::Arguments),
     /// What configuration is read from
@@ -78,6 +80,8 @@ pub(crate) enum Verb {
     Config(verbs::config::Verb),
     /// Print a completion script for a shell
     Completions(verbs::completions::Arguments),
+    /// Write the manual pages into a directory
+    Man(verbs::man::Arguments),
     /// Print the version
     Version,
 }

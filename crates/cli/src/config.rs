@@ -5,6 +5,8 @@
 //! reported with its place whichever layer it came from. All that is wrong is reported at once, and a
 //! setting that nobody knows is wrong: a typo must not silently be a default.
 
+mod credential;
+mod described;
 mod environment;
 mod file;
 mod flags;
@@ -27,6 +29,7 @@ use figment::Figment;
 use crate::credentials;
 use crate::exit::Failure;
 use crate::logging::LogFormat;
+pub(crate) use described::{Described, described};
 pub(crate) use flags::{ClientFlags, Flags, Given, GlobalFlags};
 use keys::KEYS;
 use layer::Layer;
@@ -178,6 +181,9 @@ impl fmt::Display for Problem {
     }
 }
 
+/// Where the service manager says that it keeps the credentials of the process.
+const CREDENTIALS_DIRECTORY: &str = "CREDENTIALS_DIRECTORY";
+
 /// Reads all layers. `given` are a verb's flags that are settings, `variables` is the environment.
 pub(crate) fn load(
     global: &GlobalFlags,
@@ -185,12 +191,14 @@ pub(crate) fn load(
     variables: &BTreeMap<String, String>,
 ) -> Result<Loaded, Failure> {
     let mut problems = Vec::new();
+    let credentials = variables.get(CREDENTIALS_DIRECTORY).map(String::as_str);
     let path = file::find(global.config.clone(), variables)?;
     let mut figment = Figment::from(keys::defaults());
     if let Some(path) = &path {
-        figment = figment.merge(file::read(path, &mut problems)?);
+        figment = figment.merge(file::read(path, &mut problems)?.placed(credentials));
     }
-    figment = figment.merge(environment::read(variables, &mut problems)).merge(flags::read(global, given));
+    figment = figment.merge(environment::read(variables, &mut problems).placed(credentials));
+    figment = figment.merge(flags::read(global, given).placed(credentials));
     match values::parse(&figment, &mut problems) {
         Some(config) if problems.is_empty() => Ok(Loaded { config, file: path, figment }),
         _ => Err(refusal(&problems)),

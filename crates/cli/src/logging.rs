@@ -5,6 +5,7 @@ use std::io;
 use std::path::Path;
 
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::reload;
 use tracing_subscriber::{EnvFilter, fmt};
 
 use crate::exit::Failure;
@@ -27,9 +28,19 @@ pub(crate) fn parse_filter(text: &str) -> Result<EnvFilter, String> {
     })
 }
 
+/// What is logged, to be changed while the process runs.
+pub(crate) struct LogLevel(Box<dyn Fn(EnvFilter) -> Result<(), reload::Error> + Send + Sync>);
+
+impl LogLevel {
+    /// Logs this from here on.
+    pub(crate) fn set(&self, text: &str) -> Result<(), String> {
+        (self.0)(parse_filter(text)?).map_err(|error| format!("what is logged cannot be changed: {error}"))
+    }
+}
+
 /// Logs to stderr from here on.
-pub(crate) fn to_stderr(filter: EnvFilter, format: LogFormat) {
-    start(filter, format, io::stderr, output::coloured(&io::stderr()));
+pub(crate) fn to_stderr(filter: EnvFilter, format: LogFormat) -> LogLevel {
+    start(filter, format, io::stderr, output::coloured(&io::stderr()))
 }
 
 /// Logs to a file from here on, for commands whose stderr a person reads.
@@ -45,11 +56,21 @@ fn start(
     format: LogFormat,
     writer: impl for<'w> MakeWriter<'w> + Send + Sync + 'static,
     colours: bool,
-) {
+) -> LogLevel {
     let builder = fmt().with_env_filter(filter).with_writer(writer).with_ansi(colours);
-    // Only a second call in one process could fail, and then the first one's log goes on.
-    let _ = match format {
-        LogFormat::Human => builder.try_init(),
-        LogFormat::Json => builder.json().flatten_event(true).try_init(),
-    };
+    // Only a second call in one process could fail to begin, and then the first one's log goes on.
+    match format {
+        LogFormat::Human => {
+            let builder = builder.with_filter_reloading();
+            let handle = builder.reload_handle();
+            let _ = builder.try_init();
+            LogLevel(Box::new(move |filter| handle.reload(filter)))
+        }
+        LogFormat::Json => {
+            let builder = builder.json().flatten_event(true).with_filter_reloading();
+            let handle = builder.reload_handle();
+            let _ = builder.try_init();
+            LogLevel(Box::new(move |filter| handle.reload(filter)))
+        }
+    }
 }

@@ -18,6 +18,7 @@ mod findings;
 mod logging;
 mod objects;
 mod output;
+mod reload;
 mod service_manager;
 mod signals;
 mod standing;

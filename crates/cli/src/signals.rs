@@ -1,8 +1,7 @@
-//! Signals: SIGTERM and SIGINT stop, SIGHUP changes nothing for now.
+//! Signals: SIGTERM and SIGINT stop, SIGHUP reloads.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
-use tracing::info;
 
 use crate::exit::Failure;
 
@@ -13,7 +12,6 @@ const INTERRUPTED: i32 = 130;
 /// does not want to wait until all is drained.
 pub(crate) fn stop_token() -> Result<CancellationToken, Failure> {
     let (mut terminate, mut interrupt) = (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
-    let mut hang_up = listen(SignalKind::hangup())?;
     let token = CancellationToken::new();
     let stop = token.clone();
     tokio::spawn(async move {
@@ -21,10 +19,6 @@ pub(crate) fn stop_token() -> Result<CancellationToken, Failure> {
             tokio::select! {
                 _ = terminate.recv() => {}
                 _ = interrupt.recv() => {}
-                _ = hang_up.recv() => {
-                    info!("SIGHUP ignored: files are followed without it");
-                    continue;
-                }
             }
             if stop.is_cancelled() {
                 std::process::exit(INTERRUPTED);
@@ -33,6 +27,11 @@ pub(crate) fn stop_token() -> Result<CancellationToken, Failure> {
         }
     });
     Ok(token)
+}
+
+/// SIGHUP, which ends nothing from here on.
+pub(crate) fn hang_up() -> Result<Signal, Failure> {
+    listen(SignalKind::hangup())
 }
 
 fn listen(kind: SignalKind) -> Result<Signal, Failure> {

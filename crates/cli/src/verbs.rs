@@ -15,8 +15,10 @@ pub(crate) mod get;
 pub(crate) mod history;
 pub(crate) mod import;
 pub(crate) mod init;
+pub(crate) mod man;
 pub(crate) mod pki;
 pub(crate) mod quickstart;
+pub(crate) mod reload;
 pub(crate) mod rollback;
 pub(crate) mod schema;
 pub(crate) mod serve;
@@ -54,17 +56,19 @@ pub(crate) async fn run(command_line: &CommandLine) -> Outcome {
         Verb::Watch(arguments) => watch::run(global, arguments).await,
         Verb::Status(arguments) => status::run(global, arguments).await,
         Verb::Check(arguments) => check::run(global, arguments).await,
+        Verb::Reload(arguments) => reload::run(global, arguments).await,
         Verb::Explain(arguments) => explain::run(global, arguments).await,
         Verb::Source(verb) => source::run(global, verb).await,
         Verb::Admin(verb) => admin::run(verb),
         Verb::Import(verb) => import::run(verb).await,
         Verb::Validate(arguments) => validate::run(arguments).await,
         Verb::Translate(arguments) => translate::run(arguments).await,
-        Verb::Envoy(verb) => envoy::run(verb),
+        Verb::Envoy(verb) => envoy::run(verb).await,
         Verb::Pki(verb) => pki::run(verb),
         Verb::Schema(arguments) => schema::run(arguments),
         Verb::Config(verb) => config::run(global, verb),
         Verb::Completions(arguments) => completions::run(arguments),
+        Verb::Man(arguments) => man::run(arguments),
         Verb::Version => {
             output::print(concat!("biplane ", env!("CARGO_PKG_VERSION"))).map(|()| Code::Success)
         }

@@ -51,7 +51,9 @@ pub(crate) struct Leader {
 
 /// A name for this replica.
 pub(crate) fn replica_name() -> Arc<str> {
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    // A unit that may not see the kernel's files says it itself.
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname");
+    let host = host.or_else(|_| std::env::var("HOSTNAME")).unwrap_or_default();
     let host = if host.trim().is_empty() { "unknown" } else { host.trim() };
     let random = sentinel::random_id();
     format!("{host}:{}:{}", std::process::id(), &random[..8]).into()

@@ -3,6 +3,7 @@
 
 mod progress;
 mod pulse;
+mod watchdog;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +24,7 @@ use crate::secrets::Told;
 use crate::shared::SharedEngine;
 pub(crate) use progress::{Activity, Progress};
 pub(crate) use pulse::Pulse;
+pub(crate) use watchdog::Watchdog;
 
 /// How long a store may say nothing at the start before the last good configuration is served without it.
 const SILENCE: Duration = Duration::from_secs(1);
@@ -59,6 +61,8 @@ pub(crate) struct Lines {
     pub(crate) endpoints: mpsc::Receiver<Vec<discovery::Told>>,
     /// What is made of services.
     pub(crate) made: mpsc::Receiver<Made>,
+    /// Who is told that the loop goes round.
+    pub(crate) watchdog: Watchdog,
 }
 
 /// What is heard of secrets.
@@ -83,14 +87,6 @@ impl SecretLines {
 }
 
 impl Lines {
-    /// Gives the event, if it is to be believed.
-    async fn vet(&self, engine: &SharedEngine, event: SourceEvent) -> Option<SourceEvent> {
-        match &self.newcomer {
-            Some(newcomer) => newcomer.vet(engine, event).await,
-            None => Some(event),
-        }
-    }
-
     /// Has a store read again that is not believed.
     fn ask_again(&self) {
         self.newcomer.iter().for_each(|newcomer| newcomer.driver.relist());
@@ -120,16 +116,21 @@ pub(crate) async fn run(
                 None => std::future::pending().await,
             }
         };
-        // Shutdown first: on it the driver goes too, and its going is not to be taken for a fault.
+        // Shutdown first: on it the driver goes too, and its going is not to be taken for a fault. The watchdog before
+        // all that may come without end.
         tokio::select! {
             biased;
             () = shutdown.cancelled() => return Ok(()),
+            () = lines.watchdog.due() => {
+                lines.watchdog.feed();
+                continue;
+            }
             event = lines.events.recv() => {
                 let Some(event) = event else { anyhow::bail!("the store's driver has gone") };
                 silent = false;
                 let vetted = tokio::select! {
                     () = shutdown.cancelled() => return Ok(()),
-                    vetted = lines.vet(&engine, event) => vetted,
+                    vetted = lines.watchdog.fed(vet(lines.newcomer.as_ref(), &engine, event)) => vetted,
                 };
                 let Some(event) = vetted else { continue };
                 pulse.begin();
@@ -174,6 +175,14 @@ pub(crate) async fn run(
         }
         pulse.end();
         lines.progress.tell(&engine);
+    }
+}
+
+/// Gives the event, if it is to be believed.
+async fn vet(newcomer: Option<&Newcomer>, engine: &SharedEngine, event: SourceEvent) -> Option<SourceEvent> {
+    match newcomer {
+        Some(newcomer) => newcomer.vet(engine, event).await,
+        None => Some(event),
     }
 }
 

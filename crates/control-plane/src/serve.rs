@@ -23,9 +23,11 @@ use crate::guard::{Guard, Memory};
 use crate::hold::Holds;
 use crate::identity::OpenKeys;
 use crate::leader::{self, Board, Feed, Leader};
+use crate::manager::{self, Nobody, ServiceManager};
 use crate::metrics::{EndpointCollector, EngineCollector, SecretCollector};
 use crate::newcomer::Newcomer;
-use crate::run_loop::{self, Lines, Progress, Pulse, SecretLines};
+use crate::reload::{Reload, Reloads, reloads};
+use crate::run_loop::{self, Lines, Progress, Pulse, SecretLines, Watchdog};
 use crate::secrets::keeper::Keeper;
 use crate::secrets::{Secrets, SourceFacts};
 use crate::settings::Settings;
@@ -64,6 +66,8 @@ pub struct Server {
     services: Vec<Arc<dyn ServiceSource>>,
     catalog: CatalogSettings,
     keys: Option<OpenKeys>,
+    manager: Arc<dyn ServiceManager>,
+    reload: (Reload, Reloads),
     bound: Bound,
 }
 
@@ -98,6 +102,8 @@ impl Server {
             services: Vec::new(),
             catalog: CatalogSettings::default(),
             keys: None,
+            manager: Arc::new(Nobody),
+            reload: reloads(),
             bound,
         })
     }
@@ -130,10 +136,23 @@ impl Server {
         self
     }
 
+    /// The same, telling a supervisor outside of the process how it is.
+    #[must_use]
+    pub fn with_manager(mut self, manager: Arc<dyn ServiceManager>) -> Self {
+        self.manager = manager;
+        self
+    }
+
+    /// Has the store read when somebody asks.
+    pub fn reload(&self) -> Reload {
+        self.reload.0.clone()
+    }
+
     /// Runs until `shutdown`, or until something breaks that only a new process can mend.
     pub async fn run(self, shutdown: CancellationToken) -> anyhow::Result<()> {
         let Self { settings, store, resources, secrets, endpoints, services, catalog, keys, bound, .. } =
             self;
+        let (manager, (_, reloads)) = (self.manager, self.reload);
         let description = store.describe();
         let name: Arc<str> = description.name.as_str().into();
         let last_run = bound.snapshots.as_ref().map(snapshot::SnapshotDirectory::load).unwrap_or_default();
@@ -218,7 +237,7 @@ impl Server {
             },
             started: SystemTime::now(),
         };
-        let handle = driver.handle();
+        let (handle, relist) = (driver.handle(), driver.handle());
         let mut supervisor = Supervisor::new(shutdown.clone());
         let feed = leader.as_ref().map(|leader| leader.feed.clone());
         let rules = settings.rules(&description);
@@ -234,6 +253,7 @@ impl Server {
             secrets,
             endpoints: found,
             made,
+            watchdog: Watchdog::of(manager.clone()),
         };
         supervisor.spawn("core", run_loop::run(engine.clone(), lines, pulse, shutdown.clone()));
         supervisor.spawn("store", follow(driver, shutdown.clone()));
@@ -244,6 +264,11 @@ impl Server {
         supervisor.spawn("services", catalog.run(shutdown.clone()));
         let xds = biplane_xds::serve(bound.xds, fleets, options, shutdown.clone());
         supervisor.spawn("xds", async { Ok(xds.await?) });
+        let reloads = reloads.run(relist, engine.clone(), activity.clone(), shutdown.clone());
+        supervisor.spawn("reload", reloads);
+        let standing =
+            manager::tell_standing(manager.clone(), engine.clone(), activity.clone(), shutdown.clone());
+        supervisor.spawn("standing", standing);
         let sources = intents::Sources { records, meant, board };
         supervisor.spawn("intents", intents::run(sources, activity, commands, shutdown.clone()));
         if let Some(leader) = leader {
@@ -256,6 +281,7 @@ impl Server {
                 Ok(())
             });
         }
+        manager.ready();
         supervisor.run().await
     }
 }

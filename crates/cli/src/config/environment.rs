@@ -8,8 +8,11 @@ use super::{Layer, Problem};
 const PREFIX: &str = "BIPLANE_";
 
 /// Variables that are no settings: the settings file's own, and those that the project's tests set.
-const OTHERS: [&str; 13] = [
+const OTHERS: [&str; 16] = [
+    "BIPLANE_CHROMEDRIVER",
     "BIPLANE_CONFIG",
+    "BIPLANE_DEBIAN",
+    "BIPLANE_DEBS",
     "BIPLANE_ENVOY",
     "BIPLANE_ETCD",
     "BIPLANE_ETCDCTL",

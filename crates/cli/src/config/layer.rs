@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use figment::value::{Dict, Map, Value};
 use figment::{Error, Metadata, Profile, Provider};
 
+use super::credential;
+
 /// A layer.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Layer {
@@ -23,6 +25,12 @@ impl Layer {
     pub(super) fn set(&mut self, key: &'static str, value: impl Into<String>, place: impl Into<String>) {
         self.values.insert(key, value.into());
         self.places.insert(key, place.into());
+    }
+
+    /// The same with the files that the service manager hands over in place of their names.
+    pub(super) fn placed(mut self, credentials: Option<&str>) -> Self {
+        self.values.values_mut().for_each(|value| *value = credential::placed(value, credentials));
+        self
     }
 }
 

@@ -2,6 +2,7 @@
 //! what it may prove itself with.
 
 pub(crate) mod bootstrap;
+pub(crate) mod drain;
 pub(crate) mod proof;
 mod token;
 
@@ -22,6 +23,8 @@ pub(crate) enum Verb {
     Bootstrap(Arguments),
     /// Make a token for the nodes of a fleet; asks no server
     Token(token::Arguments),
+    /// Have an Envoy take leave of its clients before it is stopped
+    Drain(drain::Arguments),
 }
 
 /// What two Envoys would otherwise share, and the second would not start.
@@ -88,11 +91,15 @@ enum Format {
 }
 
 /// Runs a verb.
-pub(crate) fn run(verb: &Verb) -> Outcome {
-    let arguments = match verb {
-        Verb::Bootstrap(arguments) => arguments,
-        Verb::Token(arguments) => return token::run(arguments),
-    };
+pub(crate) async fn run(verb: &Verb) -> Outcome {
+    match verb {
+        Verb::Bootstrap(arguments) => print(arguments),
+        Verb::Drain(arguments) => drain::run(arguments).await,
+        Verb::Token(arguments) => token::run(arguments),
+    }
+}
+
+fn print(arguments: &Arguments) -> Outcome {
     let bootstrap = arguments.bootstrap()?;
     bootstrap.proof.write()?;
     let bootstrap = bootstrap.build();

@@ -57,6 +57,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Runs the demo. Whatever happens, Envoy and the rest are ended before this returns.
 pub(crate) async fn run(global: &GlobalFlags, arguments: &Arguments) -> Outcome {
     let stop = signals::stop_token()?;
+    // Taken, so that it ends nothing: files are followed without it.
+    let _hang_up = signals::hang_up()?;
     let version = envoy::version(&arguments.envoy).await?;
     let directory = tempfile::Builder::new()
         .prefix("biplane-quickstart-")

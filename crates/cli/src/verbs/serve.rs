@@ -13,7 +13,9 @@ use tracing::info;
 
 use crate::config::{self, Config, Flags, GlobalFlags, Serving};
 use crate::exit::{Code, Failure, Outcome};
-use crate::{backends, credentials, discovery, logging, service_manager, signals};
+use crate::reload::Reloader;
+use crate::service_manager::{self, Systemd};
+use crate::{backends, credentials, discovery, logging, signals};
 
 /// The command line.
 #[derive(Debug, Args)]
@@ -31,13 +33,15 @@ pub(crate) struct Arguments {
 /// Serves until SIGTERM or SIGINT.
 pub(crate) async fn run(global: &GlobalFlags, arguments: &Arguments) -> Outcome {
     let loaded = config::load(global, &arguments.flags.given(), &config::variables())?;
+    let began_with = loaded.shown();
     let config = loaded.config;
-    logging::to_stderr(logging::parse_filter(&config.log).map_err(Failure::usage)?, config.log_format);
+    let log =
+        logging::to_stderr(logging::parse_filter(&config.log).map_err(Failure::usage)?, config.log_format);
     let file = loaded.file.map_or_else(|| "none".to_owned(), |file| file.display().to_string());
     let shown = credentials::hidden(&config.store).into_owned();
     info!(version = env!("CARGO_PKG_VERSION"), store = shown, settings = file, "starting");
     let store = backends::open_writable(&config.store, config.serving.writable_directory.as_deref())?;
-    let stop = signals::stop_token()?;
+    let (stop, hang_up) = (signals::stop_token()?, signals::hang_up()?);
     let editor = Arc::new(Editor::new(store.clone()));
     let sources = discovery::open(&config.discovery)?;
     let mut secrets = backends::secrets(&config.secrets)?;
@@ -46,14 +50,17 @@ pub(crate) async fn run(global: &GlobalFlags, arguments: &Arguments) -> Outcome 
     unknown_upstreams(&config.discover_upstreams, &sources)?;
     same_upstreams(&catalog)?;
     let server = Server::bind(settings(config), store, editor).await.map_err(|error| cannot_start(&error))?;
+    let manager = Arc::new(Systemd::default());
     let server = server
         .with_secrets(secrets)
         .with_endpoints(sources.endpoints)
         .with_services(sources.services, catalog)
         .with_keys(OpenKeys(Arc::new(|issuer| {
             biplane_jwks::open(&issuer.jwks, issuer.ca_file.as_deref().map(Path::new))
-        })));
-    service_manager::ready();
+        })))
+        .with_manager(manager.clone());
+    let reloader = Reloader::new((global, &arguments.flags), began_with, log, server.reload(), manager);
+    tokio::spawn(reloader.run(hang_up));
     let announced = stop.clone();
     tokio::spawn(async move {
         announced.cancelled().await;

@@ -2,7 +2,7 @@
 //!
 //! What decoding finds and what translation finds come out together, so that one run tells all.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use biplane_control_plane::offline;
 use clap::{Args, ValueEnum};
@@ -43,16 +43,21 @@ enum Format {
 
 /// Reads, translates, and tells what was found.
 pub(crate) async fn run(arguments: &Arguments) -> Outcome {
-    let store = backends::open_files(&arguments.path)?;
-    let loaded = offline::load(&store).await.map_err(|error| Failure::of(&error))?;
-    let translation = offline::translate(&loaded);
-    let good: Vec<_> = loaded.objects.iter().map(|(object, _)| object.key.clone()).collect();
-    let reports = loaded.reports.into_iter().chain(translation.reports).collect();
-    let findings = Findings::new(&arguments.path, &good, reports);
+    let findings = findings(&arguments.path).await?;
     output::print(&match arguments.output {
         Format::Text => findings.text(),
         Format::Json => output::json(&findings)?,
     })?;
     output::say(&findings.summary());
     Ok(findings.code(arguments.strict))
+}
+
+/// All that is wrong with the resources in a directory or a file.
+pub(super) async fn findings(path: &Path) -> Result<Findings, Failure> {
+    let store = backends::open_files(path)?;
+    let loaded = offline::load(&store).await.map_err(|error| Failure::of(&error))?;
+    let translation = offline::translate(&loaded);
+    let good: Vec<_> = loaded.objects.iter().map(|(object, _)| object.key.clone()).collect();
+    let reports = loaded.reports.into_iter().chain(translation.reports).collect();
+    Ok(Findings::new(path, &good, reports))
 }

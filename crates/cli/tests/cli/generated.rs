@@ -37,6 +37,19 @@ fn completions_exist_for_the_usual_shells() {
 }
 
 #[test]
+fn the_manual_has_a_page_for_every_verb_and_for_the_settings() {
+    let place = Place::new();
+    assert_eq!(place.run(&["man", "man"]).code, Some(0));
+    let page = |name: &str| std::fs::read_to_string(place.path("man").join(name)).expect("a page");
+    assert!(page("biplane-envoy-bootstrap.1").contains("TH biplane-envoy-bootstrap 1"));
+    assert!(page("biplane.1").contains("biplane\\-reload(1)"));
+    let settings = page("biplane.yaml.5");
+    for word in ["stateDir", "BIPLANE_STATE_DIR", "\\-\\-state\\-dir"] {
+        assert!(settings.contains(word), "{word}: {settings}");
+    }
+}
+
+#[test]
 fn help_lists_the_exit_codes_and_every_verb() {
     let run = Place::new().run(&["--help"]);
     assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""));

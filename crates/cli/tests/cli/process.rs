@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::os::unix::net::UnixDatagram;
 
 use biplane_testkit::{envoy, eventually};
-use rustix::process::{Signal, kill_process};
+use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::server::{PATIENCE, Server};
@@ -33,16 +33,65 @@ async fn the_service_manager_hears_ready_though_the_store_is_down_and_stopping()
     let path = place.path("notify");
     let server =
         Server::start(&place, "resources", &[], &[("NOTIFY_SOCKET", path.to_str().expect("text"))]).await;
-    for (expected, signal) in [("READY=1", Signal::TERM), ("STOPPING=1", Signal::HUP)] {
-        let heard = eventually(expected, PATIENCE, async || {
-            let mut buffer = [0; 256];
-            let length = socket.recv(&mut buffer)?;
-            Ok(String::from_utf8_lossy(&buffer[..length]).trim().to_owned())
-        });
-        assert_eq!(heard.await, expected);
-        // The last signal finds a process that ends, or none.
-        let _ = kill_process(server.pid(), signal);
-    }
+    until_told(&socket, "READY=1").await;
+    server.signal(Signal::TERM);
+    until_told(&socket, "STOPPING=1").await;
+}
+
+/// Reads what the service manager is told until a message has this in it.
+async fn until_told(socket: &UnixDatagram, part: &str) -> String {
+    eventually(part, PATIENCE, async || {
+        let mut buffer = [0; 4096];
+        let length = socket.recv(&mut buffer)?;
+        let message = String::from_utf8_lossy(&buffer[..length]).into_owned();
+        anyhow::ensure!(message.contains(part), "{message}");
+        Ok(message)
+    })
+    .await
+}
+
+#[tokio::test]
+async fn reload_refuses_what_is_wrong_says_so_and_ends_with_1() {
+    let place = Place::with(&[
+        ("resources/gateway.yaml", GATEWAY),
+        ("biplane.yaml", "store: resources\nlog: info\n"),
+    ]);
+    let socket = UnixDatagram::bind(place.path("notify")).expect("a socket");
+    socket.set_nonblocking(true).expect("a flag");
+    let path = place.path("notify");
+    let server =
+        Server::start(&place, "resources", &[], &[("NOTIFY_SOCKET", path.to_str().expect("text"))]).await;
+    until_told(&socket, "STATUS=serving ").await;
+    let pid = server.pid().as_raw_nonzero().to_string();
+
+    place.write("biplane.yaml", "store: resources\nlog: debug\ndrain: 1s\n");
+    let run = place.run(&["reload", "--pid", &pid]);
+    assert_eq!(run.code, Some(0), "{run:?}");
+    assert!(until_told(&socket, "RELOADING=1").await.contains("MONOTONIC_USEC="));
+    let told = until_told(&socket, "READY=1").await;
+    assert!(told.contains("changed, takes a restart: drain"), "{told}");
+
+    place.write(
+        "resources/bad.yaml",
+        "kind: Gateway\nmetadata: {name: bad}\nspec: {bindPort: 0, httpGateway: {}}\n",
+    );
+    let run = place.run(&["reload", "--pid", &pid]);
+    assert_eq!(run.code, Some(1), "{run:?}");
+    assert!(run.stdout.contains("bad.yaml:3: error: Gateway gloo-system/bad: bindPort"), "{run:?}");
+    let told = until_told(&socket, "reload refused: ").await;
+    assert!(told.contains("Gateway gloo-system/bad: bindPort") && told.contains("READY=1"), "{told}");
+
+    place.write("biplane.yaml", "stor: resources\n");
+    let run = place.run(&["reload", "--pid", &pid]);
+    assert_eq!(run.code, Some(2), "{run:?}");
+    until_told(&socket, "there is no setting").await;
+}
+
+#[test]
+fn reload_of_nobody_says_which_process_it_wants() {
+    let run = Place::new().run(&["reload"]);
+    assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""), "{run:?}");
+    assert!(run.stderr.contains("hint: systemctl reload biplane"), "{}", run.stderr);
 }
 
 #[tokio::test]
