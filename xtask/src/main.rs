@@ -7,6 +7,7 @@
 mod bench;
 mod cache;
 mod command;
+mod deb;
 mod edges;
 mod failure;
 mod json;
@@ -37,6 +38,8 @@ Commands:
                              FILTER    only the tests whose name contains FILTER
   tools                    install what tests need (Debian packages, Envoy, etcd, Consul, Nomad, OpenTofu, OpenBao,
                            moto); done by the others too
+  deb [--binary FILE] [--output DIR]
+                           the Debian package, of a release build or of a binary that is there
   lint                     rustfmt, clippy, crate edges, dependencies, shape of the sources
   edges                    only the check of the crate edges
   provider [--debug] [--mirror DIR]
@@ -46,8 +49,9 @@ Commands:
 Environment:
   BIPLANE_ENVOY            an Envoy binary to use instead of the pinned one; the same for tests with
                            BIPLANE_ETCD, BIPLANE_ETCDCTL, BIPLANE_ETCDUTL, BIPLANE_CONSUL,
-                           BIPLANE_CONSULRS_CLIENT, BIPLANE_NOMAD, BIPLANE_TOFU, BIPLANE_BAO and
-                           BIPLANE_MOTO_SERVER (tools/README.md)
+                           BIPLANE_CONSULRS_CLIENT, BIPLANE_NOMAD, BIPLANE_TOFU, BIPLANE_BAO,
+                           BIPLANE_MOTO_SERVER, BIPLANE_DEBIAN (a tree) and BIPLANE_DEBS (a folder of
+                           packages; tools/README.md)
   RUST_TEST_THREADS        how many tests run at a time (default: the cores, 2 to 4)
   XDG_CACHE_HOME           where tools are kept (default ~/.cache)
   NO_COLOR                 plain output
@@ -72,6 +76,7 @@ fn run(arguments: &[String]) -> Result<()> {
         "quickstart" => quickstart::run(&quickstart::Options::parse(rest)?),
         "test" => test::run(&test::Options::parse(rest)?),
         "tools" => no_arguments(rest).and_then(|()| tools::run()),
+        "deb" => deb::run(&deb::Options::parse(rest)?),
         "lint" => no_arguments(rest).and_then(|()| lint::run()),
         "edges" => no_arguments(rest).and_then(|()| edges::run()),
         "provider" => provider::run(&provider::Options::parse(rest)?),

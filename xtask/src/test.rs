@@ -5,7 +5,7 @@ mod report;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};
 use std::num::NonZero;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -13,11 +13,17 @@ use crate::command;
 use crate::failure::{Attempt, Failure, Result};
 use crate::progress::{self, Step, Steps};
 use crate::tools::{self, Tools};
-use crate::{USAGE, lint, quickstart, workspace};
+use crate::{USAGE, deb, lint, quickstart, workspace};
 use report::{Binaries, Report};
 
 /// The package whose tests need real servers.
 const END_TO_END: &str = "biplane-tests";
+
+/// In the names of the tests that try the Debian package, which are long.
+const PACKAGING: &str = "long_package";
+
+/// Where these find the packages.
+const PACKAGES: &str = "BIPLANE_DEBS";
 
 /// How many tests of a binary run at a time, to the test harness.
 const THREADS: &str = "RUST_TEST_THREADS";
@@ -81,6 +87,11 @@ impl Options {
         self.all || self.filter.as_deref().is_some_and(|filter| filter.contains("long_"))
     }
 
+    /// Whether the Debian package is tried, which only root can: long tests run, and the filter lets it.
+    fn with_machines(&self) -> bool {
+        self.all || self.filter.as_deref().is_some_and(|filter| filter.contains(PACKAGING))
+    }
+
     /// What the test harness is told.
     fn for_harness(&self) -> Vec<&str> {
         let skip: &[&str] = if self.with_long() { &[] } else { &["--skip", LONG] };
@@ -88,10 +99,12 @@ impl Options {
     }
 
     fn steps(&self) -> usize {
+        let machines = tools::STEPS_FOR_PACKAGES + tools::STEPS_FOR_MACHINES + 1;
+        let machines = if self.with_machines() && !self.quick { machines } else { 0 };
         match (self.is_whole(), self.quick) {
-            (true, _) => tools::STEPS + 5,
+            (true, _) => tools::STEPS + machines + 5,
             (false, true) => 3,
-            (false, false) => tools::STEPS + 3,
+            (false, false) => tools::STEPS + machines + 3,
         }
     }
 }
@@ -108,7 +121,10 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         lint::check(&step)?;
         step.done("clean");
     }
-    let servers = tools.map(|tools| Servers::build(tools, &mut steps)).transpose()?;
+    let mut servers = tools.map(|tools| Servers::build(tools, &mut steps)).transpose()?;
+    if let Some(servers) = servers.as_mut().filter(|_| options.with_machines()) {
+        servers.pack(&mut steps)?;
+    }
     let binaries = build_tests(options, &mut steps)?;
     let report = run_tests(options, servers.as_ref(), binaries, &mut steps)?;
     let quickstart = match &servers {
@@ -128,6 +144,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 struct Servers {
     biplane: PathBuf,
     tools: Tools,
+    /// The Debian to boot and the packages to try in it.
+    machines: Vec<(&'static str, PathBuf)>,
 }
 
 impl Servers {
@@ -135,7 +153,23 @@ impl Servers {
         let step = steps.next("biplane");
         let biplane = quickstart::build(&step)?;
         step.done("built");
-        Ok(Self { biplane, tools })
+        Ok(Self { biplane, tools, machines: Vec::new() })
+    }
+
+    /// Makes what is tried on machines of their own.
+    fn pack(&mut self, steps: &mut Steps) -> Result<()> {
+        let tools = tools::for_packages(steps)?;
+        let tree = tools::for_machines(steps)?;
+        let step = steps.next("Debian package");
+        let packages = deb::for_tests(&self.biplane, &tools, &step)?;
+        step.done("lintian has nothing to say");
+        self.machines = vec![tree, (PACKAGES, packages)];
+        Ok(())
+    }
+
+    fn environment(&self) -> impl Iterator<Item = (&'static str, &Path)> {
+        let machines = self.machines.iter().map(|(variable, path)| (*variable, path.as_path()));
+        self.tools.environment().chain(machines)
     }
 }
 
@@ -161,7 +195,7 @@ fn run_tests(
     let mut cargo = command::cargo();
     cargo.args(["test", "--locked", "--no-fail-fast", "--color", "never"]).args(options.selection());
     if let Some(servers) = servers {
-        cargo.envs(servers.tools.environment()).env("BIPLANE_BIN", &servers.biplane);
+        cargo.envs(servers.environment()).env("BIPLANE_BIN", &servers.biplane);
     }
     if std::env::var_os(THREADS).is_none() {
         cargo.env(THREADS, threads().to_string());
@@ -207,9 +241,7 @@ fn follow(mut cargo: Command, step: &Step, binaries: Binaries) -> Result<Report>
 }
 
 fn log_file() -> Result<PathBuf> {
-    let target =
-        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace::root().join("target"), PathBuf::from);
-    let folder = target.join("xtask");
+    let folder = workspace::target().join("xtask");
     fs::create_dir_all(&folder).attempt(|| format!("cannot create {}", folder.display()))?;
     Ok(folder.join("test.log"))
 }

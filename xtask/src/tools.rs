@@ -2,6 +2,7 @@
 
 mod crate_binary;
 pub(crate) mod debian;
+mod debian_tree;
 mod go_binary;
 mod local_crate;
 mod own;
@@ -14,6 +15,7 @@ use crate::cache::Cache;
 use crate::failure::Result;
 use crate::progress::{Step, Steps};
 use crate_binary::CrateBinary;
+use debian_tree::DebianTree;
 use go_binary::{GoBinary, Program};
 use local_crate::LocalCrate;
 use python_program::PythonProgram;
@@ -152,6 +154,24 @@ const MOTO: PythonProgram = PythonProgram {
 /// Checks what comes into the dependency tree.
 const CARGO_DENY: CrateBinary = CrateBinary { name: "cargo-deny", version: "0.20.2" };
 
+/// Makes the Debian package.
+const CARGO_DEB: CrateBinary = CrateBinary { name: "cargo-deb", version: "3.8.0" };
+
+/// Where the Debian package is tried.
+const DEBIAN: DebianTree = DebianTree {
+    name: "debian",
+    version: "12-1",
+    suite: "bookworm",
+    packages: "systemd,systemd-sysv,dbus,iproute2,curl,ca-certificates",
+    variable: "BIPLANE_DEBIAN",
+};
+
+/// How many steps [`for_packages`] takes.
+pub(crate) const STEPS_FOR_PACKAGES: usize = 1;
+
+/// How many steps [`for_machines`] takes.
+pub(crate) const STEPS_FOR_MACHINES: usize = 1;
+
 /// How many steps [`for_quickstart`] takes.
 pub(crate) const STEPS_FOR_QUICKSTART: usize = 2;
 
@@ -173,9 +193,16 @@ impl Tools {
     }
 }
 
-/// `cargo xtask tools`.
+/// `cargo xtask tools`. What takes root to be of use is left out for others.
 pub(crate) fn run() -> Result<()> {
-    install(&mut Steps::new(STEPS)).map(|_| ())
+    let for_root = if debian::is_root() { STEPS_FOR_PACKAGES + STEPS_FOR_MACHINES } else { 0 };
+    let mut steps = Steps::new(STEPS + for_root);
+    install(&mut steps)?;
+    if for_root > 0 {
+        for_packages(&mut steps)?;
+        for_machines(&mut steps)?;
+    }
+    Ok(())
 }
 
 /// Installs what is missing for tests and benchmarks.
@@ -218,6 +245,29 @@ pub(crate) fn for_builds(steps: &mut Steps) -> Result<()> {
     debian::install(debian::FOR_BUILDS, &step)?;
     step.done("ready");
     Ok(())
+}
+
+/// What makes Debian packages.
+pub(crate) struct PackageTools {
+    /// cargo-deb.
+    pub(crate) cargo_deb: PathBuf,
+}
+
+/// Installs what is missing to make and judge the Debian package.
+pub(crate) fn for_packages(steps: &mut Steps) -> Result<PackageTools> {
+    let step = steps.next(format!("{} {}, lintian", CARGO_DEB.name, CARGO_DEB.version));
+    debian::install(debian::FOR_PACKAGES, &step)?;
+    let cargo_deb = CARGO_DEB.install(&Cache::of_user()?, &step)?;
+    step.done("ready");
+    Ok(PackageTools { cargo_deb })
+}
+
+/// Installs what is missing to try the Debian package; the answer is what tests are told.
+pub(crate) fn for_machines(steps: &mut Steps) -> Result<(&'static str, PathBuf)> {
+    let step = steps.next(format!("Debian {}", DEBIAN.version));
+    let tree = DEBIAN.install(&Cache::of_user()?, &step)?;
+    step.done("ready");
+    Ok((DEBIAN.variable, tree))
 }
 
 /// The check of deny.toml, which only `lint` needs.

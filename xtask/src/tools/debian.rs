@@ -64,6 +64,24 @@ pub(crate) const FOR_WHEELS: &[Package] = &[
     Package { name: "python3-pip", probe: &["python3", "-m", "pip", "--version"], reason: "downloads tools" },
 ];
 
+/// For `cargo xtask deb`: what strips, and what judges.
+pub(crate) const FOR_PACKAGES: &[Package] = &[
+    Package { name: "binutils", probe: &["strip", "--version"], reason: "strips the binary of a package" },
+    Package {
+        name: "dpkg-dev",
+        probe: &["dpkg-shlibdeps", "--version"],
+        reason: "finds what a binary needs",
+    },
+    Package { name: "lintian", probe: &["lintian", "--version"], reason: "judges Debian packages" },
+];
+
+/// For tests of the Debian package: a Debian that boots.
+pub(crate) const FOR_MACHINES: &[Package] = &[
+    Package { name: "debootstrap", probe: &["debootstrap", "--version"], reason: "unpacks a clean Debian" },
+    Package { name: "systemd-container", probe: &["systemd-nspawn", "--version"], reason: "boots it" },
+    Package { name: "util-linux", probe: &["nsenter", "--version"], reason: "runs commands in it" },
+];
+
 /// For `cargo xtask bench`: instruction counts.
 pub(crate) const FOR_BENCHES: &[Package] =
     &[Package { name: "valgrind", probe: &["valgrind", "--version"], reason: "counts instructions" }];
@@ -107,7 +125,8 @@ fn may_install(missing: &[&Package], names: &[&str]) -> Result<()> {
     )))
 }
 
-fn is_root() -> bool {
+/// Whether we may change the machine.
+pub(super) fn is_root() -> bool {
     command::quietly(Command::new("id").arg("-u")).is_ok_and(|id| id.trim() == "0")
 }
 
