@@ -2,6 +2,7 @@
 
 mod browsers;
 mod catalogs;
+mod deployments;
 mod machines;
 mod schedulers;
 mod secrets;

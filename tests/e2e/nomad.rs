@@ -12,6 +12,7 @@ mod canaries;
 mod deploys;
 mod failures;
 mod forgotten;
+mod jobs;
 mod owners;
 mod regions;
 mod world;

@@ -51,7 +51,7 @@ async fn consul_ui_readme_is_true() {
     readme.all_run().await;
     let (stable, canary) = (readme.upstream(0), readme.upstream(1));
     readme.shows("curl", &["200 OK", &stable]).await;
-    page.open(&readme.page()).await;
+    page.open(&readme.web_page()).await;
     page.shows("Nothing is wrong with any object").await;
 
     editor.edits("\"pets-stable\"", "stable", "canary").await;

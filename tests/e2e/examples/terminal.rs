@@ -34,26 +34,36 @@ struct Ports {
     admin: u16,
 }
 
-impl Terminal {
-    /// Opens the README of an example; `store` stands for the place of its store.
-    pub(super) fn open(example: &str, store: (&str, SocketAddr), directory: TempDir) -> Self {
-        let folder = examples().join(example);
-        let readme = fs::read_to_string(folder.join("README.md")).expect("an example has a README");
-        let ports = Ports {
+impl Ports {
+    fn new() -> Self {
+        Self {
             gateway: free_port(),
             tls_gateway: free_port(),
             upstreams: [free_port(), free_port()],
             xds: free_port(),
             admin: free_port(),
-        };
+        }
+    }
+
+    /// What the commands say, and what stands for it.
+    fn replacements(&self) -> Vec<(String, String)> {
         let numbers = [
-            ("8080", ports.gateway),
-            ("8443", ports.tls_gateway),
-            ("8081", ports.upstreams[0]),
-            ("8082", ports.upstreams[1]),
+            ("8080", self.gateway),
+            ("8443", self.tls_gateway),
+            ("8081", self.upstreams[0]),
+            ("8082", self.upstreams[1]),
         ];
-        let mut replacements: Vec<_> =
-            numbers.iter().map(|(from, to)| ((*from).to_owned(), to.to_string())).collect();
+        numbers.iter().map(|(from, to)| ((*from).to_owned(), to.to_string())).collect()
+    }
+}
+
+impl Terminal {
+    /// Opens the README of an example; `store` stands for the place of its store.
+    pub(super) fn open(example: &str, store: (&str, SocketAddr), directory: TempDir) -> Self {
+        let folder = examples().join(example);
+        let readme = fs::read_to_string(folder.join("README.md")).expect("an example has a README");
+        let ports = Ports::new();
+        let mut replacements = ports.replacements();
         let resources = directory.join("resources");
         let named: Vec<_> = replacements.iter().map(|(from, to)| (from.as_str(), to.clone())).collect();
         copy(&folder.join("resources"), &resources, &named);
@@ -67,6 +77,17 @@ impl Terminal {
         replacements.push(("&& envoy ".to_owned(), "&& exec envoy --use-dynamic-base-id ".to_owned()));
         let commands = commands(&readme);
         let environment = environment(&directory, &ports);
+        Self { commands, replacements, environment, ports, servers: Vec::new(), directory }
+    }
+
+    /// Opens a page of the documentation.
+    pub(super) fn page(page: &str, directory: TempDir) -> Self {
+        let top = examples().parent().expect("examples are in a folder").to_owned();
+        let text = fs::read_to_string(top.join(page)).expect("there is the page");
+        let ports = Ports::new();
+        let mut replacements = ports.replacements();
+        replacements.push(("/tmp/".to_owned(), format!("{}/", directory.path().display())));
+        let (commands, environment) = (commands(&text), environment(&directory, &ports));
         Self { commands, replacements, environment, ports, servers: Vec::new(), directory }
     }
 
@@ -215,8 +236,13 @@ impl Terminal {
         .await;
     }
 
+    /// The port that stands for 8080.
+    pub(super) fn gateway(&self) -> u16 {
+        self.ports.gateway
+    }
+
     /// Biplane's own page.
-    pub(super) fn page(&self) -> String {
+    pub(super) fn web_page(&self) -> String {
         format!("http://127.0.0.1:{}/", self.ports.admin)
     }
 

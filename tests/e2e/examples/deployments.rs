@@ -1,0 +1,122 @@
+//! The pages about where Biplane runs: every command of theirs, in order, under traffic.
+
+use std::fs;
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use biplane_testkit::load::Rate;
+use biplane_testkit::nomad::MANAGEMENT_TOKEN;
+use biplane_testkit::{Load, Nomad, Request, TempDir, biplane, envoy, eventually};
+use serde_json::Value;
+
+use super::terminal::Terminal;
+
+/// Longer than anything takes that Nomad does.
+const PATIENCE: Duration = Duration::from_mins(2);
+
+const RATE: Rate = Rate { per_second: 500, connections: 8 };
+
+/// A Nomad whose jobs are the two.
+struct Plant {
+    nomad: Nomad,
+}
+
+impl Plant {
+    /// The port of a service's only instance.
+    async fn port(&self, service: &str) -> anyhow::Result<u16> {
+        let found = self.nomad.json(&format!("/v1/service/{service}")).await?;
+        ensure!(found.as_array().is_some_and(|found| found.len() == 1), "{found}");
+        let port = found[0]["Port"].as_u64().context("a port")?;
+        Ok(port.try_into()?)
+    }
+
+    /// What a harmless change leaves as it was in Envoy.
+    async fn losses(&self) -> anyhow::Result<Value> {
+        let path = "/stats?format=json&filter=(cluster_removed|listener_removed|update_rejected)$";
+        let answer = Request::get("envoy", path).send(self.port("envoy-admin").await?).await?;
+        let mut stats = answer.json()?["stats"].take();
+        // A cluster that comes to be has counters of its own.
+        if let Some(stats) = stats.as_array_mut() {
+            stats.retain(|stat| stat["value"] != 0);
+        }
+        Ok(stats)
+    }
+
+    /// The deployment of a version of Biplane's job has this status.
+    async fn deployed(&self, version: u64, wanted: &str) {
+        eventually(&format!("a deployment that is {wanted}"), PATIENCE, async || {
+            let all = self.nomad.json("/v1/job/biplane/deployments").await?;
+            let is_so = |one: &Value| one["JobVersion"] == version && one["Status"] == wanted;
+            ensure!(all.as_array().is_some_and(|all| all.iter().any(is_so)), "{all}");
+            Ok(())
+        })
+        .await;
+    }
+
+    async fn version(&self) -> u64 {
+        let job = self.nomad.json("/v1/job/biplane").await.expect("there is the job");
+        job["Version"].as_u64().expect("a job has a version")
+    }
+
+    /// Envoy has a stream to a Biplane, which serves the routes of tags.
+    async fn in_sync(&self) {
+        eventually("an Envoy that Biplane knows", PATIENCE, async || {
+            let admin = self.port("biplane-admin").await?;
+            let status = Request::get("biplane", "/v1/status").send(admin).await?.json()?;
+            let nodes = status["nodes"].as_array().context("a list of nodes")?;
+            ensure!(nodes.len() == 1 && nodes[0]["inSync"] == true, "{nodes:?}");
+            Ok(())
+        })
+        .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn long_page_about_nomad_is_true() {
+    let directory = TempDir::new("deploy-nomad");
+    let nomad = Nomad::builder().acl(true).start(&directory).await;
+    let address = nomad.address();
+    let mut plant = Plant { nomad };
+    let mut page = Terminal::page("docs/deploy/nomad.md", directory);
+    page.export("NOMAD_ADDR", &format!("http://{address}"));
+    page.export("NOMAD_TOKEN", MANAGEMENT_TOKEN);
+    page.export("NOMAD_VAR_driver", "raw_exec");
+    page.export("NOMAD_VAR_biplane", &biplane::binary().display().to_string());
+    page.export("NOMAD_VAR_envoy", &envoy::binary().display().to_string());
+    page.export("NOMAD_VAR_gateway_port", &page.gateway().to_string());
+    page.export("NOMAD_VAR_jwks", &format!("http://{address}/.well-known/jwks.json"));
+
+    page.runs("biplane pki init", 0);
+    page.runs("nomad var put nomad/jobs/biplane", 0);
+    page.runs("nomad var put nomad/jobs/envoy", 0);
+    page.runs("nomad acl policy apply", 0);
+    page.runs("nomad job run nomad/jobs/biplane", 0);
+    page.runs("nomad job run nomad/jobs/envoy", 0);
+    page.runs("nomad job run -var upstream", 0);
+    page.shows("curl", &["200 OK", "shop.example.com"]).await;
+    page.shows("biplane status", &["ready", "gateway-proxy", "delta", "yes"]).await;
+
+    let before = plant.losses().await.expect("Envoy has statistics");
+    let load = Load::start(page.gateway(), vec![Request::get("shop.example.com", "/")], RATE);
+    fs::copy(biplane::binary(), page.path("biplane-next")).expect("there is room");
+    page.runs("nomad job run -var biplane=", 0);
+    plant.deployed(1, "successful").await;
+    plant.in_sync().await;
+
+    page.runs("nomad job run -detach", 0);
+    plant.deployed(2, "failed").await;
+    plant.deployed(3, "successful").await;
+    let shown = page.runs("nomad job deployments", 0).stdout;
+    assert!(shown.contains("rolling back to job version 1"), "{shown}");
+    plant.in_sync().await;
+    assert_eq!(plant.version().await, 3);
+
+    page.runs("biplane pki issue", 0);
+    page.runs("nomad var put -force", 0);
+    plant.nomad.kill();
+    plant.nomad.start_again().await;
+    plant.in_sync().await;
+    load.stop().assert_clean();
+    assert_eq!(plant.losses().await.expect("Envoy has statistics"), before);
+    page.is_done();
+}
