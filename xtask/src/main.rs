@@ -52,7 +52,8 @@ Environment:
                            BIPLANE_CONSULRS_CLIENT, BIPLANE_NOMAD, BIPLANE_TOFU, BIPLANE_BAO,
                            BIPLANE_MOTO_SERVER, BIPLANE_DEBIAN (a tree) and BIPLANE_DEBS (a folder of
                            packages; tools/README.md)
-  RUST_TEST_THREADS        how many tests run at a time (default: the cores, 2 to 4)
+  RUST_TEST_THREADS        how many tests of a binary run at a time (default: end to end the cores, 2 to 4, elsewhere
+                           four times as many)
   XDG_CACHE_HOME           where tools are kept (default ~/.cache)
   NO_COLOR                 plain output
 ";
@@ -81,6 +82,7 @@ fn run(arguments: &[String]) -> Result<()> {
         "edges" => no_arguments(rest).and_then(|()| edges::run()),
         "provider" => provider::run(&provider::Options::parse(rest)?),
         "bench" => bench::run(&bench::Options::parse(rest)),
+        "runner" => test::runner::run(rest),
         "help" | "--help" | "-h" => {
             progress::print(USAGE);
             Ok(())

@@ -1,10 +1,10 @@
 //! `cargo xtask test`: everything that must be green, in the order in which it fails quickest.
 
 mod report;
+pub(crate) mod runner;
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};
-use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -24,9 +24,6 @@ const PACKAGING: &str = "long_package";
 
 /// Where these find the packages.
 const PACKAGES: &str = "BIPLANE_DEBS";
-
-/// How many tests of a binary run at a time, to the test harness.
-const THREADS: &str = "RUST_TEST_THREADS";
 
 /// How the name of a long test begins, as the test harness sees it: behind the module that it is in. A bare `long_`
 /// would be found in `belong_to` as well.
@@ -197,18 +194,11 @@ fn run_tests(
     if let Some(servers) = servers {
         cargo.envs(servers.environment()).env("BIPLANE_BIN", &servers.biplane);
     }
-    if std::env::var_os(THREADS).is_none() {
-        cargo.env(THREADS, threads().to_string());
-    }
+    runner::choose(&mut cargo)?;
     cargo.arg("--").args(options.for_harness());
     let report = follow(cargo, &step, binaries)?;
     step.done(if report.is_green() { "green" } else { "not green" });
     Ok(report)
-}
-
-/// Tests with servers wait more than they work, but many servers at a time make every one of them slow.
-fn threads() -> usize {
-    std::thread::available_parallelism().map_or(2, NonZero::get).clamp(2, 4)
 }
 
 /// Reads both streams through one pipe, so that results stay behind the name of the binary that they belong to.
