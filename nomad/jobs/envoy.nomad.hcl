@@ -173,7 +173,7 @@ job "envoy" {
           resources:
             - "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret
               name: xds-token
-              generic_secret: {secret: {inline_string: '{{ file "secrets/nomad_biplane.jwt" }}'}}
+              generic_secret: {secret: {inline_string: '{{ env "NOMAD_SECRETS_DIR" | printf "%s/nomad_biplane.jwt" | file }}'}}
         END
       }
 
@@ -186,7 +186,7 @@ job "envoy" {
               name: xds-authority
               validation_context:
                 trusted_ca:
-                  inline_string: {{ with nomadVar "nomad/jobs/envoy" }}{{ .authority | toJSON }}{{ end }}
+                  inline_string: {{ with nomadVar "nomad/jobs/envoy" }}{{ .authority.Value | toJSON }}{{ end }}
         END
       }
 

@@ -73,7 +73,7 @@ impl Plant {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn long_page_about_nomad_is_true() {
-    let directory = TempDir::new("deploy-nomad");
+    let directory = TempDir::new("jobs");
     let nomad = Nomad::builder().acl(true).start(&directory).await;
     let address = nomad.address();
     let mut plant = Plant { nomad };
