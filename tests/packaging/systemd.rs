@@ -189,8 +189,10 @@ impl World {
         let left = "test ! -e /var/lib/biplane; test ! -e /etc/biplane/biplane.yaml; test ! -e /etc/default/biplane; \
                     test ! -e /etc/systemd/system/multi-user.target.wants/biplane.service; test -e";
         self.machine.done("only what people wrote stays", &format!("{left} {APP}")).await;
-        let failed =
-            self.machine.done("neither has failed", "systemctl --failed --no-legend 'biplane*'").await;
+        let failed = self
+            .machine
+            .done("neither has failed", "systemctl list-units --failed --no-legend 'biplane*'")
+            .await;
         assert_eq!(failed, "");
     }
 
