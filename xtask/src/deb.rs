@@ -155,8 +155,7 @@ impl Layout {
             "--no-strip",
             "--quiet",
         ]);
-        deb.args(["--locked", "--compress-system", "--profile", PROFILE, "--output"])
-            .arg(output);
+        deb.args(["--locked", "--compress-system", "--profile", PROFILE, "--output"]).arg(output);
         match edition {
             Edition::Released => {}
             Edition::Quick(version) => {

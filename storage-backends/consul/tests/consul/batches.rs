@@ -130,7 +130,8 @@ async fn a_batch_whose_last_answer_is_lost_has_succeeded_though_the_next_answers
     let harness = Marked::new().await;
     let (store, proxy) = slow(&harness);
     let writer = tokio::spawn(async move { store.commit(batch("new")).await });
-    let manifest = Matcher::path(&format!("/v1/kv/{}/config/{}", harness.root, layout::MANIFEST)).method(http::Method::GET);
+    let manifest = Matcher::path(&format!("/v1/kv/{}/config/{}", harness.root, layout::MANIFEST))
+        .method(http::Method::GET);
     begun(&harness, "new").await;
     proxy.answer(manifest, Answer::status(500).body("not now"), 3);
     lose_the_answer(&proxy, &harness, MANY - 1).await;
