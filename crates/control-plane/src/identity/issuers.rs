@@ -67,7 +67,13 @@ impl Issuers {
 
     /// Has an issuer's keys read, and waits for that a little. One that was asked a moment ago is not asked again.
     pub(super) async fn ask(&self, issuer: &str) {
-        let Some(bell) = self.bells().get(issuer).cloned() else { return };
+        let mut keys = self.keys.subscribe();
+        let bell = self.bells().get(issuer).cloned();
+        let Some(bell) = bell else {
+            // Nobody follows it yet: the process has just begun.
+            let _ = timeout(PATIENCE, keys.changed()).await;
+            return;
+        };
         let mut read = bell.read.subscribe();
         if read.borrow_and_update().is_some_and(|read| read.elapsed() < MOST_OFTEN) {
             return;
