@@ -21,10 +21,10 @@ use crate::tools::Tool;
 const TREE: Tool = Tool { variable: "BIPLANE_DEBIAN", package: "debian", version: "12-1", file: "bin/sh" };
 
 /// How long it may take to boot, on a machine that does much else.
-const BOOT: Duration = Duration::from_secs(60);
+const BOOT: Duration = Duration::from_mins(1);
 
 /// How long a command in it may take.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// The variables that a login of root has.
 const ENVIRONMENT: [&str; 3] =
