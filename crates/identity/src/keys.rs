@@ -28,7 +28,7 @@ pub struct KeySet {
 pub(crate) struct Key {
     id: Option<String>,
     pub(crate) algorithms: Vec<Algorithm>,
-    pub(crate) key: DecodingKey,
+    pub(crate) verifier: DecodingKey,
 }
 
 /// An answer is not a set of keys.
@@ -84,8 +84,8 @@ impl Key {
                 possible.iter().copied().filter(|algorithm| *algorithm == named).collect()
             }
         };
-        let key = DecodingKey::from_jwk(&jwk).ok()?;
-        (!algorithms.is_empty()).then_some(Self { id: jwk.common.key_id, algorithms, key })
+        let verifier = DecodingKey::from_jwk(&jwk).ok()?;
+        (!algorithms.is_empty()).then_some(Self { id: jwk.common.key_id, algorithms, verifier })
     }
 }
 

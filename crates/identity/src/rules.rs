@@ -212,8 +212,8 @@ fn by_certificate(
         let Some(pattern) = pattern else { continue };
         let mut matching = names.iter().filter_map(|name| Some((name, pattern.captures(name)?))).peekable();
         matching.peek()?;
-        for (name, captured) in matching {
-            if !join(&mut captures, captured) {
+        for (name, parts) in matching {
+            if !join(&mut captures, parts) {
                 return None;
             }
             who.get_or_insert_with(|| crate::refusal::shown(name));
@@ -225,8 +225,8 @@ fn by_certificate(
 fn by_claims(said: &Claims, patterns: &[(String, Pattern)]) -> Option<Match> {
     let mut captures = Captures::new();
     for (name, pattern) in patterns {
-        let captured = said.texts(name).iter().find_map(|text| pattern.captures(text))?;
-        if !join(&mut captures, captured) {
+        let parts = said.texts(name).iter().find_map(|text| pattern.captures(text))?;
+        if !join(&mut captures, parts) {
             return None;
         }
     }

@@ -23,7 +23,8 @@ const LEEWAY: i64 = 30;
 pub(crate) struct Issuer {
     name: String,
     audience: Vec<String>,
-    issuer: Option<String>,
+    /// What they must say about who issued them.
+    iss: Option<String>,
     leeway: i64,
     unlimited: bool,
 }
@@ -44,7 +45,7 @@ impl Issuer {
         Self {
             name: name.to_owned(),
             audience: config.audience.all().to_vec(),
-            issuer: config.issuer.clone(),
+            iss: config.issuer.clone(),
             leeway: leeway.unwrap_or(LEEWAY),
             unlimited: config.unlimited,
         }
@@ -69,11 +70,11 @@ impl Issuer {
         (validation.validate_exp, validation.validate_nbf) = (false, false);
         validation.set_audience(&self.audience);
         validation.set_required_spec_claims(&["aud"]);
-        if let Some(issuer) = &self.issuer {
-            validation.set_issuer(&[issuer]);
+        if let Some(iss) = &self.iss {
+            validation.set_issuer(&[iss]);
             validation.set_required_spec_claims(&["aud", "iss"]);
         }
-        let verified = decode::<Map<String, Value>>(token, &key.key, &validation);
+        let verified = decode::<Map<String, Value>>(token, &key.verifier, &validation);
         let values = verified.map_err(|error| refused(&words(error.kind())))?.claims;
         self.in_time(values, now)
     }

@@ -69,7 +69,7 @@ impl Compiler<'_> {
 
     fn matcher(&mut self, rule: &RuleConfig) -> Option<Matcher> {
         match (&rule.certificate, &rule.token, rule.loopback) {
-            (Some(certificate), None, false) => self.certificate(certificate),
+            (Some(certificate), None, false) => Some(self.certificate(certificate)),
             (None, Some(token), false) => self.token(token),
             (None, None, true) => Some(Matcher::Loopback),
             _ => {
@@ -79,13 +79,13 @@ impl Compiler<'_> {
         }
     }
 
-    fn certificate(&mut self, certificate: &CertificateMatch) -> Option<Matcher> {
+    fn certificate(&mut self, certificate: &CertificateMatch) -> Matcher {
         let uri = self.pattern("certificate.uri", certificate.uri.as_deref(), Kind::Text);
         let dns = self.pattern("certificate.dns", certificate.dns.as_deref(), Kind::Host);
         if certificate.uri.is_none() && certificate.dns.is_none() {
             self.fault("certificate", "it names neither uri nor dns, and would take any certificate");
         }
-        Some(Matcher::Certificate { uri, dns })
+        Matcher::Certificate { uri, dns }
     }
 
     fn token(&mut self, token: &TokenMatch) -> Option<Matcher> {
