@@ -13,7 +13,7 @@ use biplane_testkit::{Load, Machine, Request, envoy, eventually};
 use crate::page::Page;
 
 /// How long systemd and Envoy may take, on a machine that does much else.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The unit's patience with a hung process, the time to end it, and ours.
 const WATCHDOG: Duration = Duration::from_secs(90);

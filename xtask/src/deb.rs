@@ -148,6 +148,8 @@ impl Layout {
         let folder = output.parent().filter(|_| is_file).unwrap_or(output);
         fs::create_dir_all(folder).attempt(|| format!("cannot create {}", folder.display()))?;
         let mut deb = Command::new(&tools.cargo_deb);
+        // It looks for the files in the folder of the profile there.
+        deb.env("CARGO_TARGET_DIR", self.folder.parent().expect("the layout is in the target folder"));
         deb.current_dir(workspace::root()).args([
             "--package",
             "biplane-cli",
