@@ -25,6 +25,8 @@ pub struct Matcher {
     pub query_part: String,
     /// With all of this in their body, which is read to its end before they pass.
     pub body_parts: Vec<String>,
+    /// Without any of this in their body.
+    pub body_lacks: Vec<String>,
 }
 
 impl Matcher {
@@ -59,12 +61,29 @@ impl Matcher {
         self
     }
 
+    /// Without this in their body only.
+    #[must_use]
+    pub fn body_without(mut self, part: &str) -> Self {
+        self.body_lacks.push(part.to_owned());
+        self
+    }
+
+    /// Whether rules need the body to tell.
+    pub(super) fn looks_at_bodies(&self) -> bool {
+        !self.body_parts.is_empty() || !self.body_lacks.is_empty()
+    }
+
     /// Whether a request is one of them.
     pub fn matches(&self, method: &Method, uri: &Uri, body: &[u8]) -> bool {
         self.method.as_ref().is_none_or(|wanted| wanted == method)
             && uri.path().starts_with(&self.path_prefix)
             && uri.query().unwrap_or_default().contains(&self.query_part)
-            && self.body_parts.iter().all(|part| String::from_utf8_lossy(body).contains(part))
+            && self.matches_body(&String::from_utf8_lossy(body))
+    }
+
+    fn matches_body(&self, body: &str) -> bool {
+        let has = |part: &String| body.contains(part);
+        self.body_parts.iter().all(has) && !self.body_lacks.iter().any(has)
     }
 }
 
@@ -136,7 +155,7 @@ impl Rules {
 
     /// Whether a rule looks at bodies.
     pub(super) fn wants_bodies(&self) -> bool {
-        self.0.lock().expect(NO_PANIC).rules.iter().any(|(matcher, ..)| !matcher.body_parts.is_empty())
+        self.0.lock().expect(NO_PANIC).rules.iter().any(|(matcher, ..)| matcher.looks_at_bodies())
     }
 
     /// Counts a request, and takes the answer to it if there is a rule.

@@ -220,11 +220,16 @@ async fn requests_are_chosen_by_what_their_bodies_say_and_others_pass_whole() {
     let proxy = FaultProxy::http(upstream.address());
     let page = Matcher::path("/").body("Action=List").body("Page=2");
     proxy.answer(page, Answer::status(503), 1);
+    proxy.answer(Matcher::any().body("Action=Count").body_without("Page="), Answer::status(429), 1);
     let post =
         async |body: &'static str| Request::post("localhost", "/", body).send_to(proxy.address()).await;
-    for (body, status) in
-        [("Action=List&Page=1", 200), ("Action=List&Page=2", 503), ("Action=List&Page=2", 200)]
-    {
+    for (body, status) in [
+        ("Action=List&Page=1", 200),
+        ("Action=List&Page=2", 503),
+        ("Action=List&Page=2", 200),
+        ("Action=Count&Page=2", 200),
+        ("Action=Count", 429),
+    ] {
         let answer = post(body).await.expect("an answer");
         assert_eq!(answer.status, status, "{body}");
         assert!(status != 200 || answer.json().expect("JSON")["body"] == body, "{}", answer.text());
