@@ -42,7 +42,7 @@ impl Reloader {
     /// Reloads at each signal, for as long as the process runs.
     pub(crate) async fn run(self, mut hang_up: Signal) {
         while hang_up.recv().await.is_some() {
-            self.manager.reloading();
+            Systemd::reloading();
             let outcome = match self.once().await {
                 Ok(outcome) => {
                     info!(outcome, "reloaded");

@@ -55,7 +55,7 @@ impl ServiceManager for Systemd {
 
 impl Systemd {
     /// A reload begins. Managers since systemd 253 take no reload without the time.
-    pub(crate) fn reloading(&self) {
+    pub(crate) fn reloading() {
         match NotifyState::monotonic_usec_now() {
             Ok(now) => notify(&[NotifyState::Reloading, now]),
             Err(error) => warn!(%error, "service manager not told of a reload"),

@@ -70,7 +70,10 @@ pub(crate) async fn tell_standing(
     };
     tokio::select! {
         () = shutdown.cancelled() => Ok(()),
-        () = telling => Ok(shutdown.cancelled().await),
+        () = telling => {
+            shutdown.cancelled().await;
+            Ok(())
+        }
     }
 }
 

@@ -70,7 +70,10 @@ impl Reloads {
         };
         tokio::select! {
             () = shutdown.cancelled() => Ok(()),
-            () = answering => Ok(shutdown.cancelled().await),
+            () = answering => {
+            shutdown.cancelled().await;
+            Ok(())
+        }
         }
     }
 }

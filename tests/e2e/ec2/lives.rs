@@ -104,7 +104,7 @@ async fn a_machine_serves_while_its_group_has_it_in_service_and_drains_when_it_i
     let _servers = [world.listen("one", 1), world.listen("two", 2)];
     let (first, second) = (world.run(1).await, world.run(2).await);
     let stages = |stage: &str| {
-        answers(&world, "DescribeAutoScalingGroups", &group(&[(&first, "InService"), (&second, stage)]))
+        answers(&world, "DescribeAutoScalingGroups", &group(&[(&first, "InService"), (&second, stage)]));
     };
     stages("Pending:Wait");
     until_places(&world, &[(1, "HEALTHY")]).await;

@@ -161,7 +161,7 @@ pub(crate) fn init(tree: &Tree) -> String {
 fn write_fleets(tree: &Tree, inside_port: u16) {
     tree.files.write("edge.yaml", &edge(tree.port, "edge"));
     let tls = secret("inside", &Authority::new("Inside").issue(&["inside.example.com"]));
-    let services = format!("proxyNames: [inside]\nhttpGateway: {{ virtualServices: [{{ name: inside }}] }}");
+    let services = "proxyNames: [inside]\nhttpGateway: { virtualServices: [{ name: inside }] }".to_owned();
     let tls_port = free_port();
     let tls_gateway = gateway_with(
         "inside-tls",

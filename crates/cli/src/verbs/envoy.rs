@@ -20,7 +20,7 @@ use proof::Proof;
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
     /// Print a bootstrap: start Envoy with `envoy -c FILE`
-    Bootstrap(Arguments),
+    Bootstrap(Box<Arguments>),
     /// Make a token for the nodes of a fleet; asks no server
     Token(token::Arguments),
     /// Have an Envoy take leave of its clients before it is stopped

@@ -64,8 +64,8 @@ fn a_token_is_printed_once_and_its_rule_has_only_its_hash() {
     assert_eq!(made.code, Some(0), "{made:?}");
     let token = made.stdout.trim();
     assert!(token.starts_with("biplane_node_") && !made.stderr.contains(token), "{made:?}");
-    let rule: String = made.stderr.lines().skip(1).map(|line| format!("    {line}\n")).collect();
-    place.write("biplane.yaml", &format!("identity:\n  rules:\n{rule}"));
+    let rule: Vec<_> = made.stderr.lines().skip(1).map(|line| format!("    {line}")).collect();
+    place.write("biplane.yaml", &format!("identity:\n  rules:\n{}\n", rule.join("\n")));
     let shown = place.run(&["config", "show"]);
     assert_eq!(shown.code, Some(0), "{shown:?}");
 }

@@ -20,7 +20,9 @@ pub(super) fn page() -> String {
         "A file may be given as credential:NAME: it is then what systemd hands over under that name by LoadCredential=.",
     )]);
     page.control("SH", ["SETTINGS"]);
-    described().iter().for_each(|setting| entry(&mut page, setting));
+    for setting in &described() {
+        entry(&mut page, setting);
+    }
     page.control("SH", ["SEE ALSO"]).text([
         bold("biplane"),
         roman("(1), "),

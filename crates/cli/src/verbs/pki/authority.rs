@@ -77,9 +77,10 @@ impl Authority {
         params.use_authority_key_identifier_extension = true;
         match holder {
             Holder::Server(names) => {
-                let named = CertificateParams::new(names.clone());
-                let named = named.map_err(|_| Failure::usage(format!("{names:?} are not names of hosts")))?;
-                params.subject_alt_names = named.subject_alt_names;
+                let with_names = CertificateParams::new(names.clone());
+                let with_names =
+                    with_names.map_err(|_| Failure::usage(format!("{names:?} are not names of hosts")))?;
+                params.subject_alt_names = with_names.subject_alt_names;
                 params.distinguished_name.push(DnType::CommonName, "Biplane");
                 params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
             }

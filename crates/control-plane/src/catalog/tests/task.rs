@@ -64,7 +64,9 @@ async fn of_two_words_of_an_operator_at_once_none_is_lost() {
     while puts < 16 {
         puts += made.recv().await.expect("the task runs").puts.len();
     }
-    sources.iter().for_each(|source| _ = source.services.send_replace(0));
+    for source in &sources {
+        source.services.send_replace(0);
+    }
     while made.recv().await.expect("the task runs").held.len() < 2 {}
     for name in ["a", "b"] {
         accept.try_send(name.into()).expect("there is room");
