@@ -33,7 +33,7 @@ fn long_package_is_installed_reloaded_upgraded_and_purged_as_the_page_says() {
             let mut world = World::boot().await;
             world.install().await;
             world.first_route().await;
-            let load = world.load(200);
+            let load = load(200);
             world.reload().await;
             world.reload_with_mistakes().await;
             world.credentials().await;
@@ -55,6 +55,11 @@ struct World {
     page: Page,
 }
 
+/// Requests through Envoy.
+fn load(per_second: u32) -> Load {
+    Load::start(8080, vec![Request::get("web", "/")], Rate { per_second, connections: 8 })
+}
+
 impl World {
     async fn boot() -> Self {
         let machine = Machine::boot("biplane-deb").await;
@@ -69,11 +74,6 @@ impl World {
     async fn walk(&mut self, heading: &str) -> String {
         let script = self.page.next(heading);
         self.machine.done(heading, &script).await
-    }
-
-    /// Requests through Envoy.
-    fn load(&self, per_second: u32) -> Load {
-        Load::start(8080, vec![Request::get("web", "/")], Rate { per_second, connections: 8 })
     }
 
     async fn install(&mut self) {
@@ -152,7 +152,7 @@ impl World {
     async fn upgrade_and_back(&mut self) {
         let envoy = "systemctl show --property MainPID --value biplane-envoy";
         let (same, losses) = (self.machine.done("Envoy's pid", envoy).await, self.losses().await);
-        let load = self.load(500);
+        let load = load(500);
         for version in ["0.1.0-1", "0.0.9-1"] {
             let pid = self.show("MainPID").await;
             self.walk("Upgrade, and back").await;

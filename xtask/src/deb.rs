@@ -142,7 +142,6 @@ impl Layout {
     }
 
     /// The package; `output` is a folder, or the name of a file in one.
-    #[expect(clippy::unused_self, reason = "cargo-deb takes what was laid out, wherever that is named")]
     fn pack(&self, tools: &PackageTools, output: &Path, edition: &Edition<'_>) -> Result<PathBuf> {
         // cargo-deb takes what is no folder yet for the name of the package.
         let is_file = output.extension().is_some_and(|extension| extension == "deb");
