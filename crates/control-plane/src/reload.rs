@@ -71,9 +71,9 @@ impl Reloads {
         tokio::select! {
             () = shutdown.cancelled() => Ok(()),
             () = answering => {
-            shutdown.cancelled().await;
-            Ok(())
-        }
+                shutdown.cancelled().await;
+                Ok(())
+            }
         }
     }
 }
