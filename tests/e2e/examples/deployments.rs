@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use biplane_testkit::load::Rate;
 use biplane_testkit::nomad::MANAGEMENT_TOKEN;
-use biplane_testkit::{Load, Nomad, Request, TempDir, biplane, envoy, eventually};
+use biplane_testkit::{Consul, Load, Nomad, Request, TempDir, biplane, envoy, eventually, free_port};
 use serde_json::Value;
 
 use super::terminal::Terminal;
@@ -118,5 +118,52 @@ async fn long_page_about_nomad_is_true() {
     plant.in_sync().await;
     load.stop().assert_clean();
     assert_eq!(plant.losses().await.expect("Envoy has statistics"), before);
+    page.is_done();
+}
+
+#[tokio::test]
+async fn page_about_consul_is_true() {
+    let directory = TempDir::new("deploy-consul");
+    let consul = Consul::start(&directory).await;
+    let mut page = Terminal::page("docs/deploy/consul.md", directory);
+    page.export("CONSUL_HTTP_ADDR", &consul.address().to_string());
+    page.replace("127.0.0.1:8500", &consul.address().to_string());
+    page.runs("biplane init", 0);
+    page.starts("python3 examples/upstream.py");
+    for _ in 0..3 {
+        page.runs("consul kv put", 0);
+    }
+    page.starts("biplane serve");
+    page.starts("biplane envoy bootstrap");
+    page.gateway_runs().await;
+    page.shows("curl", &["200 OK", "pets.example.com"]).await;
+    page.runs("consul kv put", 0);
+    page.shows("biplane check", &["biplane/config/Upstream/default/pets@", "prot", "did you mean \"port\"?"])
+        .await;
+    page.shows("curl", &["200 OK"]).await;
+    page.runs("consul kv put", 0);
+    page.shows("biplane check", &["nothing wrong"]).await;
+    page.is_done();
+}
+
+#[tokio::test]
+async fn page_about_envoy_is_true() {
+    let directory = TempDir::new("deploy-envoy");
+    let mut page = Terminal::page("docs/deploy/envoy.md", directory);
+    page.brings("quickstart");
+    for port in ["127.0.0.1:9979", "127.0.0.1:9980", "127.0.0.1:19001"] {
+        page.replace(port, &format!("127.0.0.1:{}", free_port()));
+    }
+    page.starts("biplane serve");
+    page.starts("python3 examples/upstream.py");
+    page.starts("biplane envoy bootstrap");
+    page.gateway_runs().await;
+    page.shows("curl", &["200 OK"]).await;
+    page.runs("biplane pki init", 0);
+    page.starts("biplane serve --config");
+    page.runs("biplane envoy bootstrap --xds", 0);
+    page.shows("envoy --mode validate", &["OK"]).await;
+    let drained = page.runs("biplane envoy drain", 0);
+    assert!(drained.stderr.contains("drained"), "{drained:?}");
     page.is_done();
 }

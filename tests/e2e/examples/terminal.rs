@@ -32,6 +32,8 @@ struct Ports {
     upstreams: [u16; 2],
     xds: u16,
     admin: u16,
+    /// Envoy's own admin interface, for pages.
+    envoy: u16,
 }
 
 impl Ports {
@@ -42,6 +44,7 @@ impl Ports {
             upstreams: [free_port(), free_port()],
             xds: free_port(),
             admin: free_port(),
+            envoy: free_port(),
         }
     }
 
@@ -87,6 +90,11 @@ impl Terminal {
         let ports = Ports::new();
         let mut replacements = ports.replacements();
         replacements.push(("/tmp/".to_owned(), format!("{}/", directory.path().display())));
+        let bootstrap =
+            format!("envoy bootstrap --xds 127.0.0.1:{} --admin 127.0.0.1:{} > ", ports.xds, ports.envoy);
+        replacements.push(("envoy bootstrap > ".to_owned(), bootstrap));
+        replacements.push(("127.0.0.1:19000".to_owned(), format!("127.0.0.1:{}", ports.envoy)));
+        replacements.push(("&& envoy ".to_owned(), "&& exec envoy --use-dynamic-base-id ".to_owned()));
         let (commands, environment) = (commands(&text), environment(&directory, &ports));
         Self { commands, replacements, environment, ports, servers: Vec::new(), directory }
     }
@@ -125,6 +133,15 @@ impl Terminal {
         let copy = self.path(&path.file_name().expect("a file has a name").to_string_lossy());
         fs::write(&copy, substituted(&text, &self.replacements)).expect("the test's directory is writable");
         self.replace(file, &copy.display().to_string());
+    }
+
+    /// Commands take the resources of this example, with the test's ports in them.
+    pub(super) fn brings(&mut self, example: &str) {
+        let target = self.directory.join("resources");
+        let ports = self.ports.replacements();
+        let ports: Vec<_> = ports.iter().map(|(from, to)| (from.as_str(), to.clone())).collect();
+        copy(&examples().join(example).join("resources"), &target, &ports);
+        self.replace(&format!("examples/{example}/resources"), &target.display().to_string());
     }
 
     /// The next command is one that the test has carried out in its own way.
