@@ -54,6 +54,9 @@ pub(crate) struct Flags {
     /// The authority that certificates of nodes must come from
     #[arg(long, value_name = "FILE")]
     pub(crate) xds_tls_client_ca: Option<String>,
+    /// The same from a source of secrets: a map as JSON, in the settings file as docs/identity.md shows
+    #[arg(long, value_name = "JSON")]
+    pub(crate) xds_tls_secret: Option<String>,
     /// Which node belongs to which fleet, by certificate or token: a file, read again when it changes; in the settings
     /// file also a map with all that docs/identity.md shows
     #[arg(long, value_name = "FILE")]
@@ -163,6 +166,7 @@ impl Flags {
             ("xdsTlsCert", "--xds-tls-cert", &self.xds_tls_cert),
             ("xdsTlsKey", "--xds-tls-key", &self.xds_tls_key),
             ("xdsTlsClientCa", "--xds-tls-client-ca", &self.xds_tls_client_ca),
+            ("xdsTlsSecret", "--xds-tls-secret", &self.xds_tls_secret),
             ("identity", "--identity", &self.identity),
             ("xdsTrustNodeMetadata", "--xds-trust-node-metadata", &self.xds_trust_node_metadata),
             ("xdsPlaintext", "--xds-plaintext", &self.xds_plaintext),
