@@ -58,7 +58,13 @@ async fn a_replica_that_never_knew_endpoints_takes_none_from_an_envoy_that_has_t
     let late = "late.example.com";
     world.site.files.write("late.yaml", &service_at("late", late, &route_answering("/", "late")));
     world.site.biplane.start_again().await;
-    world.site.until(&Request::get(late, "/"), |answer| answer.text() == "late").await;
+    // First answers wait five seconds for Consul, and Envoy as long between two attempts to connect.
+    eventually("the route of the new process", 2 * PATIENCE, async || {
+        let answer = Request::get(late, "/").send(world.site.port).await?;
+        ensure!(answer.text() == "late", "{} {}", answer.status, answer.text());
+        Ok(())
+    })
+    .await;
     let state = endpoints(&world.site, "web").await.expect("shown");
     assert_eq!(state["endpoints"].as_array().map_or(0, Vec::len), 0, "{state}");
     throughout("calm while nobody knows", CALM, async || {
