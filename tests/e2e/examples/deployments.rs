@@ -76,7 +76,7 @@ async fn long_page_about_nomad_is_true() {
     let directory = TempDir::new("jobs");
     let nomad = Nomad::builder().acl(true).start(&directory).await;
     let address = nomad.address();
-    let mut plant = Plant { nomad };
+    let plant = Plant { nomad };
     let mut page = Terminal::page("docs/deploy/nomad.md", directory);
     page.export("NOMAD_ADDR", &format!("http://{address}"));
     page.export("NOMAD_TOKEN", MANAGEMENT_TOKEN);
@@ -113,8 +113,6 @@ async fn long_page_about_nomad_is_true() {
 
     page.runs("biplane pki issue", 0);
     page.runs("nomad var put -force", 0);
-    plant.nomad.kill();
-    plant.nomad.start_again().await;
     plant.in_sync().await;
     load.stop().assert_clean();
     assert_eq!(plant.losses().await.expect("Envoy has statistics"), before);
