@@ -53,7 +53,7 @@ Environment:
                            BIPLANE_MOTO_SERVER, BIPLANE_DEBIAN (a tree) and BIPLANE_DEBS (a folder of
                            packages; tools/README.md)
   RUST_TEST_THREADS        how many tests of a binary run at a time (default: end to end the cores, 2 to 4, elsewhere
-                           four times as many)
+                           twice as many)
   XDG_CACHE_HOME           where tools are kept (default ~/.cache)
   NO_COLOR                 plain output
 ";

@@ -43,7 +43,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
 fn threads(program: &str, cores: usize) -> usize {
     let name = Path::new(program).file_name().unwrap_or_default().to_string_lossy();
     let busy = cores.clamp(2, 4);
-    if name.starts_with(END_TO_END) { busy } else { 4 * busy }
+    if name.starts_with(END_TO_END) { busy } else { 2 * busy }
 }
 
 #[cfg(test)]
@@ -52,7 +52,7 @@ mod tests {
 
     #[test]
     fn tests_that_only_wait_run_many_at_a_time() {
-        assert_eq!(threads("/w/target/debug/deps/consul-1a", 2), 8);
+        assert_eq!(threads("/w/target/debug/deps/consul-1a", 2), 4);
         assert_eq!(threads("/w/target/debug/deps/e2e-1a", 2), 2);
         assert_eq!(threads("/w/target/debug/deps/e2e-1a", 64), 4);
     }
