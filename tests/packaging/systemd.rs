@@ -64,8 +64,8 @@ impl World {
     async fn boot() -> Self {
         let machine = Machine::boot("biplane-deb").await;
         machine.enter_network().expect("root may");
-        machine.bring(&packages().join("biplane-earlier.deb"), "/root/biplane.deb");
-        machine.bring(&packages().join("biplane.deb"), "/root/biplane-new.deb");
+        machine.bring(&packages().join("biplane-earlier.deb"), "/srv/biplane.deb");
+        machine.bring(&packages().join("biplane.deb"), "/srv/biplane-new.deb");
         machine.bring(&envoy::binary(), "/usr/local/bin/envoy");
         Self { machine, page: Page::read(include_str!("../../docs/deploy/systemd.md")) }
     }

@@ -144,7 +144,7 @@ fn inside(init: u32, script: &str) -> Command {
     let mut command = Command::new("nsenter");
     command.arg("--target").arg(init.to_string());
     command.args(["--mount", "--uts", "--ipc", "--pid", "--net", "--cgroup", "--", "env", "-i"]);
-    command.args(ENVIRONMENT).args(["sh", "-e", "-c", &format!("cd /root\n{script}")]).stdin(Stdio::null());
+    command.args(ENVIRONMENT).args(["sh", "-e", "-c", &format!("cd /srv\n{script}")]).stdin(Stdio::null());
     command
 }
 
