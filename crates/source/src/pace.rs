@@ -50,6 +50,11 @@ pub fn almost(time: Duration) -> Duration {
     time.mul_f64(1.0 - random() / 10.0)
 }
 
+/// A part of `life` between two shares of it.
+pub fn between(life: Duration, from: f64, to: f64) -> Duration {
+    life.mul_f64(from + (to - from) * random())
+}
+
 /// A number in `0.0..=1.0` that differs from call to call and from process to process.
 fn random() -> f64 {
     let bits = RandomState::new().hash_one(0_u8) >> 32;
@@ -69,6 +74,14 @@ mod tests {
         }
         backoff.reset();
         assert!(backoff.delay() <= FIRST);
+    }
+
+    #[test]
+    fn parts_of_a_life_stay_in_their_range_and_differ() {
+        let times: Vec<_> = (0..50).map(|_| between(Duration::from_secs(100), 0.5, 0.6)).collect();
+        let range = Duration::from_secs(50)..=Duration::from_mins(1);
+        assert!(times.iter().all(|time| range.contains(time)), "{times:?}");
+        assert!(times.windows(2).any(|pair| pair[0] != pair[1]));
     }
 
     #[test]

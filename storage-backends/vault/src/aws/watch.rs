@@ -12,7 +12,7 @@ use tracing::{info, warn};
 use super::Wanted;
 use super::credentials::{Credentials, extend, make};
 use crate::client::Failure;
-use crate::pace::Backoff;
+use crate::pace::{self, Backoff};
 use crate::session::SerialReader;
 use crate::time::rfc3339;
 use crate::told::Told;
@@ -30,7 +30,7 @@ pub(crate) fn follow(vault: Arc<Vault>, wanted: Wanted, options: SecretOptions) 
     let serial = vault.session.serial();
     let follower = Follower {
         pulse: vault.pulse.subscribe(),
-        backoff: Backoff::new(vault.options.tuning.retry_max),
+        backoff: pace::backoff(vault.options.tuning.retry_max),
         not_before: Instant::now(),
         told: Told::default(),
         made_with: None,

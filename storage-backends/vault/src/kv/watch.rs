@@ -27,7 +27,7 @@ pub(crate) fn follow(vault: Arc<Vault>, place: Place, options: &SecretOptions) -
     let refresh = options.refresh.unwrap_or(vault.options.refresh);
     let follower = Follower {
         pulse: vault.pulse.subscribe(),
-        backoff: Backoff::new(vault.options.tuning.retry_max),
+        backoff: pace::backoff(vault.options.tuning.retry_max),
         due: Instant::now(),
         refresh,
         served: None,

@@ -17,7 +17,7 @@ use super::roots::{Known, Roots};
 use super::{ROOT_CA, Wanted};
 use crate::client::Failure;
 use crate::counters::count;
-use crate::pace::Backoff;
+use crate::pace::{self, Backoff};
 use crate::time::rfc3339;
 use crate::told::Told;
 use crate::vault::Vault;
@@ -36,7 +36,7 @@ pub(crate) fn follow(vault: Arc<Vault>, wanted: Wanted, options: SecretOptions) 
     let renewer = Renewer {
         engine: roots.known.clone(),
         pulse: vault.pulse.subscribe(),
-        backoff: Backoff::new(vault.options.tuning.retry_max),
+        backoff: pace::backoff(vault.options.tuning.retry_max),
         not_before: Instant::now(),
         told: Told::default(),
         staged: None,

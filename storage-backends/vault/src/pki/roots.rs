@@ -112,7 +112,7 @@ impl Roots {
             vault: Arc::downgrade(vault),
             mount: mount.to_owned(),
             asked: Arc::clone(&asked),
-            backoff: Backoff::new(vault.options.tuning.retry_max),
+            backoff: pace::backoff(vault.options.tuning.retry_max),
             known,
             has_listed: false,
             rounds,

@@ -15,7 +15,7 @@ use crate::client::{Client, Failure, Grant, Kind};
 use crate::counters::count;
 use crate::lease::{Lease, Step};
 use crate::options::{Auth, VaultOptions};
-use crate::pace::Backoff;
+use crate::pace::{self, Backoff};
 use crate::report::Report;
 
 /// How long a token that was found alive is not asked about again: questions that are not allowed come in crowds.
@@ -84,7 +84,7 @@ impl Keeper {
 
     /// Tries until there is a token.
     async fn log_in(&mut self) -> Held {
-        let mut backoff = Backoff::new(self.retry_max);
+        let mut backoff = pace::backoff(self.retry_max);
         loop {
             match self.attempt(None).await {
                 Ok(held) => return held,
@@ -116,7 +116,7 @@ impl Keeper {
             before_ends: before.and_then(|lease| lease.ends),
         });
         self.standing.send_replace(Standing::In(Arc::clone(&login)));
-        let backoff = Backoff::new(self.retry_max);
+        let backoff = pace::backoff(self.retry_max);
         Ok(Held { login, lease, backoff, since: now, alive_at: None, is_blind: false, file_at: None })
     }
 
