@@ -169,7 +169,7 @@ impl World {
 
     async fn back_up(&mut self) {
         self.walk("Backup").await;
-        let held = self.machine.done("the backup", "tar -tzf biplane-backup.tar.gz").await;
+        let held = self.machine.done("the backup", "tar -tzf /var/backups/biplane.tar.gz").await;
         for path in ["etc/biplane/resources/web.yaml", "etc/default/biplane\n", "var/lib/biplane/snapshot-"] {
             assert!(held.contains(path), "{path} is not in the backup:\n{held}");
         }
