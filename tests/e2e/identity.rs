@@ -6,6 +6,7 @@
 //! ```
 
 mod changes;
+mod issued;
 mod strangers;
 mod tokens;
 mod world;

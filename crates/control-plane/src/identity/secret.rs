@@ -6,7 +6,7 @@ use biplane_source::{Listing, Secret, SecretOptions, SecretSource};
 use biplane_tls::{Part, Pem, ServerTls};
 use futures::StreamExt as _;
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::warn;
 
 use super::TlsSecret;
 
@@ -38,7 +38,7 @@ pub(super) async fn follow(
                     warn!(source = secret.source, "the secret with the xDS server's certificate is not there");
                 }
                 Some(Listing::Failed(error)) => {
-                    info!(source = secret.source, %error, "the xDS server's certificate cannot be read now");
+                    warn!(source = secret.source, %error, "the xDS server's certificate cannot be read now; the last one stays");
                 }
                 None => return shutdown.cancelled().await,
             },

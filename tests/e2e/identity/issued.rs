@@ -1,0 +1,124 @@
+//! A server whose certificate Vault's PKI issues: the nodes' are of the same authority.
+
+use std::fs;
+use std::time::Duration;
+
+use anyhow::ensure;
+use biplane_testkit::bao::Bao;
+use biplane_testkit::xds::{Node, Proof};
+use biplane_testkit::{Request, eventually, throughout};
+use serde_json::json;
+
+use super::world::World;
+use crate::harness::{PATIENCE, Tree};
+
+/// A life that is short, and long enough for what has to happen in a half of it.
+const LIFE: Duration = Duration::from_secs(12);
+
+/// How long Vault is sealed.
+const SEALED: Duration = Duration::from_secs(2);
+
+const SETTINGS: &str = r#"
+xdsTlsSecret:
+  source: vault
+  vaultPki: { role: any, commonName: plane.internal, ipSans: [127.0.0.1], ttl: 12s }
+  clients: true
+identity:
+  rules:
+  - certificate: { uri: "spiffe://biplane/fleet/{fleet}" }
+    fleet: "{fleet}"
+"#;
+
+/// An authority in OpenBao, its certificate and one of `edge` where an operator would have put them.
+async fn authority(tree: &Tree) -> Bao {
+    let bao = Bao::builder().data(true).start(&tree.directory).await;
+    let pki = bao.root().pki("pki");
+    pki.mount().await.expect("an engine");
+    pki.role("any", &json!({ "max_ttl": "24h" })).await.expect("a role");
+    let root = pki.root("Ours").await.expect("a root");
+    let wanted = json!({ "common_name": "edge", "uri_sans": "spiffe://biplane/fleet/edge", "ttl": "1h" });
+    let edge = pki.issue("any", &wanted).await.expect("a certificate").identity;
+    let files = [("ca.pem", root), ("fleet-edge.pem", edge.certificate), ("fleet-edge.key", edge.key)];
+    let directory = tree.directory.join("pki");
+    fs::create_dir(&directory).expect("the temporary directory is writable");
+    for (name, text) in files {
+        fs::write(directory.join(name), text).expect("the temporary directory is writable");
+    }
+    bao
+}
+
+/// A Biplane that may have certificates signed, and nothing else.
+async fn served(tree: Tree, bao: &Bao) -> World {
+    let root = bao.root();
+    let policy = "path \"pki/sign/any\" { capabilities = [\"update\"] }";
+    root.policy("biplane", policy).await.expect("a policy");
+    let token = tree.directory.join("vault.token");
+    let secret = root.token(&["biplane"], "1h").await.expect("a token").secret;
+    fs::write(&token, secret).expect("the temporary directory is writable");
+    let (address, token) = (bao.address(), token.display());
+    let source = format!("vault://{address}/?tokenFile={token}&refresh=300ms&retryMax=1s");
+    World::serve(tree, SETTINGS, &["--secrets", &source]).await
+}
+
+/// The certificate that a new handshake shows.
+async fn shown(world: &World) -> anyhow::Result<Vec<u8>> {
+    let tls = world.proof("edge").tls.expect("it is by TLS");
+    let answer = Request::get("127.0.0.1", "/").http2().tls(tls).send_to(world.biplane.xds()).await?;
+    Ok(answer.certificate.expect("it was by TLS").to_vec())
+}
+
+async fn until_another(world: &World, before: &[u8]) -> Vec<u8> {
+    eventually("another certificate", LIFE + PATIENCE, async || {
+        let now = shown(world).await?;
+        ensure!(now != before, "it is the same");
+        Ok(now)
+    })
+    .await
+}
+
+#[tokio::test]
+async fn certificate_that_vault_issues_is_renewed_under_a_stream_that_lives_on_and_a_sealed_vault_changes_nothing()
+ {
+    let tree = Tree::new();
+    let mut bao = authority(&tree).await;
+    let mut world = served(tree, &bao).await;
+    let mut envoy = world.envoy("edge", &world.bootstrap("edge", "edge")).await;
+    envoy.ready().await;
+    world.until_answer(world.tree.port, "edge").await;
+    let connections = async || envoy.stat("cluster.xds_cluster.upstream_cx_total").await;
+    let (before, losses) = (connections().await.expect("a counter"), envoy.losses().await.expect("counters"));
+    let (node, proof) = (|| Node::new("late", "edge"), world.proof("edge"));
+
+    let first = shown(&world).await.expect("a handshake");
+    let second = until_another(&world, &first).await;
+    world.change_edge("after the renewal");
+    world.until_answer(world.tree.port, "after the renewal").await;
+
+    bao.seal().await.expect("sealed");
+    let process = world.biplane.process();
+    eventually("a word about Vault", PATIENCE, async || {
+        let log = process.log();
+        let mut lines =
+            log.lines().filter(|line| line.contains("the xDS server's certificate cannot be read"));
+        ensure!(lines.any(|line| line.contains("sealed") && line.contains("WARN")), "none yet");
+        Ok(())
+    })
+    .await;
+    throughout("the same certificate", SEALED, async || {
+        ensure!(shown(&world).await? == second, "it is another one");
+        world.gets("edge", node(), &proof).await
+    })
+    .await;
+    world.change_edge("while it is sealed");
+    world.until_answer(world.tree.port, "while it is sealed").await;
+    bao.unseal().await;
+
+    until_another(&world, &second).await;
+    world.change_edge("after all");
+    world.until_answer(world.tree.port, "after all").await;
+    assert_eq!(envoy.stat("control_plane.connected_state").await.expect("a gauge"), 1);
+    assert_eq!(connections().await.expect("a counter"), before, "one stream all the time");
+    assert_eq!(envoy.losses().await.expect("counters"), losses);
+    let nobody = Proof { tls: Some(world.trusting()), token: None };
+    assert!(world.gets("edge", node(), &nobody).await.is_err(), "no certificate");
+}
