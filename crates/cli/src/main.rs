@@ -17,6 +17,7 @@ mod exit;
 mod findings;
 mod logging;
 mod objects;
+mod open_files;
 mod output;
 mod reload;
 mod service_manager;

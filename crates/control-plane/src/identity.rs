@@ -24,7 +24,7 @@ use anyhow::{Context as _, ensure};
 use biplane_identity::IssuerConfig;
 use biplane_source::{KeySource, SecretSource, SourceError};
 use biplane_tls::{Clients, ServerTls};
-use biplane_xds::{Handshakes, ServerOptions};
+use biplane_xds::{Handshakes, Limits, ServerOptions};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
@@ -46,6 +46,7 @@ pub(crate) struct Door {
     rulebook: Arc<Rulebook>,
     tls: Option<ServerTls>,
     secret: Option<TlsSecret>,
+    limits: Limits,
 }
 
 impl Door {
@@ -68,14 +69,20 @@ impl Door {
         };
         let issuers = Issuers::default();
         let gate = Gate::new(rulebook.clone(), issuers, tls.clone(), access.trust_node_metadata);
-        Ok(Self { gate: Arc::new(gate), rulebook, tls, secret })
+        Ok(Self { gate: Arc::new(gate), rulebook, tls, secret, limits: access.limits.clone() })
     }
 
     /// The options of a server behind this door.
     pub(crate) fn options(&self, options: ServerOptions) -> ServerOptions {
         let handshakes = self.tls.clone().map(|tls| Handshakes(Arc::new(move || tls.current())));
         // Whether it is fit for it was checked when it was opened.
-        ServerOptions { doorkeeper: self.gate.clone(), tls: handshakes, beyond_loopback: true, ..options }
+        ServerOptions {
+            doorkeeper: self.gate.clone(),
+            tls: handshakes,
+            beyond_loopback: true,
+            limits: self.limits.clone(),
+            ..options
+        }
     }
 
     /// Follows files, keys and secrets until shutdown.

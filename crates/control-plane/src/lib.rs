@@ -47,6 +47,7 @@ mod watches;
 mod with_made;
 mod witness;
 
+pub use biplane_xds::Limits;
 pub use catalog::CatalogSettings;
 pub use identity::{NodeAccess, NodeTls, OpenKeys, Rules, TlsSecret};
 pub use manager::ServiceManager;

@@ -10,10 +10,16 @@ use crate::metrics::Metrics;
 /// What was attempted; the label of the counter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Attempt {
+    /// A connection more than there may be.
+    Connection,
     /// A connection without TLS that is good enough.
     Handshake,
     /// A stream, by somebody who is nobody or who is nobody any more.
     Stream,
+    /// A stream more than there may be, of all or of one identity.
+    OneMoreStream,
+    /// A stream on which nothing is asked for.
+    Silence,
     /// A method that is not served.
     Method,
     /// To be another node.
@@ -27,8 +33,11 @@ pub(crate) enum Attempt {
 impl Attempt {
     pub(crate) const fn word(self) -> &'static str {
         match self {
+            Self::Connection => "connection",
             Self::Handshake => "handshake",
             Self::Stream => "stream",
+            Self::OneMoreStream => "stream_over_limit",
+            Self::Silence => "silent_stream",
             Self::Method => "method",
             Self::Node => "node",
             Self::Fleet => "fleet",

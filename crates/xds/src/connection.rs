@@ -1,4 +1,4 @@
-//! One connection: its handshake, and then HTTP/2 for as long as it lasts.
+//! One connection: its handshake, and then HTTP/2 for as long as it is of use.
 
 use std::convert::Infallible;
 use std::io;
@@ -20,9 +20,10 @@ use tracing::debug;
 use crate::audit::{self, Attempt};
 use crate::door::Handshakes;
 use crate::server::Shared;
+use crate::usage::Usage;
 
-/// How long a handshake may take.
-const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(10);
+/// How long a connection that is of no use may take to end in order.
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// The certificates that a client has shown.
 pub(crate) type Shown = Arc<[CertificateDer<'static>]>;
@@ -36,7 +37,7 @@ pub(crate) async fn serve(stream: TcpStream, remote: SocketAddr, shared: Arc<Sha
     let Some(handshakes) = &shared.options.tls else {
         return talk(stream, remote, Shown::default(), shared).await;
     };
-    match handshake(stream, handshakes).await {
+    match handshake(stream, handshakes, shared.options.limits.opening).await {
         Ok(stream) => {
             let shown = stream.get_ref().1.peer_certificates().unwrap_or_default();
             let shown = shown.iter().map(|certificate| certificate.clone().into_owned()).collect();
@@ -54,10 +55,11 @@ pub(crate) async fn serve(stream: TcpStream, remote: SocketAddr, shared: Arc<Sha
 async fn handshake(
     stream: TcpStream,
     handshakes: &Handshakes,
+    deadline: Duration,
 ) -> Result<TlsStream<TcpStream>, Option<String>> {
     let config = (handshakes.0)().ok_or_else(|| Some("there is no certificate to show yet".to_owned()))?;
     let accept = TlsAcceptor::from(config).accept(stream);
-    match timeout(HANDSHAKE_DEADLINE, accept).await {
+    match timeout(deadline, accept).await {
         Ok(accepted) => accepted.map_err(|error| {
             let has_gone = error.kind() == io::ErrorKind::UnexpectedEof;
             (!has_gone).then(|| error.to_string())
@@ -72,15 +74,17 @@ async fn talk(
     shown: Shown,
     shared: Arc<Shared>,
 ) {
-    let shutdown = shared.shutdown.clone();
+    let (shutdown, limits) = (shared.shutdown.clone(), shared.options.limits.clone());
+    let (usage, _counted) = (Usage::default(), shared.options.metrics.connection());
     let mut builder = http2::Builder::new(TokioExecutor::new());
     builder
         .timer(TokioTimer::new())
         .keep_alive_interval(shared.options.keepalive_interval)
         .keep_alive_timeout(shared.options.keepalive_timeout);
+    let used = usage.clone();
     let service = service_fn(move |request| {
-        let (shared, shown) = (shared.clone(), shown.clone());
-        async move { Ok::<_, Infallible>(shared.call(request, remote, shown).await) }
+        let (shared, shown, used) = (shared.clone(), shown.clone(), used.clone());
+        async move { Ok::<_, Infallible>(shared.call(request, remote, shown, &used).await) }
     });
     let connection = builder.serve_connection(TokioIo::new(stream), service);
     let mut connection = std::pin::pin!(connection);
@@ -89,6 +93,11 @@ async fn talk(
         () = shutdown.cancelled() => {
             connection.as_mut().graceful_shutdown();
             connection.await
+        }
+        () = usage.ceases(limits.opening, limits.idle) => {
+            debug!(%remote, "a connection without a stream is ended");
+            connection.as_mut().graceful_shutdown();
+            timeout(FAREWELL, connection).await.unwrap_or(Ok(()))
         }
     };
     if let Err(error) = ended {

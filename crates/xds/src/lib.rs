@@ -12,7 +12,7 @@
 //! * [`fleets`] is the handle that the control plane publishes into and streams read from.
 //! * [`stream`] decides what one client is sent and when. It does no I/O and owns no clock.
 //! * [`wire`] is the protocol's messages; [`server`] puts streams on gRPC.
-//! * [`door`] is who gets one: whoever wires the server says who is let in and to which fleet.
+//! * [`door`] is who gets one: whoever wires the server says who is let in and to which fleet. [`limits`] is how many.
 //!
 //! The crate knows resources by type and name only: nothing here looks into a body, and no other
 //! crate of Biplane is known to it.
@@ -23,18 +23,22 @@ mod codec;
 mod connection;
 pub mod door;
 pub mod fleets;
+pub mod limits;
 pub mod metrics;
 pub mod resource;
+mod seats;
 pub mod server;
 mod session;
 pub mod snapshot;
 mod standing;
 pub mod status;
 pub mod stream;
+mod usage;
 pub mod wire;
 
 pub use door::{Caller, Doorkeeper, Handshakes, Membership, Pass, Refusal};
 pub use fleets::{Fleets, Freshen};
+pub use limits::Limits;
 pub use metrics::Metrics;
 pub use resource::{Resource, ResourceName, ResourceType, Version};
 pub use server::{ServeError, ServerOptions, serve};

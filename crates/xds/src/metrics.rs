@@ -23,6 +23,7 @@ const SECONDS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 
 /// The server's metrics. A cheap handle: clones count together.
 #[derive(Clone, Debug)]
 pub struct Metrics {
+    connections: Gauge,
     streams: Family<Labels, Gauge>,
     responses: Family<Labels, Counter>,
     bytes: Family<Labels, Counter<u64, AtomicU64>>,
@@ -35,6 +36,7 @@ pub struct Metrics {
 impl Default for Metrics {
     fn default() -> Self {
         Self {
+            connections: Gauge::default(),
             streams: Family::default(),
             responses: Family::default(),
             bytes: Family::default(),
@@ -50,6 +52,7 @@ impl Metrics {
     /// Adds the metrics to a registry, as `xds_...`.
     pub fn register(&self, registry: &mut Registry) {
         let registry = registry.sub_registry_with_prefix("xds");
+        registry.register("connections", "Open xDS connections that speak", self.connections.clone());
         registry.register("streams", "Open xDS streams", self.streams.clone());
         registry.register("responses", "Responses sent", self.responses.clone());
         registry.register_with_unit("sent", "Bytes of responses sent", Unit::Bytes, self.bytes.clone());
@@ -65,15 +68,19 @@ impl Metrics {
         self.refused.get_or_create(&[("attempt", attempt.word())]).inc();
     }
 
+    /// Counts a connection for as long as the guard lives.
+    pub(crate) fn connection(&self) -> OpenGuard {
+        OpenGuard::new(self.connections.clone())
+    }
+
     /// Counts a stream for as long as the guard lives.
-    pub(crate) fn stream(&self, protocol: Protocol) -> StreamGuard {
+    pub(crate) fn stream(&self, protocol: Protocol) -> OpenGuard {
         let protocol = match protocol {
             Protocol::Delta => "delta",
             Protocol::Sotw => "sotw",
         };
         let gauge = self.streams.get_or_create(&[("protocol", protocol)]).clone();
-        gauge.inc();
-        StreamGuard(gauge)
+        OpenGuard::new(gauge)
     }
 
     pub(crate) fn sent(&self, response: &Response) {
@@ -101,11 +108,18 @@ const fn labels(kind: ResourceType) -> Labels {
     [("type", kind.short())]
 }
 
-/// An open stream in the metrics.
+/// An open stream or connection in the metrics.
 #[derive(Debug)]
-pub(crate) struct StreamGuard(Gauge);
+pub(crate) struct OpenGuard(Gauge);
 
-impl Drop for StreamGuard {
+impl OpenGuard {
+    fn new(gauge: Gauge) -> Self {
+        gauge.inc();
+        Self(gauge)
+    }
+}
+
+impl Drop for OpenGuard {
     fn drop(&mut self) {
         self.0.dec();
     }

@@ -13,7 +13,6 @@ use std::time::{Duration, Instant};
 use futures::stream::BoxStream;
 use hyper::body::Incoming;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tonic::body::Body;
@@ -26,11 +25,14 @@ use crate::codec::DiscoveryCodec;
 use crate::connection::{self, Shown};
 use crate::door::{Caller, Doorkeeper, Handshakes, Trusting};
 use crate::fleets::Fleets;
+use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::resource::ResourceType;
+use crate::seats::Seats;
 use crate::session::{self, Context, Request};
 use crate::standing::Standing;
 use crate::stream::Response;
+use crate::usage::Usage;
 use crate::wire::{DeltaDiscoveryRequest, DiscoveryRequest, Method};
 
 /// How long to leave the listener alone after it failed: it is out of file descriptors, mostly.
@@ -43,8 +45,8 @@ pub struct ServerOptions {
     pub max_request_bytes: usize,
     /// Responses are cut when they get longer than this.
     pub response_bytes: usize,
-    /// Streams at one time, over all connections.
-    pub max_streams: usize,
+    /// How much callers may have of it.
+    pub limits: Limits,
     /// How often a connection is asked whether it is still there.
     pub keepalive_interval: Duration,
     /// How long it may take to say so.
@@ -70,7 +72,7 @@ impl Default for ServerOptions {
             // one with 40,000 clusters for good.
             max_request_bytes: 64 << 20,
             response_bytes: 1 << 20,
-            max_streams: 20_000,
+            limits: Limits::default(),
             keepalive_interval: Duration::from_secs(10),
             keepalive_timeout: Duration::from_secs(5),
             max_stream_age: None,
@@ -110,16 +112,23 @@ pub async fn serve(
         return Err(ServeError::NotLoopback(address));
     }
     info!(%address, "xDS server listens");
-    let streams = Arc::new(Semaphore::new(options.max_streams));
     let drain = options.drain;
-    let shared = Arc::new(Shared { fleets, options, streams, shutdown: shutdown.clone() });
+    let seats = Seats::new(options.limits.clone());
+    let shared = Arc::new(Shared { fleets, options, seats, shutdown: shutdown.clone() });
     let mut connections = JoinSet::new();
+    let mut is_full = false;
     loop {
         tokio::select! {
             () = shutdown.cancelled() => break,
             accepted = listener.accept() => match accepted {
                 Ok((stream, remote)) => {
-                    drop(connections.spawn(connection::serve(stream, remote, shared.clone())));
+                    let was_full = is_full;
+                    is_full = has_no_room(&mut connections, shared.options.limits.connections);
+                    if is_full {
+                        turn_away(&shared.options, remote, was_full);
+                    } else {
+                        drop(connections.spawn(connection::serve(stream, remote, shared.clone())));
+                    }
                 }
                 Err(error) => pause(&error).await,
             },
@@ -129,6 +138,23 @@ pub async fn serve(
     drop(listener);
     finish(connections, drain).await;
     Ok(())
+}
+
+fn has_no_room(connections: &mut JoinSet<()>, most: usize) -> bool {
+    while connections.try_join_next().is_some() {}
+    connections.len() >= most
+}
+
+/// Each is counted. The log has one line until there was room again: it is not to be filled by somebody whom nobody knows.
+fn turn_away(options: &ServerOptions, remote: SocketAddr, was_full: bool) {
+    let most = options.limits.connections;
+    if was_full {
+        options.metrics.refused(Attempt::Connection);
+        return;
+    }
+    let reason = format!("{most} connections are open, which is all there may be");
+    audit::refused(&options.metrics, Attempt::Connection, remote, "somebody", &reason);
+    warn!(most, "too many xDS connections: more are turned away");
 }
 
 async fn pause(error: &io::Error) {
@@ -148,7 +174,7 @@ async fn finish(mut connections: JoinSet<()>, drain: Duration) {
 pub(crate) struct Shared {
     fleets: Fleets,
     pub(crate) options: ServerOptions,
-    streams: Arc<Semaphore>,
+    seats: Seats,
     pub(crate) shutdown: CancellationToken,
 }
 
@@ -159,6 +185,7 @@ impl Shared {
         request: http::Request<Incoming>,
         remote: SocketAddr,
         certificates: Shown,
+        usage: &Usage,
     ) -> http::Response<Body> {
         let caller = Caller { remote, certificates, token: bearer(request.headers()) };
         let ServerOptions { doorkeeper, metrics, .. } = &self.options;
@@ -169,10 +196,10 @@ impl Shared {
         match (standing, Method::from_path(request.uri().path())) {
             (Err(status), _) => status.into_http(),
             (Ok(standing), Some(Method::Delta(only))) => {
-                self.stream::<DeltaDiscoveryRequest>(request, only, remote, standing).await
+                self.stream::<DeltaDiscoveryRequest>(request, only, standing, usage).await
             }
             (Ok(standing), Some(Method::Sotw(only))) => {
-                self.stream::<DiscoveryRequest>(request, only, remote, standing).await
+                self.stream::<DiscoveryRequest>(request, only, standing, usage).await
             }
             (Ok(standing), None) => {
                 let path = request.uri().path();
@@ -192,13 +219,17 @@ impl Shared {
         &self,
         request: http::Request<Incoming>,
         only: Option<ResourceType>,
-        remote: SocketAddr,
         standing: Standing,
+        usage: &Usage,
     ) -> http::Response<Body> {
-        let Ok(permit) = self.streams.clone().try_acquire_owned() else {
-            warn!(%remote, limit = self.options.max_streams, "too many streams: one more is turned away");
-            return Status::resource_exhausted("too many streams").into_http();
+        let seat = match self.seats.take(standing.pass()) {
+            Ok(seat) => seat,
+            Err(full) => {
+                standing.note(Attempt::OneMoreStream, &full.to_string());
+                return Status::resource_exhausted(full.to_string()).into_http();
+            }
         };
+        let remote = standing.remote();
         let context = Context {
             fleets: self.fleets.clone(),
             metrics: self.options.metrics.clone(),
@@ -208,7 +239,9 @@ impl Shared {
             only,
             response_bytes: self.options.response_bytes,
             until: self.options.max_stream_age.map(|age| Instant::now() + jittered(age, remote)),
-            _permit: permit,
+            first_request: self.options.limits.first_request,
+            _seat: seat,
+            _in_use: usage.begin(),
         };
         let codec = DiscoveryCodec::<R>::default();
         let mut grpc = Grpc::new(codec).max_decoding_message_size(self.options.max_request_bytes);

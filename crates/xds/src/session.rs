@@ -6,23 +6,25 @@
 use std::collections::BTreeSet;
 use std::future::pending;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use futures::future::BoxFuture;
 use futures::stream::{self, BoxStream, StreamExt};
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tonic::{Status, Streaming};
 use tracing::{debug, info, warn};
 
 use crate::audit::Attempt;
 use crate::fleets::{Fleets, NodeEntry};
-use crate::metrics::{Metrics, StreamGuard};
+use crate::metrics::{Metrics, OpenGuard};
 use crate::resource::{ResourceType, Version};
+use crate::seats::Seat;
 use crate::snapshot::Snapshot;
 use crate::standing::Standing;
 use crate::status::{NodeStatus, Protocol, Rejection, TypeStatus};
 use crate::stream::{Refused, Reply, Response, Stream, StreamOptions};
+use crate::usage::InUse;
 use crate::wire::{DeltaDiscoveryRequest, DiscoveryRequest, Message, Node};
 
 /// The most secrets of others that a stream's asking for is told of.
@@ -104,8 +106,12 @@ pub(crate) struct Context {
     pub(crate) response_bytes: usize,
     /// When the stream is ended so that the client may find another replica.
     pub(crate) until: Option<Instant>,
-    /// The stream's share of the limit, given back with it.
-    pub(crate) _permit: OwnedSemaphorePermit,
+    /// How long the client may take to say who it is, once it is listened to.
+    pub(crate) first_request: Duration,
+    /// The stream's share of the limits, given back with it.
+    pub(crate) _seat: Seat,
+    /// Keeps the connection.
+    pub(crate) _in_use: InUse,
 }
 
 /// The responses to a stream of requests.
@@ -118,6 +124,7 @@ pub(crate) fn responses<R: Request>(
         open: context.fleets.watch_open(),
         context,
         connected: None,
+        silent_until: None,
         catching_up: None,
         parked: None,
         caught_up: false,
@@ -137,6 +144,8 @@ struct Session<R> {
     open: watch::Receiver<bool>,
     context: Context,
     connected: Option<Connected>,
+    /// When the client has to have said who it is.
+    silent_until: Option<Instant>,
     /// What a request that brought unknown versions waits for, and that request. Nothing is read behind it.
     catching_up: Option<BoxFuture<'static, ()>>,
     parked: Option<(ResourceType, R)>,
@@ -155,7 +164,7 @@ struct Connected {
     refusals_listed: bool,
     /// Both clocks at one moment, to tell the time of day of events.
     clocks: (Instant, SystemTime),
-    _counted: StreamGuard,
+    _counted: OpenGuard,
 }
 
 enum Event<R> {
@@ -166,6 +175,7 @@ enum Event<R> {
     Snapshot,
     Open,
     Request(Option<R>),
+    Silence,
     Timer,
     CaughtUp,
 }
@@ -185,6 +195,7 @@ impl<R: Request> Session<R> {
                 Event::Rejudge => self.rejudge().await?,
                 Event::Request(None) => return Ok(None),
                 Event::Request(Some(request)) => self.take(request)?,
+                Event::Silence => return Err(self.silent()),
                 Event::Snapshot => self.advance(),
                 Event::CaughtUp => self.unpark(),
                 Event::Open | Event::Timer => {}
@@ -223,6 +234,7 @@ impl<R: Request> Session<R> {
         if let Some(event) = self.gate().await {
             return Ok(event);
         }
+        let silent_until = self.patience();
         // Nothing that is due can be sent while the stream catches up.
         let waits = self.catching_up.is_some();
         let connected = self.connected.as_ref().filter(|_| !waits);
@@ -246,8 +258,24 @@ impl<R: Request> Session<R> {
             () = changed => Ok(Event::Snapshot),
             () = done(&mut self.catching_up) => Ok(Event::CaughtUp),
             request = self.requests.message(), if !waits => request.map(Event::Request),
+            () = at(silent_until) => Ok(Event::Silence),
             () = at(deadline) => Ok(Event::Timer),
         }
+    }
+
+    /// Until when the client may say nothing; it begins when it is listened to.
+    fn patience(&mut self) -> Option<Instant> {
+        if self.connected.is_some() {
+            return None;
+        }
+        let patience = self.context.first_request;
+        Some(*self.silent_until.get_or_insert_with(|| Instant::now() + patience))
+    }
+
+    fn silent(&self) -> Status {
+        let reason = format!("no request within {:?}", self.context.first_request);
+        self.context.standing.note(Attempt::Silence, &reason);
+        Status::deadline_exceeded(reason)
     }
 
     async fn rejudge(&mut self) -> Result<(), Status> {

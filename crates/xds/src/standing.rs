@@ -3,6 +3,7 @@
 //! Invariant: what its pass does not allow is refused with a line in the audit log, and nothing more is sent once its
 //! pass has ended.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -48,6 +49,16 @@ impl Standing {
     /// Who it is.
     pub(crate) fn who(&self) -> &str {
         &self.pass.who
+    }
+
+    /// What it was let in for.
+    pub(crate) fn pass(&self) -> &Pass {
+        &self.pass
+    }
+
+    /// Where it calls from.
+    pub(crate) fn remote(&self) -> SocketAddr {
+        self.caller.remote
     }
 
     /// Ends when it has to be judged again.

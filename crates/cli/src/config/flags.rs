@@ -67,6 +67,15 @@ pub(crate) struct Flags {
     /// Serve Envoys beyond loopback without TLS, where the network itself encrypts [default: off]
     #[arg(long, value_name = "on|off", num_args = 0..=1, default_missing_value = "on")]
     pub(crate) xds_plaintext: Option<String>,
+    /// How many connections there may be where Envoys connect, whoever has them [default: 25000]
+    #[arg(long, value_name = "COUNT")]
+    pub(crate) xds_max_connections: Option<String>,
+    /// How many streams there may be; an Envoy has one [default: 20000]
+    #[arg(long, value_name = "COUNT")]
+    pub(crate) xds_max_streams: Option<String>,
+    /// How many of them those may have who show the same certificate names or token [default: 10000]
+    #[arg(long, value_name = "COUNT")]
+    pub(crate) xds_max_streams_per_identity: Option<String>,
     /// Where the HTTP API is; beyond loopback it takes TLS and tokens [default: 127.0.0.1:9978]
     #[arg(long, value_name = "IP:PORT")]
     pub(crate) admin: Option<String>,
@@ -170,6 +179,13 @@ impl Flags {
             ("identity", "--identity", &self.identity),
             ("xdsTrustNodeMetadata", "--xds-trust-node-metadata", &self.xds_trust_node_metadata),
             ("xdsPlaintext", "--xds-plaintext", &self.xds_plaintext),
+            ("xdsMaxConnections", "--xds-max-connections", &self.xds_max_connections),
+            ("xdsMaxStreams", "--xds-max-streams", &self.xds_max_streams),
+            (
+                "xdsMaxStreamsPerIdentity",
+                "--xds-max-streams-per-identity",
+                &self.xds_max_streams_per_identity,
+            ),
             ("admin", "--admin", &self.admin),
             ("stateDir", "--state-dir", &self.state_dir),
             ("snapshotKeyFile", "--snapshot-key-file", &self.snapshot_key_file),

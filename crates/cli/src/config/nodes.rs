@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use biplane_control_plane::{NodeAccess, NodeTls, Rules, TlsSecret};
+use biplane_control_plane::{Limits, NodeAccess, NodeTls, Rules, TlsSecret};
 use biplane_core::resources::secret::{VaultKv, VaultPki};
 use biplane_identity::Identity;
 use biplane_source::SecretRequest;
@@ -31,13 +31,33 @@ pub(super) fn nodes(reader: &mut Reader<'_>) -> Result<NodeAccess, Told> {
     let trust_node_metadata = reader.required("xdsTrustNodeMetadata", super::values::truth);
     let plaintext = reader.required("xdsPlaintext", super::values::truth);
     let rules = reader.optional("identity", rules);
+    let limits = limits(reader);
     let tls = tls(reader);
     Ok(NodeAccess {
         tls: tls?,
         rules: rules?.unwrap_or_default(),
         trust_node_metadata: trust_node_metadata?,
         plaintext: plaintext?,
+        limits: limits?,
     })
+}
+
+fn limits(reader: &mut Reader<'_>) -> Result<Limits, Told> {
+    let connections = reader.required("xdsMaxConnections", most);
+    let streams = reader.required("xdsMaxStreams", most);
+    let streams_per_identity = reader.required("xdsMaxStreamsPerIdentity", most);
+    Ok(Limits {
+        connections: connections?,
+        streams: streams?,
+        streams_per_identity: streams_per_identity?,
+        ..Limits::default()
+    })
+}
+
+/// None at all would shut everybody out.
+fn most(text: &str) -> Result<usize, String> {
+    let most = text.parse().ok().filter(|most| *most > 0);
+    most.ok_or_else(|| format!("{text:?} is no number from 1 on"))
 }
 
 fn tls(reader: &mut Reader<'_>) -> Result<Option<NodeTls>, Told> {

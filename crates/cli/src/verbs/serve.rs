@@ -15,7 +15,7 @@ use crate::config::{self, Config, Flags, GlobalFlags, Serving};
 use crate::exit::{Code, Failure, Outcome};
 use crate::reload::Reloader;
 use crate::service_manager::{self, Systemd};
-use crate::{backends, credentials, discovery, logging, signals};
+use crate::{backends, credentials, discovery, logging, open_files, signals};
 
 /// The command line.
 #[derive(Debug, Args)]
@@ -34,12 +34,14 @@ pub(crate) struct Arguments {
 pub(crate) async fn run(global: &GlobalFlags, arguments: &Arguments) -> Outcome {
     let loaded = config::load(global, &arguments.flags.given(), &config::variables())?;
     let began_with = loaded.shown();
-    let config = loaded.config;
+    let mut config = loaded.config;
     let log =
         logging::to_stderr(logging::parse_filter(&config.log).map_err(Failure::usage)?, config.log_format);
     let file = loaded.file.map_or_else(|| "none".to_owned(), |file| file.display().to_string());
     let shown = credentials::hidden(&config.store).into_owned();
     info!(version = env!("CARGO_PKG_VERSION"), store = shown, settings = file, "starting");
+    let limits = &mut config.nodes.limits;
+    limits.connections = open_files::connections(limits.connections);
     let store = backends::open_writable(&config.store, config.serving.writable_directory.as_deref())?;
     let (stop, hang_up) = (signals::stop_token()?, signals::hang_up()?);
     let editor = Arc::new(Editor::new(store.clone()));

@@ -139,14 +139,26 @@ fn a_file_that_is_no_yaml_is_refused_with_its_line() {
 }
 
 #[test]
+fn limits_of_the_xds_server_that_would_shut_everybody_out_are_refused() {
+    let run = Place::with(&[("biplane.yaml", "xdsMaxStreams: 0\nxdsMaxConnections: many\n")]).run(&SHOW);
+    assert_eq!(run.code, Some(2), "{run:?}");
+    for line in [
+        "biplane.yaml:1: xdsMaxStreams: \"0\" is no number from 1 on",
+        "biplane.yaml:2: xdsMaxConnections: \"many\" is no number from 1 on",
+    ] {
+        assert!(run.stderr.contains(line), "{line} in {}", run.stderr);
+    }
+}
+
+#[test]
 fn the_table_is_made_for_people_and_for_awk() {
     let run = Place::new().run(&SHOW);
     let first: Vec<_> = run.stdout.lines().take(2).collect();
     assert_eq!(
         first,
         [
-            "SETTING                 VALUE                          ORIGIN",
-            "store                   file:///etc/biplane/resources  default"
+            "SETTING                   VALUE                          ORIGIN",
+            "store                     file:///etc/biplane/resources  default"
         ]
     );
     assert!(run.stderr.contains("no settings file"), "{}", run.stderr);

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use biplane_identity::Identity;
 use biplane_source::SecretRequest;
 use biplane_tls::TlsFiles;
+use biplane_xds::Limits;
 
 /// Who may connect to the xDS server. The default is loopback, where nodes are believed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,6 +18,8 @@ pub struct NodeAccess {
     pub trust_node_metadata: bool,
     /// Whether addresses beyond loopback may be served without TLS.
     pub plaintext: bool,
+    /// How much nodes may have of the server.
+    pub limits: Limits,
 }
 
 /// Where the server's certificates come from.

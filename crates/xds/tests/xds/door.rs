@@ -16,17 +16,17 @@ use crate::socket::{Server, first};
 
 /// Says what a test has it say.
 #[derive(Debug)]
-struct Porter {
+pub(crate) struct Porter {
     answer: Mutex<Result<Pass, Refusal>>,
     changes: watch::Sender<u64>,
 }
 
 impl Porter {
-    fn new(answer: Result<Pass, Refusal>) -> Arc<Self> {
+    pub(crate) fn new(answer: Result<Pass, Refusal>) -> Arc<Self> {
         Arc::new(Self { answer: Mutex::new(answer), changes: watch::Sender::new(0) })
     }
 
-    fn set(&self, answer: Result<Pass, Refusal>) {
+    pub(crate) fn set(&self, answer: Result<Pass, Refusal>) {
         *self.answer.lock().unwrap() = answer;
     }
 
@@ -45,7 +45,7 @@ impl Doorkeeper for Porter {
     }
 }
 
-fn pass(fleet: &str) -> Pass {
+pub(crate) fn pass(fleet: &str) -> Pass {
     let membership = Membership::Proven { fleet: fleet.to_owned(), checked: true };
     Pass { who: "somebody".into(), membership, node: None, until: None }
 }

@@ -2,6 +2,7 @@
 
 mod door;
 mod harness;
+mod limits;
 mod model;
 mod rules;
 mod socket;
