@@ -1,4 +1,4 @@
-//! A real Nomad: one agent that is server and client, runs tasks without containers, and the hand that runs jobs on it.
+//! A real Nomad: an agent that is server or client or both, runs tasks without containers, and the hand that runs jobs on it.
 //!
 //! The hand goes to the agent itself, with the management token where there are ACLs, so that what a test does to a
 //! fault proxy never stands in its own way. Tasks outlive an agent that is killed, as they do in production; when
@@ -26,7 +26,7 @@ use crate::process::Process;
 use crate::tools::Tool;
 pub use acl::Token;
 pub use builder::Builder;
-use config::Config;
+use config::{Config, Role};
 pub use job::{Check, Job, Update};
 
 const NOMAD: Tool = Tool { variable: "BIPLANE_NOMAD", package: "nomad", version: "1.10.5", file: "nomad" };
@@ -60,7 +60,7 @@ impl Nomad {
         Self::builder().start(directory).await
     }
 
-    /// ACLs, TLS, regions, small buffers.
+    /// ACLs, TLS, regions, servers apart from nodes.
     pub fn builder() -> Builder {
         Builder::default()
     }
@@ -86,7 +86,7 @@ impl Nomad {
         self.runs = false;
     }
 
-    /// Starts the agent again with what it knew, and waits until it places allocations.
+    /// Starts the agent again with what it knew, and waits as [`Builder::start`] does.
     pub async fn start_again(&mut self) {
         assert!(!self.runs, "{} still runs", self.config.name);
         self.process = spawn(&self.config, &self.folder, &self.directory);
@@ -163,10 +163,10 @@ impl Nomad {
         request
     }
 
-    /// Waits until there is a leader and a node that takes tasks.
+    /// Waits until there is a leader and, unless it is a server only, a node that takes tasks.
     async fn ready(&mut self) {
         let (address, tls) = (self.address(), self.tls.clone());
-        let acl = self.config.acl;
+        let (acl, runs_no_tasks) = (self.config.acl, self.config.role == Role::Server);
         let ask = async |path: &str, method: Method, body: Bytes| {
             let mut request = Request { body, tls: tls.clone(), ..Request::new(method, "localhost", path) };
             if acl {
@@ -182,6 +182,9 @@ impl Nomad {
                 let secret = json!({ "BootstrapSecret": MANAGEMENT_TOKEN }).to_string();
                 let made = ask("/v1/acl/bootstrap", Method::POST, secret.into()).await?;
                 ensure!(made.status == 200 || made.text().contains("already"), "{}", made.text());
+            }
+            if runs_no_tasks {
+                return Ok(());
             }
             let nodes = ask("/v1/nodes", Method::GET, Bytes::new()).await?.json()?;
             let nodes = nodes.as_array().context("no list of nodes")?;

@@ -1,12 +1,15 @@
 //! The pages about where Biplane runs: every command of theirs, in order, under traffic.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
+use biplane_testkit::http::{ClientTls, Protocol};
 use biplane_testkit::load::Rate;
-use biplane_testkit::nomad::MANAGEMENT_TOKEN;
+use biplane_testkit::nomad::{Job, MANAGEMENT_TOKEN};
 use biplane_testkit::{Consul, Load, Nomad, Request, TempDir, biplane, envoy, eventually, free_port};
+use hyper::Method;
 use serde_json::Value;
 
 use super::terminal::Terminal;
@@ -16,8 +19,9 @@ const PATIENCE: Duration = Duration::from_mins(2);
 
 const RATE: Rate = Rate { per_second: 500, connections: 8 };
 
-/// A Nomad whose jobs are the two.
+/// A Nomad whose jobs are the two: its server, and a node.
 struct Plant {
+    node: Nomad,
     nomad: Nomad,
 }
 
@@ -53,6 +57,59 @@ impl Plant {
         .await;
     }
 
+    /// What runs, by its allocations.
+    async fn running(&self) -> BTreeSet<String> {
+        let all = self.nomad.json("/v1/allocations").await.expect("there is a leader");
+        let all = all.as_array().expect("a list").iter();
+        let runs = all.filter(|one| one["ClientStatus"] == "running" && one["DesiredStatus"] == "run");
+        runs.map(|one| one["ID"].as_str().expect("an allocation has an id").to_owned()).collect()
+    }
+
+    /// The agent of the node ends at once and comes back, then the server does: what ran goes on, under the same agent.
+    async fn agents_restart(&mut self) {
+        let before = self.running().await;
+        assert_eq!(before.len(), 4, "Biplane, Envoy and the two of the shop: {before:?}");
+        self.node.kill();
+        self.node.start_again().await;
+        for allocation in &before {
+            self.taken_up(allocation).await;
+        }
+        // Not before: a node that comes back asks its server, and gives its tasks up if it is refused, as a server
+        // does that has not read its own log yet.
+        self.nomad.kill();
+        self.nomad.start_again().await;
+        assert_eq!(self.running().await, before);
+    }
+
+    /// The node's agent has an allocation's tasks in hand: it can send them a signal, which changes nothing.
+    async fn taken_up(&self, allocation: &str) {
+        let path = format!("/v1/client/allocation/{allocation}/signal");
+        eventually("an agent that has its tasks again", PATIENCE, async || {
+            self.node.call(Method::PUT, &path, r#"{"Signal": "SIGCONT"}"#).await.map(drop)
+        })
+        .await;
+    }
+
+    /// A new job with a tag is reached.
+    async fn reaches_another(&self, gateway: u16) {
+        let tags = ["biplane.enable=true", "biplane.hosts=late.example.com"].map(str::to_owned).to_vec();
+        self.node.run(&Job { tags, ..Job::new("late") }).await.expect("the server takes it");
+        eventually("an answer of the new job", PATIENCE, async || {
+            let answer = Request::get("late.example.com", "/").send(gateway).await?;
+            ensure!(answer.status == 200, "{}", answer.status);
+            Ok(())
+        })
+        .await;
+    }
+
+    /// The certificate that Biplane shows to Envoys.
+    async fn certificate(&self, authority: &str) -> anyhow::Result<Vec<u8>> {
+        let tls = ClientTls::trusting(authority);
+        let request = Request { tls: Some(tls), protocol: Protocol::Http2, ..Request::get("biplane", "/") };
+        let answer = request.send(self.port("biplane-xds").await?).await?;
+        Ok(answer.certificate.context("a certificate")?.to_vec())
+    }
+
     async fn version(&self) -> u64 {
         let job = self.nomad.json("/v1/job/biplane").await.expect("there is the job");
         job["Version"].as_u64().expect("a job has a version")
@@ -74,9 +131,10 @@ impl Plant {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn long_page_about_nomad_is_true() {
     let directory = TempDir::new("jobs");
-    let nomad = Nomad::builder().acl(true).start(&directory).await;
-    let address = nomad.address();
-    let plant = Plant { nomad };
+    let nomad = Nomad::builder().acl(true).server().start(&directory).await;
+    let node = Nomad::builder().named("node").client_of(&nomad).start(&directory).await;
+    let (address, agent) = (nomad.address(), node.address());
+    let mut plant = Plant { node, nomad };
     let mut page = Terminal::page("docs/deploy/nomad.md", directory);
     page.export("NOMAD_ADDR", &format!("http://{address}"));
     page.export("NOMAD_TOKEN", MANAGEMENT_TOKEN);
@@ -84,7 +142,7 @@ async fn long_page_about_nomad_is_true() {
     page.export("NOMAD_VAR_biplane", &biplane::binary().display().to_string());
     page.export("NOMAD_VAR_envoy", &envoy::binary().display().to_string());
     page.export("NOMAD_VAR_gateway_port", &page.gateway().to_string());
-    page.export("NOMAD_VAR_jwks", &format!("http://{address}/.well-known/jwks.json"));
+    page.export("NOMAD_VAR_jwks", &format!("http://{agent}/.well-known/jwks.json"));
 
     page.runs("biplane pki init", 0);
     page.runs("nomad var put nomad/jobs/biplane", 0);
@@ -111,8 +169,19 @@ async fn long_page_about_nomad_is_true() {
     plant.in_sync().await;
     assert_eq!(plant.version().await, 3);
 
+    plant.agents_restart().await;
+    plant.in_sync().await;
+    plant.reaches_another(page.gateway()).await;
+
+    let authority = fs::read_to_string(page.path("pki/ca.pem")).expect("the page has made it");
+    let old = plant.certificate(&authority).await.expect("Biplane shows one");
     page.runs("biplane pki issue", 0);
     page.runs("nomad var put -force", 0);
+    eventually("the new certificate", PATIENCE, async || {
+        ensure!(plant.certificate(&authority).await? != old, "it is the old one");
+        Ok(())
+    })
+    .await;
     plant.in_sync().await;
     load.stop().assert_clean();
     assert_eq!(plant.losses().await.expect("Envoy has statistics"), before);

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::config::{Config, Tls};
+use super::config::{Config, Role, Tls};
 use super::{Nomad, job, spawn};
 use crate::certificates::{Authority, Identity};
 use crate::directory::TempDir;
@@ -35,6 +35,21 @@ impl Builder {
     #[must_use]
     pub fn named(mut self, name: &str) -> Self {
         name.clone_into(&mut self.config.name);
+        self
+    }
+
+    /// A server that runs no tasks, as it is in production.
+    #[must_use]
+    pub fn server(mut self) -> Self {
+        self.config.role = Role::Server;
+        self
+    }
+
+    /// A node of this server.
+    #[must_use]
+    pub fn client_of(mut self, server: &Nomad) -> Self {
+        self.config.role = Role::Client { of: server.config.ports.rpc };
+        self.config.acl = server.config.acl;
         self
     }
 
@@ -72,7 +87,7 @@ impl Builder {
         self.encrypted(authority, Some(client))
     }
 
-    /// Starts it, and waits until it places allocations.
+    /// Starts it, and waits until it places allocations, or has a leader if it runs no tasks.
     pub async fn start(self, directory: &TempDir) -> Nomad {
         let folder = directory.folder(&self.config.name);
         job::prepare(&folder);

@@ -9,11 +9,24 @@ use crate::ports::{free_block, free_port};
 #[derive(Debug, Clone)]
 pub(super) struct Config {
     pub(super) name: String,
+    pub(super) role: Role,
     pub(super) region: String,
     pub(super) acl: bool,
     pub(super) events: bool,
     pub(super) tls: Option<Tls>,
     pub(super) ports: Ports,
+}
+
+/// What an agent is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    /// Server and client.
+    Both,
+    Server,
+    /// A node of the server with this RPC port.
+    Client {
+        of: u16,
+    },
 }
 
 /// Files.
@@ -28,7 +41,7 @@ pub(super) struct Tls {
 #[derive(Debug, Clone)]
 pub(super) struct Ports {
     pub(super) http: u16,
-    rpc: u16,
+    pub(super) rpc: u16,
     pub(super) serf: u16,
     /// What tasks get.
     tasks: Range<u16>,
@@ -42,15 +55,19 @@ pub(super) fn data(folder: &Path) -> PathBuf {
 impl Config {
     pub(super) fn new(name: &str) -> Self {
         let ports = Ports { http: free_port(), rpc: free_port(), serf: free_port(), tasks: free_block() };
-        Self { name: name.into(), region: "global".into(), acl: false, events: true, tls: None, ports }
+        let role = Role::Both;
+        Self { name: name.into(), role, region: "global".into(), acl: false, events: true, tls: None, ports }
     }
 
     /// The file.
     pub(super) fn hcl(&self, folder: &Path) -> String {
-        let Self { name, region, acl, events, ports, .. } = self;
+        let Self { name, role, region, acl, events, ports, .. } = self;
+        let (serves, runs_tasks) = (!matches!(role, Role::Client { .. }), *role != Role::Server);
         let Ports { http, rpc, serf, tasks } = ports;
+        let expected = u8::from(serves);
         let data = data(folder);
         let data = data.display();
+        let server = if let Role::Client { of } = role { of } else { rpc };
         let (first, last) = (tasks.start, tasks.end - 1);
         let tls = self.tls.as_ref().map(Tls::hcl).unwrap_or_default();
         format!(
@@ -77,8 +94,8 @@ ports {{
 }}
 
 server {{
-  enabled             = true
-  bootstrap_expect    = 1
+  enabled             = {serves}
+  bootstrap_expect    = {expected}
   enable_event_broker = {events}
   # A node that restarts is not given up meanwhile, and a plan does not wait.
   heartbeat_grace = "30s"
@@ -86,8 +103,8 @@ server {{
 }}
 
 client {{
-  enabled                 = true
-  servers                 = ["127.0.0.1:{rpc}"]
+  enabled                 = {runs_tasks}
+  servers                 = ["127.0.0.1:{server}"]
   network_interface       = "lo"
   # Tests run many tasks that do nothing.
   cpu_total_compute       = 100000
