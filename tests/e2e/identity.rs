@@ -7,6 +7,7 @@
 
 mod changes;
 mod issued;
+mod shown;
 mod strangers;
 mod tokens;
 mod world;

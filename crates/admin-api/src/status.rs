@@ -19,8 +19,8 @@ use serde::{Deserialize, Serialize};
 pub use endpoints::{EndpointStatus, EndpointsState, EndpointsStatus};
 pub use objects::{HeldDeletion, ObjectReport, Severity};
 pub use parts::{
-    FleetStatus, Gate, GateState, HeldRemoval, LeaderStatus, NodeStatus, Rejection, SourceState,
-    SourceStatus, TypeStatus,
+    FleetStatus, Gate, GateState, HeldRemoval, LeaderStatus, NodeIdentity, NodeStatus, Proof, Rejection,
+    SourceState, SourceStatus, TypeStatus,
 };
 pub use record::{ObjectState, StatusRecord, StatusSummary};
 pub use secrets::{SecretState, SecretStatus};

@@ -27,4 +27,4 @@ pub use config::{CertificateMatch, Identity, IssuerConfig, NodeMetadata, OneOrMa
 pub use issued::{IssuedToken, NoRandomness, Sha256};
 pub use keys::{InvalidKeys, KeySet, KeySets};
 pub use refusal::Refusal;
-pub use rules::{Caller, Fleet, Member, Rules};
+pub use rules::{Caller, Fleet, Member, Proof, Rules};

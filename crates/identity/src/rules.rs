@@ -43,8 +43,21 @@ pub struct Member {
     pub node: Option<String>,
     /// How logs call it: what it has proved.
     pub who: String,
+    /// What it has proved that by.
+    pub by: Proof,
     /// When it has to prove it again.
     pub until: Option<Timestamp>,
+}
+
+/// What a node proves itself by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// A certificate.
+    Certificate,
+    /// A token, an issuer's or one of Biplane's own.
+    Token,
+    /// It is on this machine.
+    Loopback,
 }
 
 /// Which fleet a node belongs to.
@@ -142,7 +155,7 @@ impl Rules {
                 let good = until.is_none_or(|until| tokens.now < until);
                 let found = || Match {
                     captures: Captures::new(),
-                    who: format!("token {}", sha256.short()),
+                    who: format!("sha256:{}", sha256.short()),
                     until: *until,
                 };
                 (known && good).then(found)
@@ -169,7 +182,12 @@ impl Rule {
             None => None,
             Some(node) => Some(node.fill(&found.captures)?),
         };
-        Some(Member { fleet, node, who: found.who, until: found.until })
+        let by = match self.matcher {
+            Matcher::Certificate { .. } => Proof::Certificate,
+            Matcher::Signed { .. } | Matcher::Issued { .. } => Proof::Token,
+            Matcher::Loopback => Proof::Loopback,
+        };
+        Some(Member { fleet, node, who: found.who, by, until: found.until })
     }
 }
 

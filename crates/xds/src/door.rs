@@ -30,12 +30,27 @@ pub struct Caller {
 pub struct Pass {
     /// Who it is, for logs.
     pub who: String,
+    /// What it has proved that by.
+    pub by: ProvedBy,
     /// Which fleet it gets.
     pub membership: Membership,
     /// The `node.id` that it must have.
     pub node: Option<String>,
     /// When it has to be judged again.
     pub until: Option<SystemTime>,
+}
+
+/// What a caller has proved itself by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProvedBy {
+    /// A certificate.
+    Certificate,
+    /// A token.
+    Token,
+    /// It calls from this machine.
+    Loopback,
+    /// Nothing: it is believed what it says.
+    Nothing,
 }
 
 /// Which fleet a caller gets.
@@ -86,12 +101,20 @@ impl Default for Trusting {
 impl Doorkeeper for Trusting {
     fn admit(&self, caller: Arc<Caller>) -> BoxFuture<'static, Result<Pass, Refusal>> {
         let who = caller.remote.ip().to_string();
-        let pass = Pass { who, membership: Membership::Claimed, node: None, until: None };
+        let by = ProvedBy::here_or_not(caller.remote);
+        let pass = Pass { who, by, membership: Membership::Claimed, node: None, until: None };
         ready(Ok(pass)).boxed()
     }
 
     fn changes(&self) -> watch::Receiver<u64> {
         self.changes.subscribe()
+    }
+}
+
+impl ProvedBy {
+    /// Of somebody who shows nothing.
+    pub fn here_or_not(remote: SocketAddr) -> Self {
+        if remote.ip().to_canonical().is_loopback() { Self::Loopback } else { Self::Nothing }
     }
 }
 

@@ -36,11 +36,11 @@ pub mod stream;
 mod usage;
 pub mod wire;
 
-pub use door::{Caller, Doorkeeper, Handshakes, Membership, Pass, Refusal};
+pub use door::{Caller, Doorkeeper, Handshakes, Membership, Pass, ProvedBy, Refusal};
 pub use fleets::{Fleets, Freshen};
 pub use limits::Limits;
 pub use metrics::Metrics;
 pub use resource::{Resource, ResourceName, ResourceType, Version};
 pub use server::{ServeError, ServerOptions, serve};
 pub use snapshot::{Change, Snapshot};
-pub use status::{NodeStatus, Protocol, Rejection, TypeStatus};
+pub use status::{NodeIdentity, NodeStatus, Protocol, Rejection, TypeStatus};

@@ -81,7 +81,7 @@ impl Drop for Seat {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::door::Membership;
+    use crate::door::{Membership, ProvedBy};
 
     fn seats() -> Seats {
         let limits = Limits { streams: 4, streams_per_identity: 3, streams_per_node: 2, ..Limits::default() };
@@ -90,7 +90,7 @@ mod tests {
 
     fn pass(who: &str, node: Option<&str>) -> Pass {
         let node = node.map(str::to_owned);
-        Pass { who: who.to_owned(), membership: Membership::Claimed, node, until: None }
+        Pass { who: who.to_owned(), by: ProvedBy::Token, membership: Membership::Claimed, node, until: None }
     }
 
     fn take(seats: &Seats, pass: &Pass, count: usize) -> Vec<Seat> {

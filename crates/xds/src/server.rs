@@ -235,7 +235,6 @@ impl Shared {
             metrics: self.options.metrics.clone(),
             shutdown: self.shutdown.clone(),
             standing,
-            remote: remote.to_string(),
             only,
             response_bytes: self.options.response_bytes,
             until: self.options.max_stream_age.map(|age| Instant::now() + jittered(age, remote)),

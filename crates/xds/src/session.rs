@@ -100,7 +100,6 @@ pub(crate) struct Context {
     pub(crate) metrics: Metrics,
     pub(crate) shutdown: CancellationToken,
     pub(crate) standing: Standing,
-    pub(crate) remote: String,
     /// The one type of the stream, if it is not for all.
     pub(crate) only: Option<ResourceType>,
     pub(crate) response_bytes: usize,
@@ -280,9 +279,14 @@ impl<R: Request> Session<R> {
 
     async fn rejudge(&mut self) -> Result<(), Status> {
         tokio::select! {
-            () = self.context.shutdown.cancelled() => Ok(()),
-            judged = self.context.standing.judge_again() => judged,
+            () = self.context.shutdown.cancelled() => return Ok(()),
+            judged = self.context.standing.judge_again() => judged?,
         }
+        if let Some(connected) = &self.connected {
+            let identity = self.context.standing.pass().into();
+            connected.entry.update(|status| status.identity = identity);
+        }
+        Ok(())
     }
 
     fn take(&mut self, mut request: R) -> Result<(), Status> {
@@ -352,9 +356,9 @@ impl<R: Request> Session<R> {
         };
         let snapshot = snapshots.borrow().clone();
         let clocks = (Instant::now(), SystemTime::now());
-        let status = status(node, &fleet, context.remote.clone(), R::PROTOCOL, clocks.1);
+        let status = status(node, &fleet, &context.standing, R::PROTOCOL, clocks.1);
         let who = context.standing.who();
-        info!(node = node.id, fleet, who, remote = context.remote, protocol = ?R::PROTOCOL, "node connected");
+        info!(node = node.id, fleet, who, remote = %context.standing.remote(), protocol = ?R::PROTOCOL, "node connected");
         let connected = Connected {
             id: node.id.clone(),
             fleet,
@@ -458,14 +462,15 @@ fn time_of_day((instant, time): (Instant, SystemTime), at: Instant) -> SystemTim
 fn status(
     node: &Node,
     fleet: &str,
-    remote: String,
+    standing: &Standing,
     protocol: Protocol,
     connected_since: SystemTime,
 ) -> NodeStatus {
     NodeStatus {
         id: node.id.clone(),
         fleet: fleet.to_owned(),
-        remote,
+        remote: standing.remote().to_string(),
+        identity: standing.pass().into(),
         build_version: node.build_version(),
         connected_since,
         protocol,

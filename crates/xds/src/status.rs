@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use crate::door::{Pass, ProvedBy};
 use crate::resource::{ResourceName, ResourceType, Version};
 
 /// How a client asks.
@@ -23,6 +24,8 @@ pub struct NodeStatus {
     pub fleet: String,
     /// Its address.
     pub remote: String,
+    /// Who it has proved to be.
+    pub identity: NodeIdentity,
     /// What it says of its own version.
     pub build_version: String,
     /// When its stream began.
@@ -33,6 +36,17 @@ pub struct NodeStatus {
     pub types: Vec<TypeStatus>,
     /// What it refused and has not been given a better version of.
     pub rejected: Vec<Rejection>,
+}
+
+/// Who an Envoy has proved to be; nothing that it has shown in secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeIdentity {
+    /// What it has proved it by.
+    pub by: ProvedBy,
+    /// Who it is.
+    pub who: String,
+    /// When it has to prove it again.
+    pub until: Option<SystemTime>,
 }
 
 /// One type of resources on a stream.
@@ -65,4 +79,10 @@ pub struct Rejection {
     pub origins: Arc<[Arc<str>]>,
     /// When it said so.
     pub at: SystemTime,
+}
+
+impl From<&Pass> for NodeIdentity {
+    fn from(pass: &Pass) -> Self {
+        Self { by: pass.by, who: pass.who.clone(), until: pass.until }
+    }
 }

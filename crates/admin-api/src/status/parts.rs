@@ -210,6 +210,8 @@ pub struct NodeStatus {
     pub fleet: String,
     /// The address that it connected from.
     pub remote: String,
+    /// Who it has proved to be.
+    pub identity: NodeIdentity,
     /// The version of Envoy.
     pub build_version: String,
     /// How it asks: `delta` or `state of the world`.
@@ -222,6 +224,49 @@ pub struct NodeStatus {
     pub types: Vec<TypeStatus>,
     /// What it refused.
     pub rejected: Vec<Rejection>,
+}
+
+/// Who an Envoy has proved to be. Never what it has shown for it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct NodeIdentity {
+    /// What it has proved it by.
+    pub by: Proof,
+    /// The name in its certificate, issuer and subject of its token or the hash of it, or its address.
+    pub who: String,
+    /// When that ends: its stream with it, unless it has shown something newer by then.
+    pub until: Option<Timestamp>,
+}
+
+/// What an Envoy proves itself by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Proof {
+    /// A certificate.
+    Certificate,
+    /// A token, of an issuer or of Biplane's own.
+    Token,
+    /// It is on the control plane's machine.
+    Loopback,
+    /// Nothing: it is believed what it says.
+    Nothing,
+    /// A way that this reader does not know.
+    #[default]
+    #[serde(other)]
+    Unknown,
+}
+
+impl NodeIdentity {
+    /// In a few words: `certificate spiffe://example.org/fleet/edge`, `token nomad:global:default:envoy`, `loopback`.
+    pub fn shown(&self) -> String {
+        match self.by {
+            Proof::Certificate => format!("certificate {}", self.who),
+            Proof::Token => format!("token {}", self.who),
+            Proof::Loopback => "loopback".to_owned(),
+            Proof::Nothing => "nothing".to_owned(),
+            Proof::Unknown => "-".to_owned(),
+        }
+    }
 }
 
 impl NodeStatus {

@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 
 use biplane_admin_api::resources::{Change, Expect, Filter, Operation, ResourceEvent};
 use biplane_admin_api::status::{
-    FleetStatus, Gate, GateState, NodeStatus, ObjectReport, Rejection, Severity, SourceState, SourceStatus,
-    TypeStatus,
+    FleetStatus, Gate, GateState, NodeIdentity, NodeStatus, ObjectReport, Proof, Rejection, Severity,
+    SourceState, SourceStatus, TypeStatus,
 };
 use biplane_admin_api::{Client, ClientError, Problem, ProblemKind, Resources, Status};
 use biplane_core::key::{Kind, ObjectKey};
@@ -51,6 +51,17 @@ fn a_reader_takes_what_it_knows_of_another_version() {
     assert_eq!(status.sources[0].state, SourceState::Unknown);
     assert_eq!(status.gate.state, GateState::Unknown);
     assert_eq!(status.problems(), Vec::<String>::new());
+}
+
+#[test]
+fn a_node_is_shown_with_what_it_has_proved_and_never_with_more() {
+    let written = json!({ "by": "certificate", "who": "spiffe://example.org/fleet/edge", "until": "2027-01-31T00:00:00Z" });
+    let identity: NodeIdentity = serde_json::from_value(written.clone()).expect("an identity");
+    assert_eq!(identity.shown(), "certificate spiffe://example.org/fleet/edge");
+    assert_eq!(serde_json::to_value(&identity).expect("plain data"), written);
+    let by = |by| NodeIdentity { by, who: "nomad:job".into(), until: None }.shown();
+    let all = [Proof::Token, Proof::Loopback, Proof::Nothing, Proof::Unknown].map(by);
+    assert_eq!(all, ["token nomad:job", "loopback", "nothing", "-"]);
 }
 
 #[test]

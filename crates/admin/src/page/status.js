@@ -46,6 +46,10 @@ function yes(value) {
   return value ? { text: "yes", className: "good" } : { text: "no", className: "warn" };
 }
 
+function proof(identity = {}) {
+  return ["certificate", "token"].includes(identity.by) ? identity.by + " " + identity.who : identity.by;
+}
+
 // What the server found is what the command line shows; an older server leaves it to its readers.
 function problems(status) {
   if (Array.isArray(status.problems)) return status.problems;
@@ -75,8 +79,8 @@ function render(status) {
   parts.push(section("Fleets", ["Name", "Generation", "Listeners", "Routes", "Clusters", "Endpoints", "Secrets", "Nodes"],
     status.fleets.map((f) => [f.name, f.generation, f.listeners, f.routes, f.clusters, f.endpoints, f.secrets, f.nodes]),
     "No gateway makes one."));
-  parts.push(section("Nodes", ["Id", "Fleet", "From", "Envoy", "Protocol", "Since", "In sync", "Refused"],
-    status.nodes.map((n) => [n.id, n.fleet, n.remote, n.buildVersion, n.protocol, n.connectedSince, yes(n.inSync), n.rejected.length]),
+  parts.push(section("Nodes", ["Id", "Fleet", "From", "Proved by", "Good until", "Envoy", "Protocol", "Since", "In sync", "Refused"],
+    status.nodes.map((n) => [n.id, n.fleet, n.remote, proof(n.identity), (n.identity || {}).until, n.buildVersion, n.protocol, n.connectedSince, yes(n.inSync), n.rejected.length]),
     "No Envoy is connected."));
   parts.push(section("Findings", ["Severity", "Object", "Where", "Field", "What", "What to try"],
     status.reports.map((r) => [state(r.severity), r.object, r.location, r.path, r.message, r.hint]),

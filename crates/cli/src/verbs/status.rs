@@ -28,6 +28,8 @@ pub(crate) struct Arguments {
 enum Format {
     #[default]
     Table,
+    /// With who each Envoy has proved to be, and until when that is good
+    Wide,
     Json,
 }
 
@@ -37,7 +39,8 @@ pub(crate) async fn run(global: &GlobalFlags, arguments: &Arguments) -> Outcome 
     flags.api = flags.api.or_else(|| arguments.admin.clone());
     let status = standing::status(&connect::client(global, &flags)?).await?;
     output::print(&match arguments.output {
-        Format::Table => tables::render(&status),
+        Format::Table => tables::render(&status, false),
+        Format::Wide => tables::render(&status, true),
         Format::Json => output::json(&status)?,
     })?;
     Ok(verdict(&status))

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use biplane_core::scalars::Timestamp;
-use biplane_identity::{Caller, Fleet, Member, NodeCertificate, Refusal};
+use biplane_identity::{Caller, Fleet, Member, NodeCertificate, Proof, Refusal};
 use biplane_tls::ServerTls;
-use biplane_xds::{Doorkeeper, Membership, Pass};
+use biplane_xds::{Doorkeeper, Membership, Pass, ProvedBy};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use rustls::pki_types::UnixTime;
@@ -67,29 +67,31 @@ impl Gate {
             }
             judged => judged,
         };
-        judged.map(pass).map_err(|refusal| biplane_xds::Refusal {
+        judged.map_err(|refusal| biplane_xds::Refusal {
             reason: refusal.to_string(),
             may_come_again: matches!(refusal, Refusal::KeysUnread { .. }),
         })
     }
 
-    fn judge_now(&self, caller: &biplane_xds::Caller) -> Result<Member, Refusal> {
+    fn judge_now(&self, caller: &biplane_xds::Caller) -> Result<Pass, Refusal> {
         let certificate = self.certificate(caller)?;
         let loopback = caller.remote.ip().to_canonical().is_loopback();
         if !self.rulebook.is_set() {
             return self.believe(caller, loopback);
         }
         let shown = Caller { certificate: certificate.as_ref(), token: caller.token.as_deref(), loopback };
-        self.rulebook.now().rules.judge(shown, &self.issuers.keys(), timestamp(SystemTime::now()))
+        let now = timestamp(SystemTime::now());
+        self.rulebook.now().rules.judge(shown, &self.issuers.keys(), now).map(pass)
     }
 
     /// Where nobody wrote rules.
-    fn believe(&self, caller: &biplane_xds::Caller, loopback: bool) -> Result<Member, Refusal> {
+    fn believe(&self, caller: &biplane_xds::Caller, loopback: bool) -> Result<Pass, Refusal> {
         if !loopback && !self.trust_node_metadata {
             return Err(Refusal::NoRule { who: caller.remote.ip().to_string() });
         }
         let who = caller.remote.ip().to_string();
-        Ok(Member { fleet: Fleet::Claimed, node: None, who, until: None })
+        let by = ProvedBy::here_or_not(caller.remote);
+        Ok(Pass { who, by, membership: Membership::Claimed, node: None, until: None })
     }
 
     /// The certificate that a caller has shown, if it would be taken now: its authority may have gone, and its life
@@ -120,7 +122,12 @@ fn pass(member: Member) -> Pass {
         Fleet::Claimed => Membership::Claimed,
         Fleet::Proven { name, checked } => Membership::Proven { fleet: name, checked },
     };
-    Pass { who: member.who, membership, node: member.node, until: member.until.map(moment) }
+    let by = match member.by {
+        Proof::Certificate => ProvedBy::Certificate,
+        Proof::Token => ProvedBy::Token,
+        Proof::Loopback => ProvedBy::Loopback,
+    };
+    Pass { who: member.who, by, membership, node: member.node, until: member.until.map(moment) }
 }
 
 fn moment(Timestamp(seconds): Timestamp) -> SystemTime {

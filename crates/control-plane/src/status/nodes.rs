@@ -1,7 +1,7 @@
 //! The fleets and their Envoys.
 
-use biplane_admin_api::status::{FleetStatus, NodeStatus, Rejection, TypeStatus};
-use biplane_xds::ResourceType;
+use biplane_admin_api::status::{FleetStatus, NodeIdentity, NodeStatus, Proof, Rejection, TypeStatus};
+use biplane_xds::{ProvedBy, ResourceType};
 
 use super::timestamp;
 use crate::engine::Engine;
@@ -39,12 +39,23 @@ fn node(node: biplane_xds::NodeStatus) -> NodeStatus {
         id: node.id,
         fleet: node.fleet,
         remote: node.remote,
+        identity: identity(node.identity),
         build_version: node.build_version,
         protocol: protocol(node.protocol).to_owned(),
         connected_since: timestamp(node.connected_since),
         types,
         rejected,
     }
+}
+
+fn identity(identity: biplane_xds::NodeIdentity) -> NodeIdentity {
+    let by = match identity.by {
+        ProvedBy::Certificate => Proof::Certificate,
+        ProvedBy::Token => Proof::Token,
+        ProvedBy::Loopback => Proof::Loopback,
+        ProvedBy::Nothing => Proof::Nothing,
+    };
+    NodeIdentity { by, who: identity.who, until: identity.until.map(timestamp) }
 }
 
 const fn protocol(protocol: biplane_xds::Protocol) -> &'static str {

@@ -1,6 +1,6 @@
 //! Names in certificates, and fleets that are made of them.
 
-use biplane_identity::{Fleet, NodeCertificate, Refusal};
+use biplane_identity::{Fleet, NodeCertificate, Proof, Refusal};
 use proptest::prelude::*;
 use rcgen::{CertificateParams, KeyPair, SanType};
 use serde_json::json;
@@ -24,7 +24,7 @@ fn a_fleet_is_the_part_of_a_spiffe_id_that_a_rule_names() {
     let certificate = certificate(&["spiffe://example.org/fleet/edge"], &[]);
     let member = with_certificate(&rules, &certificate).expect("a member");
     assert_eq!((member.fleet, member.node), (fleet("edge"), None));
-    assert_eq!(member.who, "spiffe://example.org/fleet/edge");
+    assert_eq!((&*member.who, member.by), ("spiffe://example.org/fleet/edge", Proof::Certificate));
     assert_eq!(member.until, Some(certificate.not_after));
 }
 

@@ -1,6 +1,6 @@
 //! Rules as people write them: what is wrong is told with its place, and nothing that is left lets anybody in.
 
-use biplane_identity::{Caller, Fleet, Identity, KeySets, Refusal, Rules};
+use biplane_identity::{Caller, Fleet, Identity, KeySets, Proof, Refusal, Rules};
 use serde_json::json;
 
 use super::{NOW, faults, rules};
@@ -55,8 +55,9 @@ fn without_rules_nobody_is_let_in() {
 #[test]
 fn loopback_is_for_those_who_show_nothing_there() {
     let rules = rules(json!({ "rules": [{ "loopback": true, "nodeMetadata": "trust" }] }));
-    let judge = |caller| rules.judge(caller, &KeySets::new(), NOW).map(|member| member.fleet);
-    assert_eq!(judge(Caller { loopback: true, ..Caller::default() }), Ok(Fleet::Claimed));
+    let judge = |caller| rules.judge(caller, &KeySets::new(), NOW).map(|member| (member.fleet, member.by));
+    let here = Caller { loopback: true, ..Caller::default() };
+    assert_eq!(judge(here), Ok((Fleet::Claimed, Proof::Loopback)));
     assert!(judge(Caller::default()).is_err());
     let bad = Caller { loopback: true, token: Some("expired"), ..Caller::default() };
     assert!(judge(bad).is_err(), "whoever shows a token is its holder or nobody");

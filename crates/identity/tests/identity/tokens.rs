@@ -1,7 +1,7 @@
 //! Tokens that an issuer has signed, and tokens of Biplane's own.
 
 use biplane_core::scalars::Timestamp;
-use biplane_identity::{IssuedToken, KeySet, KeySets, Refusal, Rules};
+use biplane_identity::{IssuedToken, KeySet, KeySets, Proof, Refusal, Rules};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -39,7 +39,8 @@ fn a_token_of_a_job_is_a_node_of_the_fleet_that_the_job_is_named_after() {
     let member =
         with_token(&nomad(), &signer.sign(&claims()), &published(&[&signer]), NOW).expect("a member");
     assert_eq!(member.fleet, fleet("edge"));
-    assert_eq!(member.who, "nomad:global:default:envoy-edge:group:envoy:biplane");
+    let who = "nomad:global:default:envoy-edge:group:envoy:biplane";
+    assert_eq!((&*member.who, member.by), (who, Proof::Token));
     assert_eq!(member.until, Some(Timestamp(NOW.0 + 630)), "its end, and how far clocks may differ");
 }
 

@@ -90,7 +90,7 @@ fn merge(node: &mut NodeStatus, newer: NodeStatus) {
     node.types.extend(newer.types);
     node.types.sort_by_key(|status| status.kind);
     node.rejected.extend(newer.rejected);
-    node.remote = newer.remote;
+    (node.remote, node.identity) = (newer.remote, newer.identity);
 }
 
 /// A node's place in the registry; dropping it takes the node off.
@@ -141,8 +141,9 @@ mod tests {
     use std::time::SystemTime;
 
     use super::*;
+    use crate::door::ProvedBy;
     use crate::resource::ResourceType;
-    use crate::status::TypeStatus;
+    use crate::status::{NodeIdentity, TypeStatus};
 
     fn status(kind: ResourceType, sent: usize) -> NodeStatus {
         let of_type = TypeStatus { kind, subscribed: 1, sent, acked: 0, pending: true, last_ack: None };
@@ -150,6 +151,7 @@ mod tests {
             id: "envoy-1".into(),
             fleet: "edge".into(),
             remote: "127.0.0.1:1".into(),
+            identity: NodeIdentity { by: ProvedBy::Loopback, who: "127.0.0.1".into(), until: None },
             build_version: String::new(),
             connected_since: SystemTime::UNIX_EPOCH,
             protocol: Protocol::Delta,

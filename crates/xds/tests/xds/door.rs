@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use biplane_xds::wire::{self, DeltaDiscoveryRequest, DeltaDiscoveryResponse, Node};
-use biplane_xds::{Caller, Doorkeeper, Membership, Pass, Refusal, ServerOptions};
+use biplane_xds::{Caller, Doorkeeper, Membership, NodeIdentity, Pass, ProvedBy, Refusal, ServerOptions};
 use futures::FutureExt as _;
 use futures::future::{BoxFuture, ready};
 use prometheus_client::registry::Registry;
@@ -47,7 +47,7 @@ impl Doorkeeper for Porter {
 
 pub(crate) fn pass(fleet: &str) -> Pass {
     let membership = Membership::Proven { fleet: fleet.to_owned(), checked: true };
-    Pass { who: "somebody".into(), membership, node: None, until: None }
+    Pass { who: "somebody".into(), by: ProvedBy::Token, membership, node: None, until: None }
 }
 
 fn refusal(may_come_again: bool) -> Refusal {
@@ -149,6 +149,25 @@ async fn pass_that_ends_is_looked_at_again_then() {
     client.response().await;
     porter.set(Err(refusal(false)));
     assert_eq!(client.next().await.unwrap_err().code(), Code::PermissionDenied);
+}
+
+#[tokio::test]
+async fn node_is_listed_with_who_it_has_proved_to_be_and_until_when_as_it_was_judged_last() {
+    let until =
+        |minutes: u64| Some(SystemTime::UNIX_EPOCH + Duration::from_secs(4_000_000_000 + minutes * 60));
+    let porter = Porter::new(Ok(Pass { until: until(1), ..pass(FLEET) }));
+    let server = served(&porter).await;
+    let mut client = server.delta().await;
+    client.ask(named(CDS, "n", FLEET)).await;
+    client.response().await;
+    let identity = || server.fleets.nodes()[0].identity.clone();
+    let known = NodeIdentity { by: ProvedBy::Token, who: "somebody".into(), until: until(1) };
+    assert_eq!(identity(), known);
+    porter.set(Ok(Pass { until: until(2), ..pass(FLEET) }));
+    porter.tell();
+    server.fleets.publish(FLEET, upserts([cluster("c", "1")]));
+    client.response().await;
+    assert_eq!(identity(), NodeIdentity { until: until(2), ..known });
 }
 
 #[tokio::test]

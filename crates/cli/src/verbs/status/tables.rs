@@ -10,9 +10,9 @@ use crate::findings;
 use crate::output::{one_line, table};
 use crate::verbs::source;
 
-/// The whole status.
-pub(super) fn render(status: &Status) -> String {
-    let always = [headline(status), sources(status), fleets(status), nodes(status)];
+/// The whole status; `wide`: with who each node has proved to be.
+pub(super) fn render(status: &Status, wide: bool) -> String {
+    let always = [headline(status), sources(status), fleets(status), nodes(status, wide)];
     let if_any = [refused(status), held_removals(status), held(status), reports(status), objects(status)];
     let parts: Vec<_> = always.into_iter().chain(if_any.into_iter().flatten()).collect();
     parts.join("\n\n")
@@ -86,10 +86,10 @@ fn fleets(status: &Status) -> String {
     table_or_none(&header, rows.collect())
 }
 
-fn nodes(status: &Status) -> String {
+fn nodes(status: &Status, wide: bool) -> String {
     let row = |node: &NodeStatus| {
         let in_sync = if node.in_sync { "yes" } else { "no" };
-        vec![
+        let mut cells = vec![
             node.id.clone(),
             node.fleet.clone(),
             node.remote.clone(),
@@ -98,9 +98,17 @@ fn nodes(status: &Status) -> String {
             node.connected_since.to_string(),
             in_sync.to_owned(),
             node.rejected.len().to_string(),
-        ]
+        ];
+        if wide {
+            let until = node.identity.until.map_or_else(|| "-".to_owned(), |until| until.to_string());
+            cells.extend([node.identity.shown(), until]);
+        }
+        cells
     };
-    let header = ["NODE", "FLEET", "FROM", "ENVOY", "PROTOCOL", "SINCE", "IN SYNC", "REFUSED"];
+    let mut header = vec!["NODE", "FLEET", "FROM", "ENVOY", "PROTOCOL", "SINCE", "IN SYNC", "REFUSED"];
+    if wide {
+        header.extend(["PROVED BY", "GOOD UNTIL"]);
+    }
     table_or_none(&header, status.nodes.iter().map(row).collect())
 }
 
@@ -144,7 +152,8 @@ fn reports(status: &Status) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use biplane_admin_api::status::{ObjectReport, Severity};
+    use biplane_admin_api::status::{NodeIdentity, ObjectReport, Proof, Severity};
+    use biplane_core::scalars::Timestamp;
 
     use super::*;
 
@@ -157,12 +166,26 @@ mod tests {
             objects: [("Gateway".to_owned(), 0), ("Upstream".to_owned(), 2)].into(),
             ..Status::default()
         };
-        let parts = render(&status);
+        let parts = render(&status, false);
         let parts: Vec<_> = parts.split("\n\n").collect();
         let [_, sources, fleets, nodes, reports, objects] = parts[..] else { panic!("{parts:?}") };
         for (part, header) in [(sources, "SOURCE  "), (fleets, "FLEET  "), (nodes, "NODE  ")] {
             assert!(part.starts_with(header) && part.ends_with("\nnone"), "{part}");
         }
         assert_eq!((reports, objects), ("warning: odd", "KIND      OBJECTS\nUpstream  2"));
+    }
+
+    #[test]
+    fn wide_tells_who_a_node_has_proved_to_be_and_until_when() {
+        let until = Some(Timestamp(4_000_000_000));
+        let by_token = NodeIdentity { by: Proof::Token, who: "nomad:job".into(), until };
+        let here = NodeIdentity { by: Proof::Loopback, who: "127.0.0.1".into(), until: None };
+        let node = |identity| NodeStatus { identity, ..NodeStatus::default() };
+        let status = Status { nodes: vec![node(by_token), node(here)], ..Status::default() };
+        let wide = nodes(&status, true);
+        let ends =
+            ["PROVED BY        GOOD UNTIL", "token nomad:job  2096-10-02T07:06:40Z", "loopback         -"];
+        assert!(wide.lines().zip(ends).all(|(line, end)| line.ends_with(end)), "{wide}");
+        assert!(!nodes(&status, false).contains("nomad:job"));
     }
 }
