@@ -44,16 +44,12 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     debian::install(debian::FOR_BENCHES, &step)?;
     step.done("ready");
 
-    let step = steps.next("biplane");
+    let step = steps.next("biplane and its provider");
     step.say("building with optimisations ...");
-    command::in_view(command::cargo().args([
-        "build",
-        "--locked",
-        "--profile",
-        PROFILE,
-        "--package",
-        "biplane-cli",
-    ]))?;
+    let mut cargo = command::cargo();
+    cargo.args(["build", "--locked", "--profile", PROFILE]);
+    cargo.args(["--package", "biplane-cli", "--package", "biplane-terraform-provider"]);
+    command::in_view(&mut cargo)?;
     step.done("built");
 
     progress::print(&machine());

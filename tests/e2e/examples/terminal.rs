@@ -135,6 +135,12 @@ impl Terminal {
         self.replace(file, &copy.display().to_string());
     }
 
+    /// A file of the page, with the test's ports in it.
+    pub(super) fn saves(&self, name: &str, text: &str) {
+        fs::write(self.path(name), substituted(text, &self.replacements))
+            .expect("the test's directory is writable");
+    }
+
     /// Commands take the resources of this example, with the test's ports in them.
     pub(super) fn brings(&mut self, example: &str) {
         let target = self.directory.join("resources");
@@ -287,9 +293,10 @@ impl Terminal {
     }
 }
 
-/// The lines of a README's code blocks; a line that ends with a backslash goes on with the next.
+/// The lines of a README's code blocks; a line that ends with a backslash goes on with the next. A block that names its
+/// language is a file.
 fn commands(readme: &str) -> VecDeque<String> {
-    let blocks = readme.split("```").skip(1).step_by(2);
+    let blocks = readme.split("```").skip(1).step_by(2).filter(|block| block.starts_with('\n'));
     let text = blocks.collect::<String>().replace("\\\n", " ");
     text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect()
 }
