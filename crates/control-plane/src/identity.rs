@@ -8,16 +8,19 @@
 //! ```
 //!
 //! Invariant: what is told about certificates, keys or rules takes effect on streams that are open as well, and what
-//! cannot be read takes nothing away.
+//! cannot be read takes nothing away, but for keys of an earlier run that are a week old.
 
 mod gate;
 mod issuers;
+mod kept;
 mod rulebook;
 mod secret;
 mod settings;
+mod troubles;
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, ensure};
@@ -32,6 +35,7 @@ use gate::Gate;
 use issuers::Issuers;
 use rulebook::Rulebook;
 pub use settings::{NodeAccess, NodeTls, Rules, TlsSecret};
+pub(crate) use troubles::Troubles;
 
 /// Opens the place where an issuer publishes its keys.
 #[derive(Clone)]
@@ -47,6 +51,7 @@ pub(crate) struct Door {
     tls: Option<ServerTls>,
     secret: Option<TlsSecret>,
     limits: Limits,
+    troubles: Troubles,
 }
 
 impl Door {
@@ -67,9 +72,10 @@ impl Door {
                 (Some(ServerTls::awaited("xds", clients, &["h2"])), Some(secret.clone()))
             }
         };
-        let issuers = Issuers::default();
+        let troubles = Troubles::default();
+        let issuers = Issuers::telling(troubles.clone());
         let gate = Gate::new(rulebook.clone(), issuers, tls.clone(), access.trust_node_metadata);
-        Ok(Self { gate: Arc::new(gate), rulebook, tls, secret, limits: access.limits.clone() })
+        Ok(Self { gate: Arc::new(gate), rulebook, tls, secret, limits: access.limits.clone(), troubles })
     }
 
     /// The options of a server behind this door.
@@ -85,6 +91,16 @@ impl Door {
         }
     }
 
+    /// Has the keys of issuers survive a restart there.
+    pub(crate) fn keep_keys_in(&self, directory: &Path) {
+        self.gate.issuers().keep_in(directory);
+    }
+
+    /// What cannot be had of all that it follows.
+    pub(crate) fn troubles(&self) -> Troubles {
+        self.troubles.clone()
+    }
+
     /// Follows files, keys and secrets until shutdown.
     pub(crate) async fn run(
         self,
@@ -94,7 +110,9 @@ impl Door {
     ) -> anyhow::Result<()> {
         let tls = async {
             match (&self.tls, &self.secret) {
-                (Some(tls), Some(secret)) => secret::follow(tls, secret, &secrets, &shutdown).await,
+                (Some(tls), Some(secret)) => {
+                    secret::follow(tls, secret, &secrets, &self.troubles, &shutdown).await;
+                }
                 (Some(tls), None) => tls.clone().watch(shutdown.clone()).await,
                 (None, _) => shutdown.cancelled().await,
             }

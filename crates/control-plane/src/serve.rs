@@ -215,6 +215,7 @@ impl Server {
             fleets: fleets.clone(),
             snapshots: bound.health.clone(),
             board: board.clone(),
+            troubles: bound.door.troubles(),
             pulse: pulse.clone(),
             registry,
             store: name.clone(),

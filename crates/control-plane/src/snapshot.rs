@@ -17,6 +17,7 @@ mod last_run;
 mod seal;
 mod writer;
 
+pub(crate) use durable::write as write_durably;
 pub use files::SnapshotDirectory;
 pub use health::SnapshotHealth;
 pub use last_run::{LastRun, SourceRecord, Sources};

@@ -32,6 +32,7 @@ use crate::accept::Acceptance;
 use crate::catalog::Answer;
 use crate::engine::{Engine, Findings};
 use crate::explain::explain;
+use crate::identity::Troubles;
 use crate::leader::Board;
 use crate::run_loop::Pulse;
 use crate::shared::SharedEngine;
@@ -45,6 +46,7 @@ pub(crate) struct StatusSource {
     pub(crate) fleets: Fleets,
     pub(crate) snapshots: SnapshotHealth,
     pub(crate) board: Board,
+    pub(crate) troubles: Troubles,
     pub(crate) pulse: Pulse,
     pub(crate) registry: Registry,
     pub(crate) store: Arc<str>,
@@ -66,6 +68,7 @@ impl Source for StatusSource {
             status.reports = findings.located().iter().map(Into::into).collect();
             status.reports.extend(self.snapshots.failure().as_deref().map(unkept));
             status.reports.extend(self.board.reports());
+            status.reports.extend(self.troubles.reports());
             status.problems = status.problems();
             status
         })

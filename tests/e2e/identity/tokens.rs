@@ -11,7 +11,7 @@ use biplane_testkit::{Nomad, TempDir, biplane, eventually};
 use serde_json::{Value, json};
 
 use super::world::{SOON, World, init};
-use crate::harness::{PATIENCE, Tree};
+use crate::harness::{PATIENCE, Tree, status};
 
 /// The settings of `biplane pki init`, with other rules: no certificate is asked for.
 fn settings(tree: &Tree, identity: &Value) -> String {
@@ -132,13 +132,15 @@ fn biplane_until(until: u64) -> String {
 }
 
 #[tokio::test]
-async fn task_of_a_real_nomad_is_a_node_by_its_own_token() {
+async fn task_of_a_real_nomad_is_a_node_by_its_own_token_and_stays_one_while_nomad_is_away_and_biplane_restarts()
+ {
     let directory = TempDir::new("identity");
-    let nomad = Nomad::start(&directory).await;
+    let mut nomad = Nomad::start(&directory).await;
     let jwks = format!("http://{}/.well-known/jwks.json", nomad.address());
     let tree = Tree::new();
     let settings = settings(&tree, &jobs(&jwks));
-    let world = World::serve(tree, &settings, &[]).await;
+    let mut world = World::serve(tree, &settings, &[]).await;
+    let mut known = None;
     for (name, is_node) in [("envoy-edge", true), ("batch", false)] {
         let job = Job { token_for: Some("biplane".to_owned()), check: Check::None, ..Job::new(name) };
         nomad.run(&job).await.expect("Nomad takes it");
@@ -150,11 +152,28 @@ async fn task_of_a_real_nomad_is_a_node_by_its_own_token() {
                 world.gets("edge", Node::new(name, ""), &proof).await
             })
             .await;
+            known = Some(proof);
         } else {
             let refused = world.gets("edge", Node::new(name, ""), &proof).await.expect_err("no node");
             assert!(format!("{refused:#}").contains("status 7"), "{refused:#}");
         }
     }
+
+    nomad.kill();
+    world.biplane.restart().await;
+    let known = known.expect("one is a node");
+    eventually("its own fleet again", PATIENCE, async || {
+        world.gets("edge", Node::new("again", ""), &known).await
+    })
+    .await;
+    status::until(&world.biplane, "a word about Nomad's keys", |status| {
+        let reports = status::list(status, "reports");
+        reports.iter().any(|report| {
+            let text = report["message"].as_str().unwrap_or_default();
+            text.contains("the keys of issuer nomad") && text.contains("of an earlier run")
+        })
+    })
+    .await;
 }
 
 /// The file with the token of a job's task.

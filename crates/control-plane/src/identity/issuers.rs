@@ -1,12 +1,14 @@
 //! The keys of those who sign tokens: read at the start, at intervals, and when a token comes whose key is not known.
 //!
 //! Invariant: keys that were read stay until others are read. A place that cannot be read, or that shows something
-//! else, takes none away.
+//! else, takes none away; those of an earlier run end when they have got too old ([`KeptKeys`]).
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use biplane_core::scalars::Timestamp;
 use biplane_identity::{IssuerConfig, KeySet, KeySets};
 use biplane_source::pace::{Backoff, around};
 use biplane_source::{KeySource, SourceError};
@@ -16,8 +18,10 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::OpenKeys;
+use super::kept::KeptKeys;
 use super::rulebook::Book;
+use super::{OpenKeys, Troubles};
+use crate::status::timestamp;
 
 /// How often keys are read without a reason, unless the settings say so.
 const REFRESH: Duration = Duration::from_mins(5);
@@ -39,6 +43,8 @@ const PATIENCE: Duration = Duration::from_secs(3);
 pub(super) struct Issuers {
     keys: Arc<watch::Sender<Arc<KeySets>>>,
     bells: Arc<Mutex<BTreeMap<String, Bell>>>,
+    kept: Arc<KeptKeys>,
+    troubles: Troubles,
 }
 
 /// Has an issuer's keys read at once, and tells when that was done.
@@ -54,7 +60,38 @@ struct Followed {
     task: AbortHandle,
 }
 
+/// What is needed to follow an issuer.
+struct Issuer {
+    name: String,
+    /// Where its keys are, as the rules name it.
+    place: String,
+    source: Arc<dyn KeySource>,
+    bell: Bell,
+    refresh: Duration,
+}
+
+impl Issuer {
+    /// Its keys, and the text that they are in.
+    async fn read(&self) -> Result<(Vec<u8>, KeySet), SourceError> {
+        let answer = timeout(DEADLINE, self.source.fetch()).await;
+        let text = answer.unwrap_or_else(|_| Err(SourceError::new("no answer in time")))?;
+        let invalid = |error| SourceError::invalid(format!("{}: {error}", self.source.place()));
+        let keys = KeySet::parse(&text).map_err(invalid)?;
+        Ok((text, keys))
+    }
+}
+
 impl Issuers {
+    /// Issuers of which it is told there what cannot be read.
+    pub(super) fn telling(troubles: Troubles) -> Self {
+        Self { troubles, ..Self::default() }
+    }
+
+    /// Keeps keys there for the next run, and takes up those of the last one.
+    pub(super) fn keep_in(&self, directory: &Path) {
+        self.kept.keep_in(directory);
+    }
+
     /// All keys that could be read.
     pub(super) fn keys(&self) -> Arc<KeySets> {
         self.keys.borrow().clone()
@@ -135,7 +172,8 @@ impl Issuers {
             let bell = Bell { ring: Arc::default(), read: Arc::new(watch::Sender::new(None)) };
             self.bells().insert(name.clone(), bell.clone());
             let refresh = config.refresh.map_or(REFRESH, |refresh| refresh.0.max(MOST_OFTEN));
-            let task = tasks.spawn(self.clone().follow(name.clone(), source, bell, refresh));
+            let issuer = Issuer { name: name.clone(), place: config.jwks.clone(), source, bell, refresh };
+            let task = tasks.spawn(self.clone().follow(issuer));
             followed.insert(name.clone(), Followed { config: config.clone(), task });
         }
     }
@@ -143,39 +181,66 @@ impl Issuers {
     /// Keys of an issuer that nobody names any more are nobody's.
     fn forget(&self, name: &str) {
         self.bells().remove(name);
+        self.troubles.clear(&what(name));
+        self.drop_keys(name);
+    }
+
+    fn drop_keys(&self, name: &str) {
         self.keys.send_if_modified(|keys| Arc::make_mut(keys).remove(name).is_some());
     }
 
-    async fn follow(self, name: String, source: Arc<dyn KeySource>, bell: Bell, refresh: Duration) {
+    /// Takes the keys of an earlier run. Until when they are good.
+    async fn restore(&self, issuer: &Issuer) -> Option<Timestamp> {
+        let now = timestamp(SystemTime::now());
+        let (keys, until) = self.kept.find(&issuer.name, &issuer.place, now).await?;
+        self.take(&issuer.name, keys);
+        info!(issuer = issuer.name, %until, "keys of an earlier run are in use until they are read again");
+        Some(until)
+    }
+
+    /// What the keys that are known are worth while they cannot be read.
+    fn worth(&self, name: &str, restored: Option<Timestamp>) -> String {
+        match (self.keys().contains_key(name), restored) {
+            (true, None) => "those that were read stay in use".to_owned(),
+            (true, Some(end)) => format!("those of an earlier run are in use until {end}"),
+            (false, _) => "no token of it is taken".to_owned(),
+        }
+    }
+
+    async fn follow(self, issuer: Issuer) {
+        let mut restored = self.restore(&issuer).await;
         let mut backoff = Backoff::starting(Duration::from_secs(1), LONGEST_PAUSE);
         let mut was_well = true;
         loop {
-            let answer = timeout(DEADLINE, source.fetch()).await;
-            let answer = answer.unwrap_or_else(|_| Err(SourceError::new("no answer in time")));
-            let keys = answer.and_then(|text| {
-                KeySet::parse(&text)
-                    .map_err(|error| SourceError::invalid(format!("{}: {error}", source.place())))
-            });
-            let pause = match keys {
-                Ok(keys) => {
-                    self.take(&name, keys);
+            let pause = match issuer.read().await {
+                Ok((text, keys)) => {
+                    (restored, was_well) = (None, true);
+                    self.take(&issuer.name, keys);
+                    self.troubles.clear(&what(&issuer.name));
+                    self.kept.keep(&issuer.name, &issuer.place, &text, timestamp(SystemTime::now())).await;
                     backoff.reset();
-                    was_well = true;
-                    around(refresh)
+                    around(issuer.refresh)
                 }
                 Err(error) => {
-                    if was_well {
-                        warn!(issuer = name, %error, "keys cannot be read; those that are known stay in use");
+                    if restored.is_some_and(|end| end < timestamp(SystemTime::now())) {
+                        warn!(issuer = issuer.name, "keys of an earlier run have got too old");
+                        self.drop_keys(&issuer.name);
+                        restored = None;
                     }
+                    let worth = self.worth(&issuer.name, restored);
+                    if was_well {
+                        warn!(issuer = issuer.name, %error, worth, "keys cannot be read");
+                    }
+                    self.troubles.tell(&what(&issuer.name), &error, &worth);
                     was_well = false;
-                    backoff.delay().min(refresh)
+                    backoff.delay().min(issuer.refresh)
                 }
             };
             let now = Instant::now();
-            bell.read.send_replace(Some(now));
+            issuer.bell.read.send_replace(Some(now));
             tokio::select! {
                 () = sleep_until(now + pause) => {}
-                () = bell.ring.notified() => {}
+                () = issuer.bell.ring.notified() => {}
             }
         }
     }
@@ -198,4 +263,9 @@ impl Issuers {
         // Plain data stays whole even if a thread panicked while it held the lock.
         self.bells.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// How reports call an issuer's keys.
+fn what(issuer: &str) -> String {
+    format!("identity: the keys of issuer {issuer}")
 }

@@ -8,13 +8,16 @@ use futures::StreamExt as _;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use super::TlsSecret;
+use super::{TlsSecret, Troubles};
+
+const WHAT: &str = "the certificate of the xDS server";
 
 /// Follows a secret until shutdown. What a source cannot tell takes nothing away.
 pub(super) async fn follow(
     tls: &ServerTls,
     secret: &TlsSecret,
     sources: &[Arc<dyn SecretSource>],
+    troubles: &Troubles,
     shutdown: &CancellationToken,
 ) {
     let source = sources.iter().find(|source| source.name() == secret.source);
@@ -28,16 +31,19 @@ pub(super) async fn follow(
         tokio::select! {
             () = shutdown.cancelled() => return,
             listing = listings.next() => match listing {
-                // Reading the same again is no news.
-                Some(Listing::Complete(Some(found))) if seen.as_ref().is_some_and(|seen| seen.same_values(&found)) => {}
                 Some(Listing::Complete(Some(found))) => {
-                    take(tls, secret, &found);
+                    troubles.clear(WHAT);
+                    // Reading the same again is no news.
+                    if !seen.as_ref().is_some_and(|seen| seen.same_values(&found)) {
+                        take(tls, secret, &found);
+                    }
                     seen = Some(found);
                 }
                 Some(Listing::Complete(None)) => {
                     warn!(source = secret.source, "the secret with the xDS server's certificate is not there");
                 }
                 Some(Listing::Failed(error)) => {
+                    troubles.tell(WHAT, &error, "the last one is shown until it ends; without one nobody gets a connection");
                     warn!(source = secret.source, %error, "the xDS server's certificate cannot be read now; the last one stays");
                 }
                 None => return shutdown.cancelled().await,

@@ -1,5 +1,6 @@
 //! The door as a whole: what is refused at the start, and what becomes of those who were let in.
 
+use std::path::Path;
 use std::time::SystemTime;
 
 use base64::Engine as _;
@@ -251,16 +252,17 @@ fn published(signers: &[&Signer]) -> Vec<u8> {
     json!({ "keys": keys }).to_string().into_bytes()
 }
 
+fn jobs() -> Value {
+    json!({
+        "issuers": { "nomad": { "jwks": "fixed", "audience": "biplane" } },
+        "rules": [{ "token": { "issuer": "nomad", "claims": { "nomad_job_id": "envoy" } }, "fleet": "edge" }],
+    })
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_token_of_a_new_key_has_the_keys_read_and_bad_ones_do_not_keep_the_place_busy() {
     let (old, new, foreign) = (Signer::new("1"), Signer::new("2"), Signer::new("3"));
-    let access = NodeAccess {
-        rules: rules(json!({
-            "issuers": { "nomad": { "jwks": "fixed", "audience": "biplane" } },
-            "rules": [{ "token": { "issuer": "nomad", "claims": { "nomad_job_id": "envoy" } }, "fleet": "edge" }],
-        })),
-        ..NodeAccess::default()
-    };
+    let access = NodeAccess { rules: rules(jobs()), ..NodeAccess::default() };
     let door = Door::open(&access, "127.0.0.1:1".parse().expect("an address")).expect("a door");
     let (gate, shutdown) = (door.gate.clone(), CancellationToken::new());
     let keys = Arc::new(FixedKeys::default());
@@ -292,4 +294,65 @@ async fn a_token_of_a_new_key_has_the_keys_read_and_bad_ones_do_not_keep_the_pla
     assert_eq!(fleet(&admit(&old).await), Some("edge"), "keys that were read stay");
     shutdown.cancel();
     running.await.expect("no panic").expect("no error");
+}
+
+/// Runs a door for the tokens of an issuer whose keys `source` has.
+async fn with_issuer(source: &Arc<FixedKeys>, state: &Path, judge: impl AsyncFnOnce(Gate, Troubles)) {
+    let access = NodeAccess { rules: rules(jobs()), ..NodeAccess::default() };
+    let door = Door::open(&access, "127.0.0.1:1".parse().expect("an address")).expect("a door");
+    door.keep_keys_in(state);
+    let (gate, troubles, shutdown) = ((*door.gate).clone(), door.troubles(), CancellationToken::new());
+    let source: Arc<dyn KeySource> = source.clone();
+    let open = OpenKeys(Arc::new(move |_| Ok(source.clone())));
+    let running = door.run(Some(open), Vec::new(), shutdown.clone());
+    let judging = async {
+        judge(gate, troubles).await;
+        shutdown.cancel();
+    };
+    tokio::join!(running, judging).0.expect("no error");
+}
+
+async fn until_told(troubles: &Troubles, words: &str) {
+    let told = async {
+        while !troubles.reports().iter().any(|report| report.message.contains(words)) {
+            tokio::task::yield_now().await;
+        }
+    };
+    let in_time = tokio::time::timeout(std::time::Duration::from_secs(20), told).await;
+    in_time.unwrap_or_else(|_| panic!("not {words:?}, but {:?}", troubles.reports()));
+}
+
+#[tokio::test]
+async fn keys_of_an_earlier_run_let_nodes_in_while_the_issuer_is_away_and_that_is_told() {
+    let (signer, state) = (Signer::new("1"), tempfile::tempdir().expect("a directory"));
+    let token = Some(signer.token());
+    let caller = || caller(Arc::new([]), token.as_deref());
+    let away = Arc::new(FixedKeys::default());
+    with_issuer(&away, state.path(), async |gate, troubles| {
+        assert!(gate.admit(caller()).await.expect_err("keys were never read").may_come_again);
+        until_told(&troubles, "no token of it is taken").await;
+    })
+    .await;
+
+    let there = Arc::new(FixedKeys::default());
+    there.set(Some(published(&[&signer])));
+    with_issuer(&there, state.path(), async |gate, troubles| {
+        assert_eq!(fleet(&gate.admit(caller()).await), Some("edge"));
+        assert_eq!(troubles.reports(), []);
+        // They are written behind that.
+        let file = state.path().join("issuer-keys.json");
+        let written = async {
+            while !file.exists() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(std::time::Duration::from_secs(20), written).await.expect("written");
+    })
+    .await;
+
+    with_issuer(&away, state.path(), async |gate, troubles| {
+        assert_eq!(fleet(&gate.admit(caller()).await), Some("edge"));
+        until_told(&troubles, "those of an earlier run are in use until").await;
+    })
+    .await;
 }

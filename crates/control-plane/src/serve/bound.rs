@@ -34,6 +34,9 @@ impl Bound {
         let access = Access::open(&settings.access).context("access to the admin API")?;
         biplane_admin::check_address(settings.admin, &access).context("admin address")?;
         let (snapshots, health) = open_snapshots(settings, store)?;
+        if let Some(directory) = &settings.state_dir {
+            door.keep_keys_in(directory);
+        }
         let xds = listen("xds", settings.xds).await?;
         let (admin, admin_address) = listen_admin(settings).await?;
         let addresses = (xds.local_addr()?, admin_address);

@@ -10,7 +10,7 @@ use super::SnapshotError;
 
 /// Puts what `fill` writes at `path`. A failure leaves `path` as it was and gives the space back;
 /// what a killed process left at `temporary` is overwritten.
-pub(super) fn write(
+pub(crate) fn write(
     path: &Path,
     temporary: &Path,
     fill: impl FnOnce(&mut dyn Write) -> io::Result<()>,
