@@ -67,7 +67,7 @@ impl Config {
         let expected = u8::from(serves);
         let data = data(folder);
         let data = data.display();
-        let server = if let Role::Client { of } = role { of } else { rpc };
+        let asked = if let Role::Client { of } = role { of } else { rpc };
         let (first, last) = (tasks.start, tasks.end - 1);
         let tls = self.tls.as_ref().map(Tls::hcl).unwrap_or_default();
         format!(
@@ -104,7 +104,7 @@ server {{
 
 client {{
   enabled                 = {runs_tasks}
-  servers                 = ["127.0.0.1:{server}"]
+  servers                 = ["127.0.0.1:{asked}"]
   network_interface       = "lo"
   # Tests run many tasks that do nothing.
   cpu_total_compute       = 100000
