@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use biplane_source::{Listing, Secret, SecretOptions, SecretSource};
+use biplane_source::{Listing, Secret, SecretOptions, SecretSource, SourceError};
 use biplane_tls::{Part, Pem, ServerTls};
 use futures::StreamExt as _;
 use tokio_util::sync::CancellationToken;
@@ -22,7 +22,10 @@ pub(super) async fn follow(
 ) {
     let source = sources.iter().find(|source| source.name() == secret.source);
     let Some(source) = source else {
-        warn!(source = secret.source, "there is no such source of secrets: nodes get no connection");
+        let error = SourceError::invalid(format!("there is no source of secrets {:?}", secret.source))
+            .hint("the setting `secrets` says where secrets are; xdsTlsSecret names one of them");
+        warn!(%error, "nodes get no connection");
+        troubles.tell(WHAT, &error, "nodes get no connection");
         return shutdown.cancelled().await;
     };
     let mut seen: Option<Secret> = None;
