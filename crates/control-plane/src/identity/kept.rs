@@ -7,13 +7,12 @@ use std::fs::{self, DirBuilder};
 use std::io::ErrorKind;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use anyhow::Context as _;
 use biplane_core::scalars::Timestamp;
 use biplane_identity::KeySet;
 use serde::{Deserialize, Serialize};
-use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
 use tracing::warn;
 
@@ -44,8 +43,12 @@ struct Record {
 
 /// Keys of earlier runs, and what is kept of this one. Without a directory nothing is.
 #[derive(Debug, Default)]
-pub(super) struct KeptKeys {
-    directory: OnceLock<PathBuf>,
+pub(super) struct KeptKeys(OnceLock<Arc<Shelf>>);
+
+/// The file, for threads that may wait for a disk. One writes at a time.
+#[derive(Debug)]
+struct Shelf {
+    directory: PathBuf,
     records: Mutex<Option<Records>>,
 }
 
@@ -53,7 +56,7 @@ impl KeptKeys {
     /// Keeps them there from now on.
     pub(super) fn keep_in(&self, directory: &Path) {
         // The process has one for all its life.
-        let _ = self.directory.set(directory.to_owned());
+        let _ = self.0.set(Arc::new(Shelf { directory: directory.to_owned(), records: Mutex::default() }));
     }
 
     /// The keys that an issuer had in an earlier run, and until when they count.
@@ -63,10 +66,9 @@ impl KeptKeys {
         place: &str,
         now: Timestamp,
     ) -> Option<(KeySet, Timestamp)> {
-        let directory = self.directory.get()?;
-        let mut records = self.records.lock().await;
-        let record = records.get_or_insert_with(|| load(directory)).get(issuer)?;
-        if record.place != place || age(record, now) > KEPT {
+        let (shelf, issuer) = (self.0.get()?.clone(), issuer.to_owned());
+        let record = spawn_blocking(move || shelf.find(&issuer)).await.expect("reading does not panic")?;
+        if record.place != place || age(&record, now) > KEPT {
             return None;
         }
         Some((KeySet::parse(record.keys.as_bytes()).ok()?, Timestamp(record.read_at.0.saturating_add(KEPT))))
@@ -74,24 +76,42 @@ impl KeptKeys {
 
     /// Keeps keys that were just read. What cannot be written is tried again with the next reading.
     pub(super) async fn keep(&self, issuer: &str, place: &str, text: &[u8], now: Timestamp) {
-        let Some(directory) = self.directory.get() else { return };
+        let Some(shelf) = self.0.get().cloned() else { return };
         let keys = String::from_utf8_lossy(text).into_owned();
-        let new = Record { place: place.to_owned(), read_at: now, keys };
-        let mut records = self.records.lock().await;
-        let kept = records.get_or_insert_with(|| load(directory));
+        let record = Record { place: place.to_owned(), read_at: now, keys };
+        let owner = issuer.to_owned();
+        let kept = spawn_blocking(move || shelf.keep(owner, record)).await.expect("writing does not panic");
+        if let Err(error) = kept {
+            warn!(issuer, error = format!("{error:#}"), "keys are not kept for a restart");
+        }
+    }
+}
+
+impl Shelf {
+    fn find(&self, issuer: &str) -> Option<Record> {
+        self.records().get_or_insert_with(|| load(&self.directory)).get(issuer).cloned()
+    }
+
+    fn keep(&self, issuer: String, new: Record) -> anyhow::Result<()> {
+        let mut records = self.records();
+        let kept = records.get_or_insert_with(|| load(&self.directory));
+        let now = new.read_at;
         let is_kept =
             |old: &Record| (&old.place, &old.keys) == (&new.place, &new.keys) && age(old, now) < REWRITE;
-        if kept.get(issuer).is_some_and(is_kept) {
-            return;
+        if kept.get(&issuer).is_some_and(is_kept) {
+            return Ok(());
         }
         let mut next = kept.clone();
         next.retain(|_, record| age(record, now) <= KEPT);
-        next.insert(issuer.to_owned(), new);
-        let (directory, written) = (directory.clone(), next.clone());
-        match spawn_blocking(move || write(&directory, &written)).await.expect("writing does not panic") {
-            Ok(()) => *kept = next,
-            Err(error) => warn!(issuer, error = format!("{error:#}"), "keys are not kept for a restart"),
-        }
+        next.insert(issuer, new);
+        write(&self.directory, &next)?;
+        *kept = next;
+        Ok(())
+    }
+
+    fn records(&self) -> MutexGuard<'_, Option<Records>> {
+        // What is there was written as a whole.
+        self.records.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
