@@ -176,7 +176,7 @@ pub(crate) const STEPS_FOR_MACHINES: usize = 1;
 pub(crate) const STEPS_FOR_QUICKSTART: usize = 2;
 
 /// How many steps [`install`] takes.
-pub(crate) const STEPS: usize = STEPS_FOR_QUICKSTART + 7;
+pub(crate) const STEPS: usize = STEPS_FOR_QUICKSTART + 8;
 
 /// Where the installed tools are, by the variables that tell tests.
 pub(crate) struct Tools {
