@@ -43,11 +43,11 @@ struct Record {
 
 /// Keys of earlier runs, and what is kept of this one. Without a directory nothing is.
 #[derive(Debug, Default)]
-pub(super) struct KeptKeys(OnceLock<Arc<Shelf>>);
+pub(super) struct KeptKeys(OnceLock<Arc<Drawer>>);
 
 /// The file, for threads that may wait for a disk. One writes at a time.
 #[derive(Debug)]
-struct Shelf {
+struct Drawer {
     directory: PathBuf,
     records: Mutex<Option<Records>>,
 }
@@ -56,7 +56,7 @@ impl KeptKeys {
     /// Keeps them there from now on.
     pub(super) fn keep_in(&self, directory: &Path) {
         // The process has one for all its life.
-        let _ = self.0.set(Arc::new(Shelf { directory: directory.to_owned(), records: Mutex::default() }));
+        let _ = self.0.set(Arc::new(Drawer { directory: directory.to_owned(), records: Mutex::default() }));
     }
 
     /// The keys that an issuer had in an earlier run, and until when they count.
@@ -66,8 +66,8 @@ impl KeptKeys {
         place: &str,
         now: Timestamp,
     ) -> Option<(KeySet, Timestamp)> {
-        let (shelf, issuer) = (self.0.get()?.clone(), issuer.to_owned());
-        let record = spawn_blocking(move || shelf.find(&issuer)).await.expect("reading does not panic")?;
+        let (drawer, issuer) = (self.0.get()?.clone(), issuer.to_owned());
+        let record = spawn_blocking(move || drawer.find(&issuer)).await.expect("reading does not panic")?;
         if record.place != place || age(&record, now) > KEPT {
             return None;
         }
@@ -76,18 +76,18 @@ impl KeptKeys {
 
     /// Keeps keys that were just read. What cannot be written is tried again with the next reading.
     pub(super) async fn keep(&self, issuer: &str, place: &str, text: &[u8], now: Timestamp) {
-        let Some(shelf) = self.0.get().cloned() else { return };
+        let Some(drawer) = self.0.get().cloned() else { return };
         let keys = String::from_utf8_lossy(text).into_owned();
         let record = Record { place: place.to_owned(), read_at: now, keys };
         let owner = issuer.to_owned();
-        let kept = spawn_blocking(move || shelf.keep(owner, record)).await.expect("writing does not panic");
+        let kept = spawn_blocking(move || drawer.keep(owner, record)).await.expect("writing does not panic");
         if let Err(error) = kept {
             warn!(issuer, error = format!("{error:#}"), "keys are not kept for a restart");
         }
     }
 }
 
-impl Shelf {
+impl Drawer {
     fn find(&self, issuer: &str) -> Option<Record> {
         self.records().get_or_insert_with(|| load(&self.directory)).get(issuer).cloned()
     }
