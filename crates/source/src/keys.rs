@@ -2,9 +2,9 @@
 //! known soon.
 
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
+use tokio::sync::watch;
 
 use crate::SourceError;
 
@@ -21,7 +21,7 @@ pub trait KeySource: fmt::Debug + Send + Sync + 'static {
 /// Keys that somebody sets: the reference source, for tests of everything that reads keys.
 #[derive(Debug, Default)]
 pub struct FixedKeys {
-    told: Mutex<Told>,
+    told: watch::Sender<Told>,
 }
 
 #[derive(Debug, Default)]
@@ -33,12 +33,18 @@ struct Told {
 impl FixedKeys {
     /// From now on these are the keys; none: it cannot be read.
     pub fn set(&self, keys: Option<Vec<u8>>) {
-        self.told.lock().unwrap_or_else(PoisonError::into_inner).keys = keys;
+        self.told.send_modify(|told| told.keys = keys);
     }
 
     /// How often somebody has asked.
     pub fn fetches(&self) -> usize {
-        self.told.lock().unwrap_or_else(PoisonError::into_inner).fetches
+        self.told.borrow().fetches
+    }
+
+    /// Waits until somebody has asked that often.
+    pub async fn until_fetched(&self, times: usize) {
+        // It cannot fail: the sender is this one's.
+        let _ = self.told.subscribe().wait_for(|told| told.fetches >= times).await;
     }
 }
 
@@ -49,8 +55,7 @@ impl KeySource for FixedKeys {
     }
 
     async fn fetch(&self) -> Result<Vec<u8>, SourceError> {
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        told.fetches += 1;
-        told.keys.clone().ok_or_else(|| SourceError::new("nobody has set keys"))
+        self.told.send_modify(|told| told.fetches += 1);
+        self.told.borrow().keys.clone().ok_or_else(|| SourceError::new("nobody has set keys"))
     }
 }

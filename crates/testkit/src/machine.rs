@@ -7,10 +7,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use rustix::process::{Pid, Signal, geteuid, kill_process};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, Signal, geteuid, kill_process, pidfd_open};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use crate::command::{self, Output};
@@ -31,7 +32,7 @@ const ENVIRONMENT: [&str; 3] =
     ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "TERM=dumb"];
 
 /// How long the processes of a machine may take to be gone when its first one is killed.
-const END: Duration = Duration::from_secs(10);
+const END: Timespec = Timespec { tv_sec: 10, tv_nsec: 0 };
 
 /// A running machine. It is gone, tree and all, when this is dropped.
 #[derive(Debug)]
@@ -118,10 +119,9 @@ impl Drop for Machine {
         }
         // nspawn's own end would leave them running: with the first process all others go.
         if let Some(init) = i32::try_from(self.init).ok().and_then(Pid::from_raw) {
-            let _ = kill_process(init, Signal::KILL);
+            end(init);
         }
         self.process.kill();
-        await_end(self.init);
         self.groups.iter().for_each(|group| remove_groups(group));
         // It is large, and the journal tells more.
         let _ = fs::remove_dir_all(&self.root);
@@ -164,11 +164,12 @@ fn in_groups(groups: &[PathBuf]) -> String {
     groups.iter().map(go).collect::<String>() + r#"exec "$@""#
 }
 
-fn await_end(init: u32) {
-    let began = Instant::now();
-    while Path::new(&format!("/proc/{init}")).exists() && began.elapsed() < END {
-        std::thread::sleep(Duration::from_millis(10));
-    }
+/// Kills a process and waits until it has ended.
+fn end(process: Pid) {
+    // It has ended already.
+    let Ok(handle) = pidfd_open(process, PidfdFlags::empty()) else { return };
+    let _ = kill_process(process, Signal::KILL);
+    let _ = poll(&mut [PollFd::new(&handle, PollFlags::IN)], Some(&END));
 }
 
 /// The files of a group are the kernel's; a group without processes goes when its folder does, its own groups first.

@@ -12,6 +12,7 @@
 #![forbid(unsafe_code)]
 
 mod changes;
+mod command_line;
 mod exchange;
 mod footprint;
 mod machine;
@@ -23,11 +24,11 @@ mod subscriber;
 mod visible;
 mod world;
 
-use std::env;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use changes::Plan;
+use command_line::CommandLine;
 use machine::Machine;
 use report::{Report, Row};
 use world::Size;
@@ -64,13 +65,11 @@ impl Plans {
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> Result<()> {
-    let arguments: Vec<String> = env::args().skip(1).collect();
-    let has = |word: &str| arguments.iter().any(|argument| argument == word);
-    let as_json = arguments.windows(2).any(|pair| pair == ["-o", "json"]);
+    let told = CommandLine::here();
     let machine = Machine::here();
     eprintln!("{machine}");
-    let rows = measure(if has("--quick") { Plans::quick() } else { Plans::full() }).await?;
-    Report { benchmark: "line", machine, rows }.print(as_json);
+    let rows = measure(if told.is_quick() { Plans::quick() } else { Plans::full() }).await?;
+    Report { benchmark: "line", machine, rows }.print(told.as_json());
     Ok(())
 }
 

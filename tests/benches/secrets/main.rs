@@ -7,18 +7,20 @@
 
 mod world;
 
+#[path = "../line/command_line.rs"]
+mod command_line;
 #[path = "../line/machine.rs"]
 mod machine;
 #[path = "../line/report.rs"]
 #[expect(dead_code, reason = "only times are rows here")]
 mod report;
 
-use std::env;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use biplane_testkit::load::Rate;
 use biplane_testkit::{Load, Request};
+use command_line::CommandLine;
 use machine::Machine;
 use report::{Report, Row};
 use world::{REFRESH, World};
@@ -44,14 +46,12 @@ impl Plan {
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> Result<()> {
-    let arguments: Vec<String> = env::args().skip(1).collect();
-    let has = |word: &str| arguments.iter().any(|argument| argument == word);
-    let as_json = arguments.windows(2).any(|pair| pair == ["-o", "json"]);
+    let told = CommandLine::here();
     let machine = Machine::here();
     eprintln!("{machine}");
-    let plan = if has("--quick") { Plan::QUICK } else { Plan::FULL };
+    let plan = if told.is_quick() { Plan::QUICK } else { Plan::FULL };
     let rows = measure(plan).await?;
-    Report { benchmark: "secrets", machine, rows }.print(as_json);
+    Report { benchmark: "secrets", machine, rows }.print(told.as_json());
     Ok(())
 }
 

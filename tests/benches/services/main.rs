@@ -7,15 +7,16 @@
 mod registry;
 mod world;
 
+#[path = "../line/command_line.rs"]
+mod command_line;
 #[path = "../line/machine.rs"]
 mod machine;
 #[path = "../line/report.rs"]
 #[expect(dead_code, reason = "not every kind of row is used")]
 mod report;
 
-use std::env;
-
 use anyhow::Result;
+use command_line::CommandLine;
 use machine::Machine;
 use report::{Report, Row};
 use world::{Change, Cost, World};
@@ -29,16 +30,14 @@ const CHANGES: u16 = 100;
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> Result<()> {
-    let arguments: Vec<String> = env::args().skip(1).collect();
-    let as_json = arguments.windows(2).any(|pair| pair == ["-o", "json"]);
-    let is_quick = arguments.iter().any(|argument| argument == "--quick");
+    let told = CommandLine::here();
     let machine = Machine::here();
     eprintln!("{machine}");
     let mut rows = Vec::new();
-    for services in if is_quick { QUICK_SIZES } else { SIZES } {
+    for services in if told.is_quick() { QUICK_SIZES } else { SIZES } {
         rows.extend(measure(*services).await?);
     }
-    Report { benchmark: "services", machine, rows }.print(as_json);
+    Report { benchmark: "services", machine, rows }.print(told.as_json());
     Ok(())
 }
 

@@ -20,6 +20,8 @@ mod watcher;
 mod wire;
 mod world;
 
+#[path = "../line/command_line.rs"]
+mod command_line;
 #[path = "../line/exchange.rs"]
 #[expect(dead_code, reason = "nobody waits for an ACK here")]
 mod exchange;
@@ -40,10 +42,10 @@ mod report;
 #[expect(dead_code, reason = "the length of a response is not asked for")]
 mod subscriber;
 
-use std::env;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use command_line::CommandLine;
 use machine::Machine;
 use report::{Report, Row};
 use server::Kind;
@@ -80,18 +82,17 @@ impl Plans {
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> Result<()> {
-    let arguments: Vec<String> = env::args().skip(1).collect();
-    let has = |word: &str| arguments.iter().any(|argument| argument == word);
+    let told = CommandLine::here();
     // Without a word of its kind everything is wanted.
     let wants = |word: &str| {
-        has(word) || !KINDS.iter().any(|kind| kind.contains(&word) && kind.iter().any(|word| has(word)))
+        told.has(word)
+            || !KINDS.iter().any(|kind| kind.contains(&word) && kind.iter().any(|word| told.has(word)))
     };
-    let as_json = arguments.windows(2).any(|pair| pair == ["-o", "json"]);
     let machine = Machine::here();
     eprintln!("{machine}");
-    let plans = if has("--quick") { Plans::quick() } else { Plans::full() };
+    let plans = if told.is_quick() { Plans::quick() } else { Plans::full() };
     let rows = measure(&plans, wants).await?;
-    Report { benchmark: "stores", machine, rows }.print(as_json);
+    Report { benchmark: "stores", machine, rows }.print(told.as_json());
     Ok(())
 }
 

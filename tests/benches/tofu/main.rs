@@ -8,18 +8,20 @@
 mod configuration;
 mod world;
 
+#[path = "../line/command_line.rs"]
+mod command_line;
 #[path = "../line/machine.rs"]
 mod machine;
 #[path = "../line/report.rs"]
 #[expect(dead_code, reason = "not every kind of row is used")]
 mod report;
 
-use std::env;
 use std::fmt;
 use std::fs;
 use std::time::Duration;
 
 use anyhow::Result;
+use command_line::CommandLine;
 use configuration::Shape;
 use machine::Machine;
 use report::{Report, Row, Unit};
@@ -67,12 +69,10 @@ impl fmt::Display for Run {
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> Result<()> {
-    let arguments: Vec<String> = env::args().skip(1).collect();
-    let has = |word: &str| arguments.iter().any(|argument| argument == word);
-    let as_json = arguments.windows(2).any(|pair| pair == ["-o", "json"]);
+    let told = CommandLine::here();
     let machine = Machine::here();
     eprintln!("{machine}");
-    let plan = if has("--quick") { Plan::QUICK } else { Plan::FULL };
+    let plan = if told.is_quick() { Plan::QUICK } else { Plan::FULL };
     let mut world = World::start().await?;
     let mut rows = Vec::new();
     for shape in Shape::ALL {
@@ -82,7 +82,7 @@ async fn main() -> Result<()> {
         }
     }
     world.stop().await;
-    Report { benchmark: "tofu", machine, rows }.print(as_json);
+    Report { benchmark: "tofu", machine, rows }.print(told.as_json());
     Ok(())
 }
 

@@ -5,14 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use biplane_xds::wire::{self, DeltaDiscoveryRequest, DeltaDiscoveryResponse};
-use biplane_xds::{Change, Handshakes, Limits, Metrics, Pass, ServerOptions};
+use biplane_xds::{Change, Handshakes, Limits, Pass, ServerOptions};
 use prometheus_client::registry::Registry;
 use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tonic::{Code, Status};
 
@@ -35,11 +36,14 @@ fn limited(limits: Limits) -> (ServerOptions, Registry) {
     (options, registry)
 }
 
-fn counted(registry: &Registry, attempt: &str, times: usize) {
+fn shows(registry: &Registry, line: &str) {
     let mut text = String::new();
     prometheus_client::encoding::text::encode(&mut text, registry).unwrap();
-    let line = format!("xds_refused_total{{attempt=\"{attempt}\"}} {times}\n");
-    assert!(text.contains(&line), "{line} in\n{text}");
+    assert!(text.contains(&format!("{line}\n")), "{line} in\n{text}");
+}
+
+fn counted(registry: &Registry, attempt: &str, times: usize) {
+    shows(registry, &format!("xds_refused_total{{attempt=\"{attempt}\"}} {times}"));
 }
 
 async fn refused(server: &Server) -> Option<Status> {
@@ -50,6 +54,22 @@ async fn refused(server: &Server) -> Option<Status> {
 async fn until_let_in(server: &Server) {
     let let_in = async { while refused(server).await.is_some() {} };
     timeout(PATIENCE, let_in).await.expect("a stream");
+}
+
+/// Another way to a server, which tells of each connection that has ended.
+async fn relay(server: SocketAddr) -> (SocketAddr, mpsc::Receiver<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (way, (tell, ended)) = (listener.local_addr().unwrap(), mpsc::channel(1));
+    tokio::spawn(async move {
+        loop {
+            let (mut client, _) = listener.accept().await.unwrap();
+            let mut server = TcpStream::connect(server).await.unwrap();
+            // One that is cut off has ended too.
+            let _ = copy_bidirectional(&mut client, &mut server).await;
+            let _ = tell.send(()).await;
+        }
+    });
+    (way, ended)
 }
 
 /// Says something on a new connection, and reads until the server ends it.
@@ -130,17 +150,20 @@ async fn a_connection_that_does_not_get_to_a_stream_is_ended() {
 
 #[tokio::test]
 async fn a_connection_whose_streams_have_gone_is_ended_and_one_with_a_stream_stays() {
-    let (options, _) = limited(Limits { idle: SOON, ..Limits::default() });
-    let metrics = options.metrics.clone();
-    let server = Server::start(options).await;
+    let (options, registry) = limited(Limits { idle: SOON, ..Limits::default() });
+    let mut server = Server::start(options).await;
+    let (way, mut ended) = relay(server.address).await;
+    server.approach(way);
     server.fleets.publish(FLEET, Change::default());
     server.fleets.open();
     let mut client = server.delta().await;
     client.ask(first(CDS)).await;
     client.response().await;
     timeout(SOON * 3, client.next()).await.expect_err("there is nothing to tell");
+    shows(&registry, "xds_connections 1");
     drop(client);
-    until_connections(&metrics, 0).await;
+    timeout(PATIENCE, ended.recv()).await.expect("the server ends it");
+    shows(&registry, "xds_connections 0");
     // The client connects again when it needs to.
     let _client = server.delta().await;
 }
@@ -148,30 +171,13 @@ async fn a_connection_whose_streams_have_gone_is_ended_and_one_with_a_stream_sta
 #[tokio::test]
 async fn connections_are_bounded_and_those_that_are_open_stay() {
     let (options, registry) = limited(Limits { connections: 1, ..Limits::default() });
-    let metrics = options.metrics.clone();
     let server = Server::start(options).await;
-    until_connections(&metrics, 1).await;
+    let _first = server.delta().await;
+    shows(&registry, "xds_connections 1");
     until_ended(server.address, PREFACE).await;
     until_ended(server.address, PREFACE).await;
     counted(&registry, "connection", 2);
     let _client = server.delta().await;
-}
-
-async fn until_connections(metrics: &Metrics, count: usize) {
-    let mut registry = Registry::default();
-    metrics.register(&mut registry);
-    let wanted = format!("xds_connections {count}\n");
-    let so_many = async {
-        loop {
-            let mut text = String::new();
-            prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
-            if text.contains(&wanted) {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    timeout(PATIENCE, so_many).await.unwrap_or_else(|_| panic!("not {wanted}"));
 }
 
 /// Has no certificate for anybody.

@@ -21,7 +21,7 @@ use tonic_prost::ProstCodec;
 
 use crate::harness::*;
 
-/// A server with a fleet, and a connection to it.
+/// A server with a fleet, and a way to it: its connection is made with the first stream.
 pub(crate) struct Server {
     pub(crate) fleets: Fleets,
     pub(crate) address: SocketAddr,
@@ -36,8 +36,12 @@ impl Server {
         let address = listener.local_addr().unwrap();
         let (fleets, shutdown) = (Fleets::new(), CancellationToken::new());
         let task = tokio::spawn(serve(listener, fleets.clone(), options, shutdown.clone()));
-        let channel = Channel::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap();
-        Self { fleets, address, channel, shutdown, task }
+        Self { fleets, address, channel: channel(address), shutdown, task }
+    }
+
+    /// Has clients come another way from now on.
+    pub(crate) fn approach(&mut self, by: SocketAddr) {
+        self.channel = channel(by);
     }
 
     /// A server that nobody is connected to, for as long as the test lasts.
@@ -65,6 +69,10 @@ impl Server {
     pub(crate) async fn delta(&self) -> Client<DeltaDiscoveryRequest, DeltaDiscoveryResponse> {
         self.open(wire::DELTA_ADS).await.unwrap()
     }
+}
+
+fn channel(address: SocketAddr) -> Channel {
+    Channel::from_shared(format!("http://{address}")).unwrap().connect_lazy()
 }
 
 pub(crate) struct Client<Q, S> {
