@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use biplane_consul_client::{Answer, Check, CheckStatus, Error, Query, Scope};
+use biplane_consul_client::{Answer, Check, CheckStatus, Error, Query, QueryMeta, Scope};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use tokio::time::{Instant, sleep, sleep_until};
@@ -61,8 +61,20 @@ type Waiting<T> = BoxFuture<'static, Result<Heard<T>, Error>>;
 /// Its answer.
 struct Heard<T> {
     answer: Answer<T>,
-    after: u64,
+    /// The index that was known when it was asked.
+    known: u64,
     is_vain: bool,
+}
+
+/// How a question is asked next.
+#[derive(Clone, Copy)]
+struct Next {
+    /// The last index that was heard.
+    known: u64,
+    /// Whether it waits for a later one.
+    waits: bool,
+    /// How long before that it is not asked.
+    rest: Duration,
 }
 
 struct Round<'a> {
@@ -99,13 +111,13 @@ impl<'a> Round<'a> {
         Ok(Self {
             critical: (
                 Checks::new(critical.value),
-                checks(catalog, scope, CheckStatus::Critical, critical.meta.index, Duration::ZERO),
+                checks(catalog, scope, CheckStatus::Critical, Next::after(&critical.meta)),
             ),
             warning: (
                 Checks::new(warning.value),
-                checks(catalog, scope, CheckStatus::Warning, warning.meta.index, Duration::ZERO),
+                checks(catalog, scope, CheckStatus::Warning, Next::after(&warning.meta)),
             ),
-            services: (services.value, names(catalog, scope, services.meta.index, Duration::ZERO)),
+            services: (services.value, names(catalog, scope, Next::after(&services.meta))),
             all: Checks::new(all.value),
             read_all: None,
             rested: now,
@@ -124,21 +136,20 @@ impl<'a> Round<'a> {
         tokio::select! {
             heard = &mut self.critical.1 => {
                 let heard = self.heard(heard)?;
-                let (after, rest) = heard.next(self.catalog);
-                self.critical.1 = checks(self.catalog, self.scope, CheckStatus::Critical, after, rest);
+                let next = heard.next(self.catalog);
+                self.critical.1 = checks(self.catalog, self.scope, CheckStatus::Critical, next);
                 self.turned(heard.answer, true);
             }
             heard = &mut self.warning.1 => {
                 let heard = self.heard(heard)?;
-                let (after, rest) = heard.next(self.catalog);
-                self.warning.1 = checks(self.catalog, self.scope, CheckStatus::Warning, after, rest);
+                let next = heard.next(self.catalog);
+                self.warning.1 = checks(self.catalog, self.scope, CheckStatus::Warning, next);
                 self.turned(heard.answer, false);
             }
             heard = &mut self.services.1 => {
                 let heard = self.heard(heard)?;
-                let (after, rest) = heard.next(self.catalog);
-                let has_moved = heard.answer.meta.index != heard.after;
-                self.services.1 = names(self.catalog, self.scope, after, rest);
+                let has_moved = heard.answer.meta.index != heard.known;
+                self.services.1 = names(self.catalog, self.scope, heard.next(self.catalog));
                 if has_moved {
                     self.registered(heard.answer);
                 }
@@ -224,18 +235,39 @@ impl<'a> Round<'a> {
 impl<T> Heard<T> {
     /// Whether it came before its time and brought nothing, or less: the catalog may have been replaced.
     fn was_let_go(&self) -> bool {
-        self.is_vain || self.answer.meta.index < self.after
+        self.is_vain || self.went_back()
     }
 
-    /// After which index to wait next, and how long to rest before. By the book: one that went back or came in vain
-    /// means to begin anew.
-    fn next(&self, catalog: &Catalog) -> (u64, Duration) {
-        let index = self.answer.meta.index;
-        if index < self.after {
-            (1, QUIET)
-        } else {
-            (index, if self.is_vain { QUIET } else { catalog.options.tuning.pause })
+    fn went_back(&self) -> bool {
+        self.answer.meta.index < self.known
+    }
+
+    /// By the book: an index that went back or an answer in vain means to begin anew, without waiting. Whoever was let
+    /// go by a server that shuts down would wait in the next one for an index of the one before, and hear nothing until
+    /// that has grown as far.
+    fn next(&self, catalog: &Catalog) -> Next {
+        let next = Next::after(&self.answer.meta);
+        match self.was_let_go() {
+            true => Next { waits: false, rest: QUIET, ..next },
+            false => Next { rest: catalog.options.tuning.pause, ..next },
         }
+    }
+}
+
+impl Next {
+    /// What comes after this answer, at once.
+    const fn after(meta: &QueryMeta) -> Self {
+        Self { known: meta.index, waits: true, rest: Duration::ZERO }
+    }
+
+    fn query(self, wait: Duration) -> Query {
+        if self.waits { Query::after(self.known, wait) } else { Query::default() }
+    }
+
+    /// The answer to the question that was asked so, after as long as that took.
+    fn heard<T>(self, answer: Answer<T>, took: Duration, wait: Duration) -> Heard<T> {
+        let is_vain = self.waits && took < wait && answer.meta.index <= self.known;
+        Heard { is_vain, answer, known: self.known }
     }
 }
 
@@ -244,34 +276,24 @@ fn list(catalog: &Catalog, scope: &Scope) -> Subject {
     Subject { scope: scope.clone(), ..catalog.subject(What::Services, None) }
 }
 
-fn checks(
-    catalog: &Arc<Catalog>,
-    scope: &Scope,
-    status: CheckStatus,
-    after: u64,
-    rest: Duration,
-) -> Waiting<Vec<Check>> {
+fn checks(catalog: &Arc<Catalog>, scope: &Scope, status: CheckStatus, next: Next) -> Waiting<Vec<Check>> {
     let (catalog, scope) = (Arc::clone(catalog), scope.clone());
     async move {
-        sleep(rest).await;
+        sleep(next.rest).await;
         let (began, wait) = (Instant::now(), catalog.options.wait);
-        let answer = catalog.client.checks_in_state(Some(status), &scope, &Query::after(after, wait)).await?;
-        Ok(heard(answer, after, began.elapsed() < wait))
+        let answer = catalog.client.checks_in_state(Some(status), &scope, &next.query(wait)).await?;
+        Ok(next.heard(answer, began.elapsed(), wait))
     }
     .boxed()
 }
 
-fn names(catalog: &Arc<Catalog>, scope: &Scope, after: u64, rest: Duration) -> Waiting<Content> {
+fn names(catalog: &Arc<Catalog>, scope: &Scope, next: Next) -> Waiting<Content> {
     let (catalog, subject) = (Arc::clone(catalog), list(catalog, scope));
     async move {
-        sleep(rest).await;
+        sleep(next.rest).await;
         let (began, wait) = (Instant::now(), catalog.options.wait);
-        let answer = subject.ask(&catalog.client, &Query::after(after, wait)).await?;
-        Ok(heard(answer, after, began.elapsed() < wait))
+        let answer = subject.ask(&catalog.client, &next.query(wait)).await?;
+        Ok(next.heard(answer, began.elapsed(), wait))
     }
     .boxed()
-}
-
-fn heard<T>(answer: Answer<T>, after: u64, is_early: bool) -> Heard<T> {
-    Heard { is_vain: is_early && answer.meta.index <= after, answer, after }
 }

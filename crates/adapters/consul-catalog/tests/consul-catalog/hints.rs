@@ -1,10 +1,11 @@
 //! Services without a connection of their own: every kind of change is found, and an agent's limits are kept.
 
-use std::time::Duration;
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
 
 use biplane_consul_catalog::CatalogOptions;
 use biplane_source::{Endpoint, Listing, Watch};
-use biplane_testkit::fault_proxy::{ALWAYS, Answer, Matcher};
+use biplane_testkit::fault_proxy::{ALWAYS, Answer, Matcher, Seen};
 use biplane_testkit::{Consul, FaultProxy, TempDir, eventually};
 use serde_json::json;
 
@@ -124,4 +125,55 @@ async fn hints_that_cannot_be_had_are_told_and_are_no_reason_to_believe_anything
     proxy.heal();
     instance.deregister(consul).await;
     until_places(&mut watch, &[]).await;
+}
+
+/// A server that shuts down lets go of the queries that wait; the next one counts from the beginning.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn hints_that_were_let_go_by_one_server_do_not_wait_in_the_next_one_for_an_index_of_the_first() {
+    let directory = TempDir::new("catalog-let-go");
+    let mut consul = Consul::start(&directory).await;
+    let instance = Instance::new("web", 1);
+    instance.register(&consul).await;
+    // However many indexes the next server uses for itself, it does not come this far.
+    for number in 1..=50 {
+        Instance::new("other", number).register(&consul).await;
+    }
+    let proxy = FaultProxy::http(consul.address());
+    let mut options = options(proxy.address());
+    options.max_watches = 0;
+    options.tuning.settle = Duration::from_millis(100);
+    let source = connect(options);
+    let mut watch = follow(&source, "web");
+    until_places(&mut watch, &[instance.at()]).await;
+    for path in ["/v1/catalog/services", "/v1/health/state/critical", "/v1/health/state/warning"] {
+        let answer = consul.get(path).await.expect("what is asked");
+        let index = answer.header("x-consul-index").expect("an index");
+        let in_vain = Answer::status(200).header("x-consul-index", index).body(&answer.text());
+        proxy.answer(Matcher::path(path).query("index="), in_vain, ALWAYS);
+    }
+    // Queries that wait already are let go by an end of their connections.
+    proxy.reset();
+    eventually("they are let go", PATIENCE, async || {
+        anyhow::ensure!(proxy.counters().answered >= 3);
+        Ok(())
+    })
+    .await;
+    consul.restart().await;
+    eventually("it is not believed", PATIENCE, async || has_counted(&source, "held", 1)).await;
+    proxy.heal();
+    let healed = Instant::now();
+    eventually("hints are waited for again", PATIENCE, async || {
+        let is_one = |seen: &Seen| seen.at > healed && seen.target.contains("index=");
+        let waiting: BTreeSet<_> = proxy.seen().into_iter().filter(is_one).map(|seen| seen.target).collect();
+        anyhow::ensure!(waiting.len() >= 3, "{waiting:?}");
+        Ok(())
+    })
+    .await;
+    // More than once: the first change may be seen by somebody who is still reading because of the restart.
+    for _ in 0..3 {
+        instance.register(&consul).await;
+        until_places(&mut watch, &[instance.at()]).await;
+        instance.deregister(&consul).await;
+        until_places(&mut watch, &[]).await;
+    }
 }
