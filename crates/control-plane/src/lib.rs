@@ -26,6 +26,7 @@ pub mod hold;
 mod identity;
 pub mod ingest;
 mod intents;
+mod lasting;
 mod leader;
 mod manager;
 mod metrics;

@@ -12,6 +12,9 @@ use biplane_core::resources::Secret;
 use biplane_core::resources::secret::{External, OnDelete, SecretForm, VaultSecret};
 use biplane_core::resources::upstream::discovery::ConsulUpstream;
 use biplane_source::{SecretRequest, SecretSource};
+use serde_json::json;
+
+use crate::lasting::said;
 
 /// How often an object may have its values read, at most.
 const REFRESH: Duration = Duration::from_secs(1);
@@ -145,9 +148,21 @@ impl Place {
         })
     }
 
-    /// The same for the same question to the same source, in every run.
+    /// The same for the same question to the same source, in every run and in every version.
     pub(super) fn question(&self) -> String {
-        format!("{} {:?}", self.source, self.request)
+        let (field, request) = match &self.request {
+            SecretRequest::Kv(kv) => ("kv", said(kv)),
+            SecretRequest::Pki(pki) => ("pki", said(pki)),
+            SecretRequest::Aws(aws) => ("aws", said(aws)),
+            SecretRequest::Path(path) => ("path", json!(path)),
+            SecretRequest::Object(name) => ("object", said(name)),
+        };
+        format!("{} {}", self.source, json!({ field: request }))
+    }
+
+    /// Whether a text on disk is this question. Versions before spelled it in other words.
+    pub(super) fn is_asked_by(&self, text: &str) -> bool {
+        text == self.question() || text == format!("{} {:?}", self.source, self.request)
     }
 }
 
@@ -178,8 +193,22 @@ impl fmt::Display for Place {
     }
 }
 
-/// What an object asks for, whichever sources there are: the same in every run.
+/// What an object asks for, whichever sources there are: the same in every run and in every version.
 pub(super) fn asked(external: External<'_>) -> String {
+    match external {
+        External::Vault(VaultSecret { source, kv, pki, aws, .. }) => {
+            let kv = kv.iter().map(|kv| ("kv", said(kv)));
+            let pki = pki.iter().map(|pki| ("pki", said(pki)));
+            let aws = aws.iter().map(|aws| ("aws", said(aws)));
+            let asked: BTreeMap<_, _> = kv.chain(pki).chain(aws).collect();
+            json!({ "vault": source, "asked": asked }).to_string()
+        }
+        External::File(file) => json!({ "file": file.source, "asked": file.path }).to_string(),
+    }
+}
+
+/// The same as versions before spelled it.
+pub(super) fn asked_before(external: External<'_>) -> String {
     match external {
         External::Vault(VaultSecret { source, kv, pki, aws, .. }) => {
             format!("vault {source:?} {kv:?} {pki:?} {aws:?}")
@@ -213,4 +242,61 @@ fn source(
         };
         Misplaced { field, message, hint }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use biplane_core::resources::secret::{FileSecret, VaultAws, VaultKv, VaultPki};
+
+    use super::*;
+
+    fn owned(text: &str) -> String {
+        text.to_owned()
+    }
+
+    fn vault() -> [VaultSecret; 3] {
+        let pki = VaultPki {
+            role: owned("web"),
+            common_name: owned("a.example.com"),
+            alt_names: vec![owned("b.example.com")],
+            ..VaultPki::default()
+        };
+        let kv = VaultKv { path: owned("we\"b"), version: Some(2), ..VaultKv::default() };
+        let aws = VaultAws { role: owned("web"), ttl: "1h".parse().ok(), ..VaultAws::default() };
+        [
+            VaultSecret { kv: Some(kv), ..VaultSecret::default() },
+            VaultSecret { source: Some(owned("vault")), pki: Some(pki), ..VaultSecret::default() },
+            VaultSecret { aws: Some(aws), ..VaultSecret::default() },
+        ]
+    }
+
+    /// What is on disks by now: a text that changes loses the secrets that are kept under it.
+    #[test]
+    fn questions_are_spelled_as_ever() {
+        let facts = SourceFacts { name: "vault".into(), kind: "vault", required: false, has_objects: true };
+        let places = vault().map(|vault| Place::in_vault(&vault, std::slice::from_ref(&facts)));
+        let implied = Place::implied(&ResourceRef::new("team", "web"), &[facts]);
+        let questions = places.into_iter().flatten().chain(implied).map(|place| place.question());
+        let expected = [
+            r#"vault {"kv":{"path":"we\"b","version":2}}"#,
+            r#"vault {"pki":{"altNames":["b.example.com"],"commonName":"a.example.com","role":"web"}}"#,
+            r#"vault {"aws":{"role":"web","ttl":"3600s"}}"#,
+            r#"vault {"object":{"name":"web","namespace":"team"}}"#,
+        ];
+        assert_eq!(questions.collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn what_objects_ask_is_spelled_as_ever() {
+        let file = FileSecret { path: owned("web"), ..FileSecret::default() };
+        let vault = vault();
+        let externals = vault.iter().map(External::Vault).chain([External::File(&file)]);
+        let expected = [
+            r#"{"vault":null,"asked":{"kv":{"path":"we\"b","version":2}}}"#,
+            r#"{"vault":"vault","asked":{"pki":{"altNames":["b.example.com"],"commonName":"a.example.com","role":"web"}}}"#,
+            r#"{"vault":null,"asked":{"aws":{"role":"web","ttl":"3600s"}}}"#,
+            r#"{"file":null,"asked":"web"}"#,
+        ];
+        assert_eq!(externals.map(asked).collect::<Vec<_>>(), expected);
+    }
 }

@@ -50,11 +50,14 @@ async fn a_nomad_that_starts_empty_takes_no_endpoint_away_until_its_jobs_run_or_
 
     nomad.kill();
     nomad.wipe();
-    nomad.start_again().await;
-    until_suspect!(&mut web);
-    until_suspect!(&mut other);
-    until_suspect!(&mut soon);
-    until_phase(&source, Phase::Failed).await;
+    // All at once: who looks later than it takes to believe the servers again sees only that.
+    tokio::join!(
+        nomad.start_again(),
+        async { until_suspect!(&mut web) },
+        async { until_suspect!(&mut other) },
+        async { until_suspect!(&mut soon) },
+        until_phase(&source, Phase::Failed),
+    );
     // In time the servers are believed, but what is gone is not.
     until_phase(&source, Phase::Complete).await;
     throughout("what was known", Duration::from_secs(2), async || {

@@ -2,14 +2,17 @@
 
 use std::time::{Duration, Instant};
 
+use anyhow::ensure;
 use biplane_source::{Cause, Listing, Phase, SecretSource as _};
 use biplane_store_vault::Auth;
 use biplane_testkit::bao::ROOT_TOKEN;
 use biplane_testkit::fault_proxy::{Answer, Matcher};
-use biplane_testkit::{Bao, FaultProxy, TempDir};
+use biplane_testkit::{Bao, FaultProxy, TempDir, eventually};
 use serde_json::json;
 
-use crate::harness::{Reader, World, connect, failed, kv, options, replace, state, token, told, value};
+use crate::harness::{
+    PATIENCE, Reader, World, connect, failed, kv, options, replace, state, token, told, value,
+};
 
 #[tokio::test]
 async fn a_sealed_server_is_named_and_changes_nothing_until_it_is_open_again() {
@@ -170,7 +173,7 @@ async fn an_answer_that_is_cut_or_garbled_is_a_failure() {
 #[tokio::test]
 async fn a_standby_passes_questions_on_and_takes_over() {
     let directory = TempDir::new("bao-standby");
-    let mut bao = Bao::builder().standbys(2).start(&directory).await;
+    let bao = Bao::builder().standbys(2).start(&directory).await;
     bao.root().kv2("secret").write("a", &json!({ "n": "1" })).await.expect("a write");
     let active = bao.active().await.expect("an active node");
     let standby = *bao.addresses().iter().find(|address| **address != active).expect("a standby");
@@ -179,13 +182,14 @@ async fn a_standby_passes_questions_on_and_takes_over() {
     // The engine of a standby gets ready a moment after that of the active node.
     assert_eq!(reader.values_in_the_end().await["n"], "1");
     bao.step_down().await.expect("another one takes over");
-    bao.ready().await;
-    bao.root()
-        .at(bao.active().await.expect("an active node"))
-        .kv2("secret")
-        .write("a", &json!({ "n": "2" }))
-        .await
-        .expect("a write");
+    let heir = eventually("another active node", PATIENCE, async || {
+        let heir = bao.active().await?;
+        ensure!(heir != active, "{heir} is active still");
+        Ok(heir)
+    })
+    .await;
+    let engine = bao.root().at(heir).kv2("secret");
+    eventually("a write", PATIENCE, async || engine.write("a", &json!({ "n": "2" })).await).await;
     while reader.values_in_the_end().await["n"] != "2" {}
 }
 

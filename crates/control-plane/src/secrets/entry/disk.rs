@@ -4,6 +4,7 @@
 //! more.
 
 use biplane_core::key::ResourceRef;
+use biplane_core::resources::secret::External;
 use biplane_core::resources::{Object, Spec};
 use tokio::time::Instant;
 
@@ -11,7 +12,7 @@ use super::check::sound;
 use super::{Entry, read_facts};
 use crate::secrets::compose::compose;
 use crate::secrets::kept::{Answer, Held, KeptSecret};
-use crate::secrets::place::asked;
+use crate::secrets::place::{asked, asked_before};
 use crate::secrets::rotation::Rotation;
 
 /// What an object asks for that holds its values itself.
@@ -38,9 +39,18 @@ impl Entry {
     }
 
     fn asked(&self) -> String {
+        self.asked_in(asked)
+    }
+
+    /// Whether a text on disk is what is asked now.
+    fn is_asked_by(&self, text: &str) -> bool {
+        text == self.asked() || text == self.asked_in(asked_before)
+    }
+
+    fn asked_in(&self, spelling: fn(External<'_>) -> String) -> String {
         match self.object.as_ref().map(|(Object { spec, .. }, _)| spec) {
             Some(Spec::Secret(spec)) if !self.implied => {
-                spec.external().map_or_else(|| OWN.to_owned(), asked)
+                spec.external().map_or_else(|| OWN.to_owned(), spelling)
             }
             _ => IMPLIED.to_owned(),
         }
@@ -48,8 +58,8 @@ impl Entry {
 
     /// Takes over what the last run left for the same question, and leaves the rest. Says whether anything was.
     pub(in crate::secrets) fn restore(&mut self, left: &mut KeptSecret, now: Instant) -> bool {
-        let asked = self.asked();
-        let held = left.held.take_if(|held| held.asked == asked && self.resume(held, now)).is_some();
+        let held =
+            left.held.take_if(|held| self.is_asked_by(&held.asked) && self.resume(held, now)).is_some();
         let name = left.name.clone();
         let answer = left.answer.take_if(|answer| self.recall(&name, answer, now)).is_some();
         held || answer
@@ -69,7 +79,7 @@ impl Entry {
 
     /// Knows again what the source gave. Says whether that was for the same question and is of use.
     fn recall(&mut self, name: &ResourceRef, answer: &Answer, now: Instant) -> bool {
-        let Some(place) = self.place().filter(|place| place.question() == answer.question) else {
+        let Some(place) = self.place().filter(|place| place.is_asked_by(&answer.question)) else {
             return false;
         };
         let composed = compose(name, place, &answer.secret).and_then(|new| sound(&new).map(|()| new.into()));

@@ -36,6 +36,38 @@ async fn what_was_kept_for_another_question_stays_until_this_one_is_answered() {
     assert_eq!(next.secrets.kept().len(), 1);
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_versions_before_have_kept_is_served_and_kept_under_the_new_spelling() {
+    let mut world = World::of(IN_VAULT);
+    let pair = pair(2000);
+    world.tell(Listing::Complete(Some(pair.clone())));
+    world.edit(put(ELSEWHERE[0]));
+    let kept = world.secrets.kept();
+    let asked = |kept: &[KeptSecret]| kept[0].held.as_ref().map(|held| held.asked.clone());
+    let mut old = kept.clone();
+    old[0].held.as_mut().unwrap().asked =
+        r#"vault Some("vault") Some(VaultKv { mount: None, path: "elsewhere", version: None }) None None"#
+            .into();
+    let mut next = World::new(old);
+    next.edit(put(ELSEWHERE[0]));
+    next.name(true);
+    assert_eq!(next.chain(), Some(chain_of(&pair)));
+    assert_eq!(asked(&next.secrets.kept()), asked(&kept));
+
+    world.edit(put(IN_VAULT));
+    world.tell(Listing::Complete(Some(pair.clone())));
+    let kept = world.secrets.kept();
+    let question = |kept: &[KeptSecret]| kept[0].answer.as_ref().map(|answer| answer.question.clone());
+    let mut old = kept.clone();
+    old[0].answer.as_mut().unwrap().question =
+        r#"vault Kv(VaultKv { mount: None, path: "teams/web", version: None })"#.into();
+    let mut next = World::new(old);
+    next.edit(put(IN_VAULT));
+    next.name(true);
+    assert_eq!(next.chain(), Some(chain_of(&pair)));
+    assert_eq!(question(&next.secrets.kept()), question(&kept));
+}
+
 /// What an object is edited to, after which it stays as it was until the new place has answered.
 const ELSEWHERE: [&str; 3] = [
     "vault: {source: vault, kv: {path: elsewhere}}\n",

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::scalars::Duration;
 
@@ -40,7 +40,7 @@ pub struct VaultSecret {
 }
 
 /// A place in a key-value engine.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct VaultKv {
     /// Where the engine is mounted. Default: that of the source, `secret`.
@@ -52,7 +52,7 @@ pub struct VaultKv {
 }
 
 /// A certificate to be issued.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct VaultPki {
     /// Where the engine is mounted. Default `pki`.
@@ -78,7 +78,9 @@ pub struct VaultPki {
 }
 
 /// Where a private key is made.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize, JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "camelCase")]
 pub enum KeyPlace {
     /// In this process: Vault signs a request (`pki/sign`), and the key never travels.
@@ -89,7 +91,9 @@ pub enum KeyPlace {
 }
 
 /// Kinds of private keys.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize, JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "camelCase")]
 pub enum KeyType {
     /// ECDSA on P-256.
@@ -104,7 +108,7 @@ pub enum KeyType {
 }
 
 /// Credentials from Vault's AWS engine.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct VaultAws {
     /// Where the engine is mounted. Default `aws`.
