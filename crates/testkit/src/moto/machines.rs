@@ -1,8 +1,9 @@
 //! The hand that runs machines in moto. Their addresses are what it says, so that somebody may answer there.
 
+use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
 use super::{Moto, element};
 
@@ -43,8 +44,24 @@ impl Launch {
 }
 
 impl Moto {
-    /// Runs machines by one call, and says the first. moto's pages have such calls on them, not machines.
+    /// Runs machines by one call, and says the first.
     pub async fn run(&self, launch: &Launch) -> Result<Machine> {
+        let made = self.launched(launch).await?;
+        Ok(Machine {
+            id: element(&made, "instanceId")?,
+            address: element(&made, "privateIpAddress")?.parse()?,
+        })
+    }
+
+    /// Runs machines by one call, and says at which addresses. moto draws these by lot, so that there may be fewer than
+    /// machines. Its pages have such calls on them, not machines.
+    pub async fn run_many(&self, launch: &Launch) -> Result<BTreeSet<Ipv4Addr>> {
+        let made = self.launched(launch).await?;
+        let texts = made.split("<privateIpAddress>").skip(1).filter_map(|rest| rest.split('<').next());
+        texts.map(|text| text.parse().with_context(|| format!("{text:?} is no address"))).collect()
+    }
+
+    async fn launched(&self, launch: &Launch) -> Result<String> {
         let (count, address) = (launch.count.to_string(), launch.address.map(|it| it.to_string()));
         let names: Vec<_> = (1..=launch.tags.len())
             .map(|at| ["Key", "Value"].map(|part| format!("TagSpecification.1.Tag.{at}.{part}")))
@@ -60,11 +77,7 @@ impl Moto {
             parameters.extend([(key_name.as_str(), key.as_str()), (value_name, value)]);
         }
         parameters.extend(address.as_deref().map(|address| ("PrivateIpAddress", address)));
-        let made = self.call("ec2", VERSION, &parameters).await?;
-        Ok(Machine {
-            id: element(&made, "instanceId")?,
-            address: element(&made, "privateIpAddress")?.parse()?,
-        })
+        self.call("ec2", VERSION, &parameters).await
     }
 
     /// Does something to a machine: `TerminateInstances`, `StopInstances`, `StartInstances`.

@@ -1,6 +1,7 @@
 //! The AWS of these tests: one moto for all of them, in which each test keeps to tags of its own.
 
-use std::net::SocketAddr;
+use std::collections::BTreeSet;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 
@@ -51,12 +52,12 @@ impl Cloud {
 
     /// Starts a machine.
     pub(crate) async fn run(&self, tags: &[(&str, &str)]) -> Result<Machine> {
-        self.run_many(1, tags).await
+        self.moto.run(&Launch::tagged(tags)).await
     }
 
-    /// Starts so many at once, and says the first. moto's pages have such calls on them, not machines.
-    pub(crate) async fn run_many(&self, count: usize, tags: &[(&str, &str)]) -> Result<Machine> {
-        self.moto.run(&Launch { count, ..Launch::tagged(tags) }).await
+    /// Starts so many at once, and says at which addresses.
+    pub(crate) async fn run_many(&self, count: usize, tags: &[(&str, &str)]) -> Result<BTreeSet<Ipv4Addr>> {
+        self.moto.run_many(&Launch { count, ..Launch::tagged(tags) }).await
     }
 
     /// Does something to a machine: `TerminateInstances`, `StopInstances`, `StartInstances`.

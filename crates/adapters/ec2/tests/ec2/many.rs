@@ -1,5 +1,7 @@
 //! Many upstreams, many machines: what it costs.
 
+use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
@@ -55,16 +57,21 @@ mod long {
         let apps: Vec<String> = (0..APPS).map(|app| format!("app-{app}")).collect();
         let runs = (0..CALLS).map(|at| {
             let (cloud, app) = (&cloud, &apps[at % APPS]);
-            async move { cloud.run_many(AT_ONCE, &[("App", app)]).await }
+            async move { cloud.run_many(AT_ONCE, &[("App", app)]).await.map(|made| (at % APPS, made)) }
         });
-        let _: Vec<_> = stream::iter(runs).buffer_unordered(4).try_collect().await.expect("they run");
+        let runs: Vec<_> = stream::iter(runs).buffer_unordered(4).try_collect().await.expect("they run");
+        let mut made = vec![BTreeSet::new(); APPS];
+        for (app, addresses) in runs {
+            made[app].extend(addresses.into_iter().map(IpAddr::V4));
+        }
         let proxy = Proxy::start(cloud.address()).await;
         let source = source(&proxy, "refresh=1m&timeout=60s&page=100");
         let started = Instant::now();
         let mut watches: Vec<_> = apps.iter().map(|app| source.watch(&request(&upstream(app)))).collect();
         let told = join_all(watches.iter_mut().map(complete)).await;
         let time = started.elapsed();
-        assert!(told.iter().all(|endpoints| endpoints.len() == CALLS * AT_ONCE / APPS));
+        let told = told.iter().map(|endpoints| endpoints.iter().map(|endpoint| endpoint.address).collect());
+        assert_eq!(told.collect::<Vec<BTreeSet<_>>>(), made);
         let calls = [proxy.calls("DescribeInstances"), proxy.calls("DescribeInstanceStatus")];
         eprintln!(
             "2500 machines for {APPS} upstreams: {time:?}, of which AWS {:?}; {calls:?} calls",
