@@ -10,6 +10,7 @@
 //! Invariant: what is told about certificates, keys or rules takes effect on streams that are open as well, and what
 //! cannot be read takes nothing away, but for keys of an earlier run that are a week old.
 
+mod certificate;
 mod gate;
 mod issuers;
 mod kept;
@@ -31,6 +32,8 @@ use biplane_xds::{Handshakes, Limits, ServerOptions};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
+use crate::snapshot::SnapshotDirectory;
+use certificate::KeptCertificate;
 use gate::Gate;
 use issuers::Issuers;
 use rulebook::Rulebook;
@@ -50,6 +53,7 @@ pub(crate) struct Door {
     rulebook: Arc<Rulebook>,
     tls: Option<ServerTls>,
     secret: Option<TlsSecret>,
+    kept: KeptCertificate,
     limits: Limits,
     troubles: Troubles,
 }
@@ -75,7 +79,8 @@ impl Door {
         let troubles = Troubles::default();
         let issuers = Issuers::telling(troubles.clone());
         let gate = Gate::new(rulebook.clone(), issuers, tls.clone(), access.trust_node_metadata);
-        Ok(Self { gate: Arc::new(gate), rulebook, tls, secret, limits: access.limits.clone(), troubles })
+        let (gate, kept, limits) = (Arc::new(gate), KeptCertificate::default(), access.limits.clone());
+        Ok(Self { gate, rulebook, tls, secret, kept, limits, troubles })
     }
 
     /// The options of a server behind this door.
@@ -96,6 +101,11 @@ impl Door {
         self.gate.issuers().keep_in(directory);
     }
 
+    /// Has a certificate that comes from a source of secrets survive a restart there.
+    pub(crate) fn keep_certificate_in(&self, directory: Arc<SnapshotDirectory>) {
+        self.kept.keep_in(directory);
+    }
+
     /// What cannot be had of all that it follows.
     pub(crate) fn troubles(&self) -> Troubles {
         self.troubles.clone()
@@ -111,7 +121,9 @@ impl Door {
         let tls = async {
             match (&self.tls, &self.secret) {
                 (Some(tls), Some(secret)) => {
-                    secret::follow(tls, secret, &secrets, &self.troubles, &shutdown).await;
+                    let certificate =
+                        secret::Certificate { tls, secret, kept: &self.kept, troubles: &self.troubles };
+                    certificate.follow(&secrets, &shutdown).await;
                 }
                 (Some(tls), None) => tls.clone().watch(shutdown.clone()).await,
                 (None, _) => shutdown.cancelled().await,

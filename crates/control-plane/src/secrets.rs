@@ -46,6 +46,7 @@ pub(crate) use certificate::faults;
 use entry::OWN;
 pub(crate) use entry::{Entry, State};
 pub use kept::{Answer, Held, KeptSecret, Stage};
+pub(crate) use place::question;
 pub use place::{Place, SourceFacts};
 
 /// What the keeper is to watch.

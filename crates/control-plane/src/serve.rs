@@ -155,7 +155,7 @@ impl Server {
         let (manager, (_, reloads)) = (self.manager, self.reload);
         let description = store.describe();
         let name: Arc<str> = description.name.as_str().into();
-        let last_run = bound.snapshots.as_ref().map(snapshot::SnapshotDirectory::load).unwrap_or_default();
+        let last_run = bound.snapshots.as_ref().map(|snapshots| snapshots.load()).unwrap_or_default();
         let fleets = Fleets::new();
         let engine = engine(&settings, &*store, &fleets, last_run, (&secrets, &endpoints));
         let (maker, made) = mpsc::channel(TOLD);
@@ -276,7 +276,7 @@ impl Server {
             supervisor.spawn("leader", lead(leader, shutdown.clone()));
         }
         if let Some(snapshots) = bound.snapshots {
-            let writer = write_editions(Arc::new(snapshots), engine, name, edition, bound.health, shutdown);
+            let writer = write_editions(snapshots, engine, name, edition, bound.health, shutdown);
             supervisor.spawn("snapshot", async {
                 writer.await;
                 Ok(())

@@ -7,7 +7,7 @@
 use std::fs::{self, File};
 use std::net::Ipv4Addr;
 use std::ops::Range;
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::net::TcpSocket;
 
@@ -17,14 +17,14 @@ const RANGE: Range<u16> = 12_000..30_000;
 /// Between that range and the other: what a scheduler gives to its tasks.
 const BLOCKS: Range<u16> = 30_000..32_700;
 
-/// Ports in a block.
-const BLOCK: u16 = 150;
+/// Ports in a block: more than the tasks of any test have, and few enough for all schedulers that a run of tests starts.
+const BLOCK: u16 = 60;
 
 static HELD: Mutex<Vec<File>> = Mutex::new(Vec::new());
 
 /// A TCP port on loopback that is this process's own until it ends.
 pub fn free_port() -> u16 {
-    let mut held = HELD.lock().expect("nobody panics while holding this lock");
+    let mut held = held();
     for port in candidates() {
         let file = lock(&port.to_string()).filter(|_| is_free(port));
         if let Some(file) = file {
@@ -37,7 +37,7 @@ pub fn free_port() -> u16 {
 
 /// Ports on loopback of which a server of this process hands out others, until the process ends.
 pub(crate) fn free_block() -> Range<u16> {
-    let mut held = HELD.lock().expect("nobody panics while holding this lock");
+    let mut held = held();
     for start in BLOCKS.step_by(usize::from(BLOCK)) {
         if let Some(file) = lock(&format!("block-{start}")) {
             held.push(file);
@@ -45,6 +45,11 @@ pub(crate) fn free_block() -> Range<u16> {
         }
     }
     panic!("all ports of {BLOCKS:?} are taken");
+}
+
+/// What this process has. A test for which there was nothing left is not the fault of others.
+fn held() -> MutexGuard<'static, Vec<File>> {
+    HELD.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The lock of this name, if nobody has it.

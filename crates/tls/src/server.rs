@@ -83,25 +83,26 @@ impl ServerTls {
         }
         state.stamps = stamps;
         let loaded = files.read().and_then(|pem| Loaded::new(&pem, self.inner.clients, self.inner.alpn));
-        self.take(&mut state, loaded);
-    }
-
-    /// Takes what came from elsewhere, if it works.
-    pub fn replace(&self, pem: &Pem) {
-        let loaded = Loaded::new(pem, self.inner.clients, self.inner.alpn);
-        self.take(&mut self.lock(), loaded);
-    }
-
-    fn take(&self, state: &mut State, loaded: Result<Loaded, TlsError>) {
-        let what = self.inner.what;
         match loaded {
-            Ok(loaded) => {
-                state.loaded = Some(Arc::new(loaded));
-                self.inner.changes.send_modify(|count| *count += 1);
-                info!(what, "new certificates are in use");
+            Ok(loaded) => self.take(&mut state, loaded),
+            Err(error) => {
+                let what = self.inner.what;
+                warn!(what, %error, "new certificates are not used; the last that worked stay");
             }
-            Err(error) => warn!(what, %error, "new certificates are not used; the last that worked stay"),
         }
+    }
+
+    /// Takes what came from elsewhere, if it works. What does not changes nothing.
+    pub fn replace(&self, pem: &Pem) -> Result<(), TlsError> {
+        let loaded = Loaded::new(pem, self.inner.clients, self.inner.alpn)?;
+        self.take(&mut self.lock(), loaded);
+        Ok(())
+    }
+
+    fn take(&self, state: &mut State, loaded: Loaded) {
+        state.loaded = Some(Arc::new(loaded));
+        self.inner.changes.send_modify(|count| *count += 1);
+        info!(what = self.inner.what, "new certificates are in use");
     }
 
     /// Whether a certificate that a client has shown would be taken now.
@@ -244,8 +245,13 @@ mod tests {
         assert!(tls.current().is_none());
         let (certificate, key) = issue(&authority());
         let part = |text: String| ("secret".to_owned(), text.into_bytes());
-        tls.replace(&Pem { cert: part(certificate.pem()), key: part(key.serialize_pem()), client_ca: None });
-        assert!(tls.current().is_some());
+        let pem =
+            |key: &str| Pem { cert: part(certificate.pem()), key: part(key.to_owned()), client_ca: None };
+        tls.replace(&pem(&key.serialize_pem())).expect("they belong together");
+        let shown = tls.current().expect("a certificate");
+        let error = tls.replace(&pem("canary")).expect_err("no key").to_string();
+        assert!(!error.contains("canary"), "{error}");
+        assert!(Arc::ptr_eq(&shown, &tls.current().expect("the one before")));
     }
 
     #[tokio::test]

@@ -18,16 +18,22 @@ const LIFE: Duration = Duration::from_secs(12);
 /// How long Vault is sealed.
 const SEALED: Duration = Duration::from_secs(2);
 
-const SETTINGS: &str = r#"
+/// Settings with a certificate that lives so long.
+fn settings(life: Duration) -> String {
+    format!(
+        r#"
 xdsTlsSecret:
   source: vault
-  vaultPki: { role: any, commonName: plane.internal, ipSans: [127.0.0.1], ttl: 12s }
+  vaultPki: {{ role: any, commonName: plane.internal, ipSans: [127.0.0.1], ttl: {}s }}
   clients: true
 identity:
   rules:
-  - certificate: { uri: "spiffe://biplane/fleet/{fleet}" }
-    fleet: "{fleet}"
-"#;
+  - certificate: {{ uri: "spiffe://biplane/fleet/{{fleet}}" }}
+    fleet: "{{fleet}}"
+"#,
+        life.as_secs()
+    )
+}
 
 /// An authority in OpenBao, its certificate and one of `edge` where an operator would have put them.
 async fn authority(tree: &Tree) -> Bao {
@@ -48,7 +54,7 @@ async fn authority(tree: &Tree) -> Bao {
 }
 
 /// A Biplane that may have certificates signed, and nothing else.
-async fn served(tree: Tree, bao: &Bao) -> World {
+async fn served(tree: Tree, bao: &Bao, life: Duration) -> World {
     let root = bao.root();
     let policy = "path \"pki/sign/any\" { capabilities = [\"update\"] }";
     root.policy("biplane", policy).await.expect("a policy");
@@ -57,7 +63,7 @@ async fn served(tree: Tree, bao: &Bao) -> World {
     fs::write(&token, secret).expect("the temporary directory is writable");
     let (address, token) = (bao.address(), token.display());
     let source = format!("vault://{address}/?tokenFile={token}&refresh=300ms&retryMax=1s");
-    World::serve(tree, SETTINGS, &["--secrets", &source]).await
+    World::serve(tree, &settings(life), &["--secrets", &source]).await
 }
 
 /// The certificate that a new handshake shows.
@@ -93,7 +99,7 @@ async fn certificate_that_vault_issues_is_renewed_under_a_stream_that_lives_on_a
  {
     let tree = Tree::new();
     let mut bao = authority(&tree).await;
-    let world = served(tree, &bao).await;
+    let world = served(tree, &bao, LIFE).await;
     let mut envoy = world.envoy("edge", &world.bootstrap("edge", "edge")).await;
     envoy.ready().await;
     world.until_answer(world.tree.port, "edge").await;
@@ -126,4 +132,33 @@ async fn certificate_that_vault_issues_is_renewed_under_a_stream_that_lives_on_a
     assert_eq!(envoy.losses().await.expect("counters"), losses);
     let nobody = Proof { tls: Some(world.trusting()), token: None };
     assert!(world.gets("edge", node(), &nobody).await.is_err(), "no certificate");
+}
+
+#[tokio::test]
+async fn restart_while_vault_is_sealed_shows_the_certificate_of_the_last_run_and_a_good_one_is_not_issued_anew()
+ {
+    let tree = Tree::new();
+    let mut bao = authority(&tree).await;
+    let mut world = served(tree, &bao, Duration::from_hours(1)).await;
+    let before = eventually("a certificate", PATIENCE, async || shown(&world).await).await;
+    let kept = world.biplane.state().join("xds-certificate");
+    eventually("it is on disk", PATIENCE, async || {
+        ensure!(kept.exists(), "not yet");
+        Ok(())
+    })
+    .await;
+
+    bao.seal().await.expect("sealed");
+    world.biplane.kill();
+    world.biplane.start_again().await;
+    until_told(&world, true).await;
+    assert_eq!(shown(&world).await.expect("a handshake"), before);
+    world.gets("edge", Node::new("late", "edge"), &world.proof("edge")).await.expect("its configuration");
+    let files = fs::read_dir(world.biplane.state()).expect("a directory").flatten();
+    let read = files.filter_map(|file| fs::read(file.path()).ok());
+    assert!(read.flat_map(String::from_utf8).all(|text| !text.contains("PRIVATE KEY")), "keys are sealed");
+
+    bao.unseal().await;
+    until_told(&world, false).await;
+    assert_eq!(shown(&world).await.expect("a handshake"), before);
 }

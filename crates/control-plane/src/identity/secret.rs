@@ -1,4 +1,7 @@
 //! The server's certificates out of a source of secrets, such as Vault's PKI: taken as they come.
+//!
+//! Invariant: what a source cannot tell, and what does not work, takes nothing away. What works is on disk for the next
+//! run, which shows it until the source answers.
 
 use std::sync::Arc;
 
@@ -6,64 +9,93 @@ use biplane_source::{Listing, Secret, SecretOptions, SecretSource, SourceError};
 use biplane_tls::{Part, Pem, ServerTls};
 use futures::StreamExt as _;
 use tokio_util::sync::CancellationToken;
-use tracing::warn;
+use tracing::{info, warn};
 
+use super::certificate::KeptCertificate;
 use super::{TlsSecret, Troubles};
+use crate::secrets::question;
 
 const WHAT: &str = "the certificate of the xDS server";
 
-/// Follows a secret until shutdown. What a source cannot tell takes nothing away.
-pub(super) async fn follow(
-    tls: &ServerTls,
-    secret: &TlsSecret,
-    sources: &[Arc<dyn SecretSource>],
-    troubles: &Troubles,
-    shutdown: &CancellationToken,
-) {
-    let source = sources.iter().find(|source| source.name() == secret.source);
-    let Some(source) = source else {
-        let error = SourceError::invalid(format!("there is no source of secrets {:?}", secret.source))
-            .hint("the setting `secrets` says where secrets are; xdsTlsSecret names one of them");
-        warn!(%error, "nodes get no connection");
-        troubles.tell(WHAT, &error, "nodes get no connection");
-        return shutdown.cancelled().await;
-    };
-    let mut seen: Option<Secret> = None;
-    let mut listings = source.watch(&secret.request, SecretOptions::default());
-    loop {
-        tokio::select! {
-            () = shutdown.cancelled() => return,
-            listing = listings.next() => match listing {
-                Some(Listing::Complete(Some(found))) => {
-                    troubles.clear(WHAT);
-                    // Reading the same again is no news.
-                    if !seen.as_ref().is_some_and(|seen| seen.same_values(&found)) {
-                        take(tls, secret, &found);
-                    }
-                    seen = Some(found);
-                }
-                Some(Listing::Complete(None)) => {
-                    warn!(source = secret.source, "the secret with the xDS server's certificate is not there");
-                }
-                Some(Listing::Failed(error)) => {
-                    troubles.tell(WHAT, &error, "the last one is shown until it ends; without one nobody gets a connection");
-                    warn!(source = secret.source, %error, "the xDS server's certificate cannot be read now; the last one stays");
-                }
-                None => return shutdown.cancelled().await,
-            },
-        }
-    }
+/// What a certificate that cannot be had means for nodes.
+const MEANWHILE: &str = "the last one is shown until it ends; without one nobody gets a connection";
+
+/// Where the certificate comes from, and where it goes.
+#[derive(Debug)]
+pub(super) struct Certificate<'a> {
+    pub(super) tls: &'a ServerTls,
+    pub(super) secret: &'a TlsSecret,
+    pub(super) kept: &'a KeptCertificate,
+    pub(super) troubles: &'a Troubles,
 }
 
-fn take(tls: &ServerTls, secret: &TlsSecret, found: &Secret) {
-    match pem(secret, found) {
-        Ok(pem) => tls.replace(&pem),
-        Err(missing) => {
-            warn!(
-                source = secret.source,
-                missing, "the secret with the xDS server's certificate lacks a field"
-            );
+impl Certificate<'_> {
+    /// Follows the secret until shutdown.
+    pub(super) async fn follow(&self, sources: &[Arc<dyn SecretSource>], shutdown: &CancellationToken) {
+        let TlsSecret { source: name, request, .. } = self.secret;
+        let Some(source) = sources.iter().find(|source| source.name() == *name) else {
+            let error = SourceError::invalid(format!("there is no source of secrets {name:?}"))
+                .hint("the setting `secrets` says where secrets are; xdsTlsSecret names one of them");
+            self.cannot(&error);
+            return shutdown.cancelled().await;
+        };
+        let mut seen = self.recall().await;
+        let options = SecretOptions { known: seen.as_deref().cloned(), ..SecretOptions::default() };
+        let mut listings = source.watch(request, options);
+        loop {
+            let listing = tokio::select! {
+                () = shutdown.cancelled() => return,
+                listing = listings.next() => listing,
+            };
+            match listing {
+                Some(Listing::Complete(Some(found))) => self.hear(&mut seen, found).await,
+                Some(Listing::Complete(None)) => {
+                    self.cannot(&SourceError::new(format!("{name} has no such secret")))
+                }
+                Some(Listing::Failed(error)) => self.cannot(&error),
+                None => return shutdown.cancelled().await,
+            }
         }
+    }
+
+    /// What the last run showed, which is shown again.
+    async fn recall(&self) -> Option<Arc<Secret>> {
+        let known = self.kept.find(&self.question()).await?;
+        if let Err(error) = self.show(&known) {
+            warn!(%error, "{WHAT} of the last run is not used");
+            return None;
+        }
+        info!(source = self.secret.source, "{WHAT} is that of the last run until its source answers");
+        Some(known)
+    }
+
+    async fn hear(&self, seen: &mut Option<Arc<Secret>>, found: Secret) {
+        // Reading the same again is no news.
+        if !seen.as_ref().is_some_and(|seen| seen.same_values(&found)) {
+            if let Err(error) = self.show(&found) {
+                return self.cannot(&error);
+            }
+            let found = Arc::new(found);
+            self.kept.keep(&self.question(), found.clone()).await;
+            *seen = Some(found);
+        }
+        self.troubles.clear(WHAT);
+    }
+
+    fn show(&self, found: &Secret) -> Result<(), SourceError> {
+        let pem = pem(self.secret, found).map_err(|missing| {
+            SourceError::invalid(format!("the secret of {} lacks {missing}", self.secret.source))
+        })?;
+        self.tls.replace(&pem).map_err(|error| SourceError::invalid(error.to_string()))
+    }
+
+    fn cannot(&self, error: &SourceError) {
+        warn!(source = self.secret.source, %error, "{WHAT} cannot be read; {MEANWHILE}");
+        self.troubles.tell(WHAT, error, MEANWHILE);
+    }
+
+    fn question(&self) -> String {
+        question(&self.secret.source, &self.secret.request)
     }
 }
 

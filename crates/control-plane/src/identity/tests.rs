@@ -199,6 +199,67 @@ async fn a_certificate_of_a_secret_is_awaited_and_kept_when_it_cannot_be_read() 
     running.await.expect("no panic").expect("no error");
 }
 
+/// Runs a door whose certificate is a secret of `source`, with a state directory.
+async fn with_secret(
+    request: &SecretRequest,
+    source: &Arc<FixedSecrets>,
+    state: &Path,
+    judge: impl AsyncFnOnce(&ServerTls, Troubles),
+) {
+    let secret = TlsSecret { source: "fixed".to_owned(), request: request.clone(), clients: true };
+    let access = NodeAccess { tls: Some(NodeTls::Secret(secret)), ..NodeAccess::default() };
+    let door = Door::open(&access, "127.0.0.1:1".parse().expect("an address")).expect("a door");
+    door.keep_certificate_in(Arc::new(
+        SnapshotDirectory::open(state, "file:///a", None).expect("a directory"),
+    ));
+    let (tls, troubles, shutdown) =
+        (door.tls.clone().expect("TLS"), door.troubles(), CancellationToken::new());
+    let running = door.run(None, vec![source.clone()], shutdown.clone());
+    let judging = async {
+        judge(&tls, troubles).await;
+        shutdown.cancel();
+    };
+    tokio::join!(running, judging).0.expect("no error");
+}
+
+#[tokio::test]
+async fn a_certificate_of_a_secret_is_shown_by_the_next_run_while_its_source_is_away() {
+    let (site, state) = (Site::new(), tempfile::tempdir().expect("a directory"));
+    let client = site.client("spiffe://t/fleet/edge");
+    let vouched = |tls: &ServerTls| tls.verify(&client, rustls::pki_types::UnixTime::now()).is_ok();
+    let request = SecretRequest::Path("xds".to_owned());
+    let there = Arc::new(FixedSecrets::new());
+    there.set(request.clone(), Secret::new(site.fields().into()));
+    with_secret(&request, &there, state.path(), async |tls, troubles| {
+        tls.changes().wait_for(|changes| *changes == 1).await.expect("open");
+        // A secret that does not work is told, and the next run does not hear of it.
+        there.set(request.clone(), Secret::new(site.fields().into_iter().skip(1).collect()));
+        until_told(&troubles, "lacks").await;
+    })
+    .await;
+
+    let away = Arc::new(FixedSecrets::new());
+    away.fail(Some(SourceError::new("sealed")));
+    with_secret(&request, &away, state.path(), async |tls, troubles| {
+        until_told(&troubles, "sealed").await;
+        assert!(vouched(tls), "that of the last run, with its authority");
+        away.fail(None);
+        away.set(request.clone(), Secret::new(Site::new().fields().into()));
+        tls.changes().wait_for(|changes| *changes == 2).await.expect("open");
+        assert!(!vouched(tls), "the newest counts");
+    })
+    .await;
+
+    // The answer to another question is of no use.
+    away.fail(Some(SourceError::new("sealed")));
+    let other = SecretRequest::Path("other".to_owned());
+    with_secret(&other, &away, state.path(), async |tls, troubles| {
+        until_told(&troubles, "sealed").await;
+        assert!(tls.current().is_none());
+    })
+    .await;
+}
+
 /// Judges a caller each time the gate says that something has changed, until it is a member of a fleet, or is refused
 /// for a reason.
 async fn until(gate: &Gate, shown: &Arc<[CertificateDer<'static>]>, wanted: Result<&str, &str>) {

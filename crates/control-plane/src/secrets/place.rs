@@ -150,14 +150,7 @@ impl Place {
 
     /// The same for the same question to the same source, in every run and in every version.
     pub(super) fn question(&self) -> String {
-        let (field, request) = match &self.request {
-            SecretRequest::Kv(kv) => ("kv", said(kv)),
-            SecretRequest::Pki(pki) => ("pki", said(pki)),
-            SecretRequest::Aws(aws) => ("aws", said(aws)),
-            SecretRequest::Path(path) => ("path", json!(path)),
-            SecretRequest::Object(name) => ("object", said(name)),
-        };
-        format!("{} {}", self.source, json!({ field: request }))
+        question(&self.source, &self.request)
     }
 
     /// Whether a text on disk is this question. Versions before spelled it in other words.
@@ -191,6 +184,18 @@ impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.source, self.what())
     }
+}
+
+/// What a source is asked for: the same in every run and in every version.
+pub(crate) fn question(source: &str, request: &SecretRequest) -> String {
+    let (field, request) = match request {
+        SecretRequest::Kv(kv) => ("kv", said(kv)),
+        SecretRequest::Pki(pki) => ("pki", said(pki)),
+        SecretRequest::Aws(aws) => ("aws", said(aws)),
+        SecretRequest::Path(path) => ("path", json!(path)),
+        SecretRequest::Object(name) => ("object", said(name)),
+    };
+    format!("{source} {}", json!({ field: request }))
 }
 
 /// What an object asks for, whichever sources there are: the same in every run and in every version.

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use biplane_admin::{Access, Listener};
@@ -23,7 +24,7 @@ pub(super) struct Bound {
     pub(super) door: Door,
     pub(super) admin: Vec<Listener>,
     pub(super) access: Access,
-    pub(super) snapshots: Option<SnapshotDirectory>,
+    pub(super) snapshots: Option<Arc<SnapshotDirectory>>,
     pub(super) health: SnapshotHealth,
 }
 
@@ -36,6 +37,9 @@ impl Bound {
         let (snapshots, health) = open_snapshots(settings, store)?;
         if let Some(directory) = &settings.state_dir {
             door.keep_keys_in(directory);
+        }
+        if let Some(directory) = &snapshots {
+            door.keep_certificate_in(directory.clone());
         }
         let xds = listen("xds", settings.xds).await?;
         let (admin, admin_address) = listen_admin(settings).await?;
@@ -68,7 +72,7 @@ async fn listen_admin(settings: &Settings) -> anyhow::Result<(Vec<Listener>, Soc
 fn open_snapshots(
     settings: &Settings,
     store: &Description,
-) -> anyhow::Result<(Option<SnapshotDirectory>, SnapshotHealth)> {
+) -> anyhow::Result<(Option<Arc<SnapshotDirectory>>, SnapshotHealth)> {
     let health = SnapshotHealth::default();
     let Some(path) = &settings.state_dir else {
         warn!(
@@ -82,7 +86,7 @@ fn open_snapshots(
         Ok(directory) => match directory.claim() {
             Err(error @ SnapshotError::InUse { .. }) => Err(error.into()),
             // The first write makes the directory, or says why it cannot.
-            Ok(()) | Err(_) => Ok((Some(directory), health)),
+            Ok(()) | Err(_) => Ok((Some(Arc::new(directory)), health)),
         },
         Err(error) => {
             error!(%error, "the last good configuration is not kept on disk");

@@ -1,5 +1,6 @@
 //! The directory that holds the editions: `snapshot-<number>`, the highest the newest, and the sealing
-//! key `snapshot.key` unless it is kept elsewhere.
+//! key `snapshot.key` unless it is kept elsewhere. What else is secret and has to survive a restart lies beside them,
+//! sealed with the same key.
 //!
 //! Nothing is held open or in memory: the directory and the key are found again for each reading and
 //! each writing, so that a disk which comes back late is used from then on.
@@ -12,9 +13,11 @@ use std::fs::{self, DirBuilder, File};
 use std::io::{BufReader, ErrorKind};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use biplane_store::StoredObject;
 use tracing::{error, warn};
+use zeroize::Zeroizing;
 
 use super::claim::Claim;
 use super::format::Fault;
@@ -37,6 +40,8 @@ pub struct SnapshotDirectory {
     /// Whether a mark tells the store from any other, however its address is spelled.
     marked: bool,
     claim: Claim,
+    /// Held while a key is looked for and made: of two that are made at a time one is lost, with what it has sealed.
+    making: Mutex<()>,
 }
 
 impl SnapshotDirectory {
@@ -48,7 +53,7 @@ impl SnapshotDirectory {
         let key_file = key_file.map(Path::to_owned);
         let claim = Claim::default();
         let (path, store) = (path.to_owned(), store.to_owned());
-        let directory = Self { path, store, key_file, marked: false, claim };
+        let directory = Self { path, store, key_file, marked: false, claim, making: Mutex::default() };
         directory.key()?;
         Ok(directory)
     }
@@ -121,7 +126,7 @@ impl SnapshotDirectory {
         (secrets, endpoints): (&[KeptSecret], &[KeptEndpoints]),
     ) -> Result<(), SnapshotError> {
         self.claim()?;
-        let key = self.key().and_then(|key| key.map_or_else(|| SealingKey::create(&self.own_key()), Ok))?;
+        let key = self.key_or_new()?;
         let editions = self.editions()?;
         let number = editions.last().map_or(1, |(number, _)| number + 1);
         let path = self.path.join(format!("{PREFIX}{number:010}"));
@@ -132,6 +137,28 @@ impl SnapshotDirectory {
         let identity = sources.get(&self.store).and_then(|source| source.identity.as_deref());
         self.rotate(editions, &key, identity.filter(|_| self.marked));
         Ok(())
+    }
+
+    /// Keeps a text beside the editions, sealed for this name.
+    pub(crate) fn keep(&self, name: &str, text: &[u8]) -> Result<(), SnapshotError> {
+        self.claim()?;
+        let path = self.path.join(name);
+        let sealed = self.key_or_new()?.seal(name, text);
+        let sealed = sealed.ok_or_else(|| SnapshotError::key(&path, "the system gives no randomness"))?;
+        durable::write(&path, &path.with_extension("tmp"), |out| out.write_all(&sealed))
+    }
+
+    /// What was kept under this name; nothing where there is none that this key opens.
+    pub(crate) fn kept(&self, name: &str) -> Result<Option<Zeroizing<Vec<u8>>>, SnapshotError> {
+        let Some(key) = self.key()? else { return Ok(None) };
+        let path = self.path.join(name);
+        match fs::read(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            read => {
+                let sealed = read.map_err(SnapshotError::io(format!("reading {}", path.display())))?;
+                Ok(key.open(name, &sealed).map(Zeroizing::new))
+            }
+        }
     }
 
     fn make(&self) -> Result<(), SnapshotError> {
@@ -163,6 +190,12 @@ impl SnapshotDirectory {
 
     fn own_key(&self) -> PathBuf {
         self.path.join("snapshot.key")
+    }
+
+    /// The sealing key, which is made where there is none yet.
+    fn key_or_new(&self) -> Result<SealingKey, SnapshotError> {
+        let _making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
+        self.key()?.map_or_else(|| SealingKey::create(&self.own_key()), Ok)
     }
 
     /// The sealing key; none where the first write has yet to make it.

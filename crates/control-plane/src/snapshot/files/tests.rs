@@ -281,3 +281,35 @@ fn edition_of_the_very_name_goes_before_a_later_one_of_another() {
     assert_eq!(numbers(&second), [1, 3, 4, 5], "another store's edition stays");
     assert_eq!(moved_to(&second, a).load().objects, new());
 }
+
+#[test]
+fn what_is_kept_beside_editions_is_sealed_for_its_name_and_its_key() {
+    let (_directory, snapshots) = opened();
+    assert_eq!(snapshots.kept("certificate").unwrap(), None);
+    snapshots.keep("certificate", b"canary").unwrap();
+    snapshots.write(&Sources::default(), new().iter(), (&[], &[])).unwrap();
+    let text = |name| snapshots.kept(name).unwrap().map(|text| text.to_vec());
+    assert_eq!(text("certificate").as_deref(), Some(&b"canary"[..]));
+    let path = snapshots.path.join("certificate");
+    let sealed = fs::read(&path).unwrap();
+    assert!(!sealed.windows(6).any(|window| window == b"canary"));
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    fs::copy(&path, snapshots.path.join("another")).unwrap();
+    assert_eq!(text("another"), None);
+    fs::write(&path, &sealed[1..]).unwrap();
+    assert_eq!(text("certificate"), None);
+    assert_eq!((snapshots.load().objects, numbers(&snapshots)), (new().to_vec(), vec![1]));
+}
+
+#[test]
+fn two_first_writes_at_a_time_make_one_key() {
+    for _ in 0..20 {
+        let (_directory, snapshots) = opened();
+        std::thread::scope(|threads| {
+            threads.spawn(|| snapshots.keep("certificate", b"pem").unwrap());
+            threads.spawn(|| snapshots.write(&Sources::default(), new().iter(), (&[], &[])).unwrap());
+        });
+        assert_eq!(snapshots.load().objects, new());
+        assert_eq!(snapshots.kept("certificate").unwrap().as_deref().map(Vec::as_slice), Some(&b"pem"[..]));
+    }
+}
