@@ -87,7 +87,7 @@ async fn nomad_that_starts_empty_and_runs_its_jobs_again_needs_nobody() {
 }
 
 #[tokio::test]
-async fn biplane_that_starts_while_nomad_is_away_serves_what_it_knew_without_a_change() {
+async fn long_biplane_that_starts_while_nomad_is_away_serves_what_it_knew_without_a_change() {
     let mut alone = Alone::start().await;
     // What is known is on disk a moment later.
     alone.until_saved().await;
