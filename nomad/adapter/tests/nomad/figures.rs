@@ -104,8 +104,9 @@ async fn hundreds_of_services_take_one_stream_few_connections_and_no_reading_whi
     let (took, requests) = (started.elapsed(), source.counters()["requests"]);
     let connections = world.link.connections();
     eprintln!("500 services known after {took:?}: {requests} requests, {connections} connections");
-    // So many questions at a time, half as many that go on to nodes, and the stream.
-    assert!(connections <= 16 + 8 + 1, "{connections} connections");
+    // So many questions at a time, half as many that go on to nodes, and the stream. A client goes on opening a connection
+    // when another one has become free meanwhile: one more each, at most.
+    assert!(connections <= 2 * (16 + 8 + 1), "{connections} connections");
 
     let rounds = async |count: u32| {
         let before = source.counters();
