@@ -18,9 +18,10 @@ const RULES: &[Rule] = &[
     Rule { folder: "crates/core", may_use: &[] },
     Rule { folder: "crates/xds", may_use: &[] },
     Rule { folder: "crates/aws", may_use: &[] },
-    Rule { folder: "crates/consul-client", may_use: &[] },
+    Rule { folder: "crates/agent", may_use: &[] },
     Rule { folder: "crates/tls", may_use: &[] },
     Rule { folder: "xtask", may_use: &[] },
+    Rule { folder: "crates/consul-client", may_use: &["crates/agent"] },
     // What knows resources.
     Rule { folder: "crates/store", may_use: &["crates/core"] },
     Rule { folder: "crates/source", may_use: &["crates/core"] },
@@ -69,7 +70,7 @@ const RULES: &[Rule] = &[
 ];
 
 const BACKEND: &[&str] =
-    &["crates/core", "crates/store", "crates/source", "crates/aws", "crates/consul-client"];
+    &["crates/core", "crates/store", "crates/source", "crates/agent", "crates/aws", "crates/consul-client"];
 const TESTKIT: &str = "crates/testkit";
 
 /// `cargo xtask edges`.

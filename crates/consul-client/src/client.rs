@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use biplane_agent::{Transport, root_cause};
 use bytes::Bytes;
 use http::Method;
 use http::header::{AUTHORIZATION, HeaderValue};
@@ -17,7 +18,7 @@ use crate::query::Query;
 use crate::secret::Secret;
 use crate::settings::{BasicAuth, Settings};
 use crate::token::Token;
-use crate::transport::{Transport, root_cause};
+use crate::transport;
 use crate::unset::{Unset, Whom};
 
 /// A client of one agent. Clones share its connections.
@@ -77,7 +78,7 @@ impl Request {
 impl Client {
     /// A client; it connects when it is first used, and again whenever it has to.
     pub fn new(settings: Settings) -> Result<Self, Error> {
-        let transport = Transport::new(&settings)?;
+        let transport = transport::connect(&settings)?;
         let scope =
             [("dc", settings.datacenter), ("ns", settings.namespace), ("partition", settings.partition)];
         let inner = Inner {

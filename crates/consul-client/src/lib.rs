@@ -31,7 +31,6 @@ mod secret;
 mod session;
 mod settings;
 mod status;
-mod tls;
 mod token;
 mod transport;
 mod txn;

@@ -4,9 +4,7 @@
 
 mod answer;
 mod failure;
-mod gate;
 mod stream;
-mod tls;
 mod token;
 mod transport;
 
@@ -15,8 +13,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use biplane_agent::{Gate, Transport};
 use biplane_core::scalars::SecretString;
-use biplane_source::SourceError;
+use biplane_source::{SourceError, pace};
 use http::header::{HeaderName, HeaderValue};
 use reqwest::{Response, Url};
 use tokio::time::{Instant, timeout_at};
@@ -25,13 +24,14 @@ use crate::counters::{Tally, count};
 use crate::options::NomadOptions;
 pub(crate) use answer::{Answer, Meta};
 pub(crate) use failure::{Failure, Kind};
-use gate::Gate;
 pub(crate) use stream::Lines;
 use token::TokenHolder;
-use transport::Transport;
 
 /// The header that a token is in.
 const TOKEN: HeaderName = HeaderName::from_static("x-nomad-token");
+
+/// How long after the time that it has asked for an agent is asked again, give or take.
+const MOMENT: Duration = Duration::from_millis(50);
 
 /// A client of one agent. Clones share its connections.
 #[derive(Clone)]
@@ -96,7 +96,7 @@ impl Client {
     /// A client; it connects when it is first used, and again whenever it has to.
     pub(crate) fn new(options: &NomadOptions, tally: Arc<Tally>) -> Result<Self, SourceError> {
         let inner = Inner {
-            transport: Transport::new(&options.address, &options.tls, options.timeout)?,
+            transport: transport::connect(&options.address, &options.tls, options.timeout)?,
             gate: Gate::new(options.tuning.max_requests),
             slow_gate: Gate::new(options.tuning.max_requests / 2),
             token: TokenHolder::new(options.token.clone()),
@@ -173,7 +173,8 @@ impl Inner {
             };
             match outcome {
                 Err(Failure { kind: Kind::RateLimited(pause), error }) => {
-                    let reopens = [&self.gate, &self.slow_gate].map(|gate| gate.close(pause, deadline));
+                    let moment = pause + pace::around(MOMENT);
+                    let reopens = [&self.gate, &self.slow_gate].map(|gate| gate.close(moment, deadline));
                     if reopens.contains(&false) {
                         return Err(Failure { kind: Kind::RateLimited(pause), error });
                     }

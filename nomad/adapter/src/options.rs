@@ -12,6 +12,7 @@ use biplane_core::scalars::SecretString;
 use biplane_source::{REFRESH, SourceError};
 
 pub use address::Address;
+pub use biplane_agent::Tls;
 pub(crate) use url::check_namespace;
 
 /// The namespace of those who use none.
@@ -75,36 +76,6 @@ pub struct Tuning {
     /// For how long a service that is gone from servers which were put in the place of others keeps its endpoints, unless it
     /// comes back or somebody says that it was meant. Nodes end what new servers do not know, so this need not be long.
     pub hold: Duration,
-}
-
-/// The files of an encrypted connection, in PEM. They are read again when they change.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Tls {
-    /// The authorities to trust; `None` here and below: those of the system.
-    pub ca_file: Option<PathBuf>,
-    /// A directory of such files.
-    pub ca_path: Option<PathBuf>,
-    /// The certificate to show.
-    pub cert_file: Option<PathBuf>,
-    /// Its private key.
-    pub key_file: Option<PathBuf>,
-    /// The name that the agent's certificate has, if it is not the address's: `server.global.nomad`.
-    pub server_name: Option<String>,
-    /// Whether the agent's certificate is looked at.
-    pub verify: bool,
-}
-
-impl Default for Tls {
-    fn default() -> Self {
-        Self {
-            ca_file: None,
-            ca_path: None,
-            cert_file: None,
-            key_file: None,
-            server_name: None,
-            verify: true,
-        }
-    }
 }
 
 impl Default for Tuning {

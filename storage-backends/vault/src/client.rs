@@ -9,13 +9,12 @@
 mod answer;
 mod call;
 mod failure;
-mod gate;
-mod tls;
 mod transport;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use biplane_agent::{Gate, Transport};
 use biplane_core::scalars::SecretString;
 use biplane_source::SourceError;
 use bytes::Bytes;
@@ -27,17 +26,19 @@ use vaultrs::api::EndpointMiddleware;
 
 use crate::counters::Tally;
 use crate::options::{Address, VaultOptions};
+use crate::pace;
 pub(crate) use answer::{Answer, Grant, Json};
 pub(crate) use call::{Call, Plain};
 pub(crate) use failure::{Failure, Kind};
-use gate::Gate;
-use transport::Transport;
 
 /// The header that a token is in.
 const TOKEN: HeaderName = HeaderName::from_static("x-vault-token");
 
 /// How many servers a request is sent on to: a standby sends it to the active one, and that is all.
 const REDIRECTS_MAX: usize = 2;
+
+/// How long after the time that it has asked for a server is asked again, give or take.
+const MOMENT: Duration = Duration::from_millis(50);
 
 /// A client of one server. Clones share its connections.
 #[derive(Clone)]
@@ -68,7 +69,7 @@ impl Client {
             namespace,
         };
         let inner = Inner {
-            transport: Transport::new(&options.address, &options.tls)?,
+            transport: transport::connect(&options.address, &options.tls)?,
             gate: Gate::new(options.tuning.max_requests),
             base: transport::base(&options.address, &options.tls),
             address: options.address.clone(),
@@ -134,7 +135,7 @@ impl Inner {
             };
             match outcome {
                 Err(Failure { kind: Kind::RateLimited(pause), error }) => {
-                    if !self.gate.close(pause, deadline) {
+                    if !self.gate.close(pause + pace::around(MOMENT), deadline) {
                         return Err(Failure { kind: Kind::RateLimited(pause), error });
                     }
                 }

@@ -13,6 +13,7 @@ use biplane_core::scalars::SecretString;
 use biplane_source::SourceError;
 
 pub use address::Address;
+pub use biplane_agent::Tls;
 
 /// The engine that is meant where a reference names none: the one that a development server comes with.
 const KV_MOUNT: &str = "secret";
@@ -132,36 +133,6 @@ pub enum RoleId {
     Text(String),
     /// It is in this file.
     File(PathBuf),
-}
-
-/// The files of an encrypted connection, in PEM. They are read again when they change.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Tls {
-    /// The authorities to trust; `None` here and below: those of the system.
-    pub ca_file: Option<PathBuf>,
-    /// A directory of such files.
-    pub ca_path: Option<PathBuf>,
-    /// The certificate to show.
-    pub cert_file: Option<PathBuf>,
-    /// Its private key.
-    pub key_file: Option<PathBuf>,
-    /// The name that the server's certificate has, if it is not the address's.
-    pub server_name: Option<String>,
-    /// Whether the server's certificate is looked at.
-    pub verify: bool,
-}
-
-impl Default for Tls {
-    fn default() -> Self {
-        Self {
-            ca_file: None,
-            ca_path: None,
-            cert_file: None,
-            key_file: None,
-            server_name: None,
-            verify: true,
-        }
-    }
 }
 
 impl Default for Tuning {

@@ -4,12 +4,12 @@
 
 use std::time::Duration;
 
+use biplane_agent::root_cause;
 use biplane_core::scalars::SecretString;
 use biplane_source::{Cause, SourceError};
 
 use super::Call;
 use super::answer::Answer;
-use super::transport::root_cause;
 
 /// How long to stay away when a server is too busy and does not say for how long.
 const PAUSE: Duration = Duration::from_secs(1);

@@ -4,12 +4,12 @@
 
 use std::time::Duration;
 
+use biplane_agent::root_cause;
 use biplane_core::scalars::SecretString;
 use biplane_source::{Cause, SourceError};
 
 use super::answer::{Answer, Json};
 use super::call::Call;
-use super::transport::root_cause;
 use crate::options::Address;
 
 /// How long to stay away when a server is too busy and does not say for how long.
@@ -106,11 +106,7 @@ impl Failure {
     }
 
     pub(super) fn unreachable(call: &Call, address: &Address, error: &reqwest::Error) -> Self {
-        let reason = if error.is_timeout() {
-            "the connection has not come up in time".to_owned()
-        } else {
-            root_cause(error)
-        };
+        let reason = root_cause(error);
         let says = |text: &str| reason.to_lowercase().contains(text);
         let is_tls =
             ["certificate", "unknownissuer", "tls", "handshake", "invalidcontenttype"].into_iter().any(says);

@@ -6,22 +6,21 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep_until};
 
-use biplane_source::pace;
-
 /// Lets requests through.
 #[derive(Debug)]
-pub(super) struct Gate {
+pub struct Gate {
     places: Arc<Semaphore>,
     closed_until: Mutex<Option<Instant>>,
 }
 
 impl Gate {
-    pub(super) fn new(places: usize) -> Self {
+    /// A gate that is open, for so many at a time and at least for one.
+    pub fn new(places: usize) -> Self {
         Self { places: Arc::new(Semaphore::new(places.max(1))), closed_until: Mutex::new(None) }
     }
 
     /// Waits for the gate to open and for a place. If it stays closed beyond the deadline: for how long.
-    pub(super) async fn enter(&self, deadline: Instant) -> Result<OwnedSemaphorePermit, Duration> {
+    pub async fn enter(&self, deadline: Instant) -> Result<OwnedSemaphorePermit, Duration> {
         loop {
             if let Some(until) = self.closed_until() {
                 if until >= deadline {
@@ -36,9 +35,10 @@ impl Gate {
         }
     }
 
-    /// Closes it for a while, of which nobody waits for more than a moment after. Whether it opens before the deadline.
-    pub(super) fn close(&self, pause: Duration, deadline: Instant) -> bool {
-        let until = Instant::now() + pause + pace::around(Duration::from_millis(50));
+    /// Closes it for a while; if it is closed already, it opens at the later of both times. Whether it opens before the
+    /// deadline. Whoever shares a server with others adds a moment by chance, so that they do not come back together.
+    pub fn close(&self, pause: Duration, deadline: Instant) -> bool {
+        let until = Instant::now() + pause;
         let mut closed = self.closed_until.lock().unwrap_or_else(PoisonError::into_inner);
         *closed = Some(closed.map_or(until, |before| before.max(until)));
         until < deadline
@@ -73,6 +73,16 @@ mod tests {
         assert!(!gate.close(Duration::from_mins(1), after(5000)));
         let pause = gate.enter(after(5000)).await.expect_err("it opens too late");
         assert!(pause > Duration::from_secs(59));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_shorter_pause_does_not_open_a_gate_before_its_time() {
+        let gate = Gate::new(1);
+        gate.close(Duration::from_secs(2), after(5000));
+        gate.close(Duration::from_secs(1), after(5000));
+        let started = Instant::now();
+        drop(gate.enter(after(5000)).await.expect("it opens in time"));
+        assert!(started.elapsed() >= Duration::from_secs(2));
     }
 
     #[tokio::test(start_paused = true)]
