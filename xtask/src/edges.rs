@@ -18,9 +18,10 @@ const RULES: &[Rule] = &[
     Rule { folder: "crates/core", may_use: &[] },
     Rule { folder: "crates/xds", may_use: &[] },
     Rule { folder: "crates/aws", may_use: &[] },
-    Rule { folder: "crates/agent", may_use: &[] },
     Rule { folder: "crates/tls", may_use: &[] },
     Rule { folder: "xtask", may_use: &[] },
+    // What clients of Consul, Nomad and Vault have in common.
+    Rule { folder: "crates/agent", may_use: &["crates/core"] },
     Rule { folder: "crates/consul-client", may_use: &["crates/agent"] },
     // What knows resources.
     Rule { folder: "crates/store", may_use: &["crates/core"] },

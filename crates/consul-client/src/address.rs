@@ -86,20 +86,10 @@ impl Address {
     }
 }
 
-/// Host and port of `host`, `host:port`, `[v6]` and `[v6]:port`.
+/// Host and port of `host`, `host:port`, `[v6]`, `[v6]:port`, and of `v6`, which Consul's tools take, too.
 fn split(authority: &str) -> Option<(&str, Option<&str>)> {
-    if let Some(rest) = authority.strip_prefix('[') {
-        let (host, port) = rest.split_once(']')?;
-        return match port {
-            "" => Some((host, None)),
-            port => Some((host, Some(port.strip_prefix(':')?))),
-        };
-    }
-    match authority.split_once(':') {
-        Some((_, port)) if port.contains(':') => Some((authority, None)),
-        Some((host, port)) => Some((host, Some(port))),
-        None => Some((authority, None)),
-    }
+    let bare = || (!authority.starts_with('[')).then_some((authority, None));
+    biplane_agent::split(authority).or_else(bare)
 }
 
 /// `host:port`, as people know it.

@@ -141,13 +141,8 @@ fn token(file: Option<String>, value: Option<String>) -> Option<TokenSource> {
         .or_else(|| value.map(|text| TokenSource::Value(Secret::new(&text))))
 }
 
-/// A truth value as Go reads it.
 fn truth(name: &str, text: &str) -> Result<bool, Error> {
-    match text {
-        "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
-        "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
-        other => Err(Error::invalid(format!("{name} is {other:?}, which is neither true nor false"))),
-    }
+    biplane_agent::truth(name, text).map_err(|error| Error::invalid(error.message))
 }
 
 fn about(name: &str, error: &Error) -> Error {

@@ -6,6 +6,8 @@
 
 use std::time::Duration;
 
+use biplane_agent::{SettingError, decode, truth};
+
 use crate::address::Address;
 use crate::error::Error;
 use crate::settings::{Settings, TokenSource};
@@ -23,9 +25,6 @@ pub const PARAMETERS: [&str; 10] = [
     "serverName",
     "verify",
 ];
-
-/// How much alike a parameter that is known must be to be suggested.
-const ALIKE: f64 = 0.7;
 
 /// A URL, taken apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,13 +58,13 @@ impl UrlError {
     /// A parameter that nobody knows, with the nearest of the common ones and `own`.
     pub fn unknown(name: &str, own: &[&str]) -> Self {
         let known: Vec<_> = PARAMETERS.iter().chain(own).copied().collect();
-        let alike = |other: &str| strsim::jaro_winkler(name, other);
-        let nearest = known.iter().max_by(|a, b| alike(a).total_cmp(&alike(b)));
-        let hint = match nearest.filter(|near| alike(near) > ALIKE) {
-            Some(near) => format!("did you mean {near}?"),
-            None => format!("the parameters are {}", known.join(", ")),
-        };
-        Self { message: format!("it has an unknown parameter {name:?}"), hint: Some(hint) }
+        biplane_agent::unknown(name, &known).into()
+    }
+}
+
+impl From<SettingError> for UrlError {
+    fn from(error: SettingError) -> Self {
+        Self { message: error.message, hint: error.hint }
     }
 }
 
@@ -89,7 +88,7 @@ impl ConsulUrl {
         }
         let mut settings = Settings::from_env(env)?;
         let is_socket = scheme == "consul+unix";
-        let path = percent_decoded(path)?;
+        let path = decode(path)?;
         match scheme {
             "consul" | "consuls" => place(&mut settings, authority, scheme == "consuls", env)?,
             "consul+unix" if authority.is_empty() => {
@@ -101,7 +100,7 @@ impl ConsulUrl {
         let mut parsed = Self { settings, path, is_socket, parameters: Vec::new() };
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            parsed.take(name, percent_decoded(value)?)?;
+            parsed.take(name, decode(value)?)?;
         }
         Ok(parsed)
     }
@@ -147,7 +146,7 @@ fn place(
         return require_tls(&mut settings.address, tls);
     }
     let tls = tls || settings.address.is_tls() && env_says_tls(env);
-    settings.address = Address::tcp(&percent_decoded(authority)?, tls)?;
+    settings.address = Address::tcp(&decode(authority)?, tls)?;
     Ok(())
 }
 
@@ -165,26 +164,7 @@ fn require_tls(address: &mut Address, tls: bool) -> Result<(), UrlError> {
 
 /// `CONSUL_HTTP_SSL` is about every address; a scheme in `CONSUL_HTTP_ADDR` about that one only.
 fn env_says_tls(env: &dyn Fn(&str) -> Option<String>) -> bool {
-    env("CONSUL_HTTP_SSL").is_some_and(|value| matches!(&*value, "1" | "t" | "T" | "true" | "TRUE" | "True"))
-}
-
-fn percent_decoded(text: &str) -> Result<String, UrlError> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [first, tail @ ..] = rest {
-        let (byte, tail) = match (first, tail) {
-            (b'%', [high, low, tail @ ..]) => (hexadecimal([*high, *low])?, tail),
-            _ => (*first, tail),
-        };
-        bytes.push(byte);
-        rest = tail;
-    }
-    String::from_utf8(bytes).map_err(|_| UrlError::new("it is not UTF-8"))
-}
-
-fn hexadecimal(digits: [u8; 2]) -> Result<u8, UrlError> {
-    let byte = std::str::from_utf8(&digits).ok().and_then(|hex| u8::from_str_radix(hex, 16).ok());
-    byte.ok_or_else(|| UrlError::new("a % in it is not followed by two digits"))
+    env("CONSUL_HTTP_SSL").is_some_and(|value| truth("CONSUL_HTTP_SSL", &value) == Ok(true))
 }
 
 #[cfg(test)]

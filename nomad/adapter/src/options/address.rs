@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use biplane_agent::{AuthorityError, host_and_port};
 use biplane_source::SourceError;
 
 /// The port of Nomad's API.
@@ -60,41 +61,18 @@ impl Address {
     }
 
     fn parse(authority: &str, tls: bool, default_port: u16) -> Result<Self, SourceError> {
-        // What stands before an @ may be a password: it is not repeated.
-        if authority.contains('@') {
-            return Err(SourceError::invalid("an address carries no user and no token")
-                .hint("tokenFile=FILE in the URL, or NOMAD_TOKEN"));
-        }
-        let wrong = || {
-            SourceError::invalid(format!("{authority:?} is no host and port"))
-                .hint("HOST:4646, or [::1]:4646")
-        };
-        let (host, port) = split(authority).ok_or_else(wrong)?;
-        let port = port.map_or(Some(default_port), |port| port.parse().ok().filter(|port| *port > 0));
-        let is_odd = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '/' | '?' | '#' | '%');
-        if host.is_empty() || host.contains(is_odd) {
-            return Err(wrong());
-        }
-        Ok(Self::Tcp { host: host.to_owned(), port: port.ok_or_else(wrong)?, tls })
+        let (host, port) = host_and_port(authority, default_port).map_err(|error| match error {
+            AuthorityError::Credential => SourceError::invalid("an address carries no user and no token")
+                .hint("tokenFile=FILE in the URL, or NOMAD_TOKEN"),
+            AuthorityError::Malformed => SourceError::invalid(format!("{authority:?} is no host and port"))
+                .hint("HOST:4646, or [::1]:4646"),
+        })?;
+        Ok(Self::Tcp { host: host.to_owned(), port, tls })
     }
 
     /// Whether TLS is spoken there.
     pub const fn is_tls(&self) -> bool {
         matches!(self, Self::Tcp { tls: true, .. })
-    }
-}
-
-/// The host without brackets, and the port.
-fn split(authority: &str) -> Option<(&str, Option<&str>)> {
-    if let Some(rest) = authority.strip_prefix('[') {
-        let (host, port) = rest.split_once(']')?;
-        let port = if port.is_empty() { None } else { Some(port.strip_prefix(':')?) };
-        return Some((host, port));
-    }
-    match authority.split_once(':') {
-        Some((_, port)) if port.contains(':') => None,
-        Some((host, port)) => Some((host, Some(port))),
-        None => Some((authority, None)),
     }
 }
 

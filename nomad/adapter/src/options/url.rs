@@ -1,16 +1,17 @@
 //! The options as one text: `nomads://nomad.internal:4646?namespaces=default,team&tokenFile=...`.
 
+use biplane_agent::Parameters;
 use biplane_source::SourceError;
 
 use super::environment::{Environment, duration, truth};
-use super::parameters::{Parameters, wrong};
+use super::parameters::{self, wrong};
 use super::{Address, DEFAULT_NAMESPACE, NomadOptions, Tls, Token};
 
 /// Options from a URL and the environment.
 pub(super) fn parse(url: &str, read: &dyn Fn(&str) -> Option<String>) -> Result<NomadOptions, SourceError> {
     let environment = Environment::new(read);
     let (place, query) = url.split_once('?').unwrap_or((url, ""));
-    let mut parameters = Parameters::parse(query)?;
+    let mut parameters = parameters::parse(query)?;
     let mut options = NomadOptions::new(address(place, &environment)?);
     options.token = token(&mut parameters, &environment)?;
     options.tls = tls(&mut parameters, &environment)?;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use biplane_agent::{AuthorityError, host_and_port};
 use biplane_source::SourceError;
 
 /// The port of Vault and OpenBao.
@@ -43,37 +44,14 @@ impl Address {
     }
 
     fn parse(authority: &str, tls: bool, default_port: u16) -> Result<Self, SourceError> {
-        // What stands before an @ may be a password: it is not repeated.
-        if authority.contains('@') {
-            return Err(SourceError::invalid("an address carries no user and no token")
-                .hint("tokenFile=FILE, BAO_TOKEN or VAULT_TOKEN, or another auth="));
-        }
-        let (host, port) = split(authority).ok_or_else(|| wrong(authority))?;
-        let port = port.map_or(Some(default_port), |port| port.parse().ok().filter(|port| *port > 0));
-        let is_odd = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '/' | '?' | '#' | '%');
-        if host.is_empty() || host.contains(is_odd) {
-            return Err(wrong(authority));
-        }
-        Ok(Self { tls, host: host.to_owned(), port: port.ok_or_else(|| wrong(authority))? })
+        let (host, port) = host_and_port(authority, default_port).map_err(|error| match error {
+            AuthorityError::Credential => SourceError::invalid("an address carries no user and no token")
+                .hint("tokenFile=FILE, BAO_TOKEN or VAULT_TOKEN, or another auth="),
+            AuthorityError::Malformed => SourceError::invalid(format!("{authority:?} is no host and port"))
+                .hint("HOST:8200, or [::1]:8200"),
+        })?;
+        Ok(Self { tls, host: host.to_owned(), port })
     }
-}
-
-/// The host without brackets, and the port.
-fn split(authority: &str) -> Option<(&str, Option<&str>)> {
-    if let Some(rest) = authority.strip_prefix('[') {
-        let (host, port) = rest.split_once(']')?;
-        let port = if port.is_empty() { None } else { Some(port.strip_prefix(':')?) };
-        return Some((host, port));
-    }
-    match authority.split_once(':') {
-        Some((_, port)) if port.contains(':') => None,
-        Some((host, port)) => Some((host, Some(port))),
-        None => Some((authority, None)),
-    }
-}
-
-fn wrong(authority: &str) -> SourceError {
-    SourceError::invalid(format!("{authority:?} is no host and port")).hint("HOST:8200, or [::1]:8200")
 }
 
 impl fmt::Display for Address {

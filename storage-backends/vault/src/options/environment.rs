@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use biplane_core::scalars::{self, SecretString};
+use biplane_agent::SettingError;
+use biplane_core::scalars::SecretString;
 use biplane_source::SourceError;
 
 use super::{Address, Tls};
@@ -77,19 +78,14 @@ impl<'a> Environment<'a> {
 
 /// A truth value as Go reads it.
 pub(super) fn truth(name: &str, text: &str) -> Result<bool, SourceError> {
-    match text {
-        "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
-        "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
-        _ => Err(SourceError::invalid(format!("{name} is neither true nor false"))),
-    }
+    biplane_agent::truth(name, text).map_err(unfit)
 }
 
 /// A span of time longer than none: `30s`, or seconds without a unit.
 pub(super) fn duration(name: &str, text: &str) -> Result<Duration, SourceError> {
-    let wrong = |why: String| SourceError::invalid(format!("{name}: {why}")).hint("such as 30s");
-    let duration = match text.parse() {
-        Ok(seconds) => Duration::from_secs(seconds),
-        Err(_) => text.parse::<scalars::Duration>().map_err(|error| wrong(error.to_string()))?.0,
-    };
-    if duration.is_zero() { Err(wrong("it is zero".to_owned())) } else { Ok(duration) }
+    biplane_agent::duration(name, text).map_err(unfit)
+}
+
+fn unfit(error: SettingError) -> SourceError {
+    SourceError { hint: error.hint, ..SourceError::invalid(error.message) }
 }

@@ -3,11 +3,12 @@
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 
+use biplane_agent::Parameters;
 use biplane_aws::{CallerIdentity, DEFAULT_REGION};
 use biplane_source::SourceError;
 
 use super::environment::{Environment, duration, truth};
-use super::parameters::{Parameters, wrong};
+use super::parameters::{self, finish, require, wrong};
 use super::{Address, Auth, RoleId, StsRegion, Tls, VaultOptions};
 
 /// Where the JWT that Nomad makes for Vault is, in the directory of a task's secrets: `nomad_<identity>.jwt`, for
@@ -28,14 +29,14 @@ pub(super) fn parse(url: &str, read: &dyn Fn(&str) -> Option<String>) -> Result<
     let environment = Environment::new(read);
     let (place, query) = url.split_once('?').unwrap_or((url, ""));
     let address = address(place, &environment)?;
-    let mut parameters = Parameters::parse(query)?;
+    let mut parameters = parameters::parse(query)?;
     let (auth, method) = auth(&mut parameters, &environment)?;
     let mut options = VaultOptions::new(address, auth);
     options.tls = tls(&mut parameters, &environment)?;
     options.namespace = namespace(parameters.take("namespace").or_else(|| environment.get("NAMESPACE")))?;
     options.timeout = environment.timeout()?.unwrap_or(options.timeout);
     set_rest(&mut options, &mut parameters)?;
-    parameters.finish(&method)?;
+    finish(&parameters, &method)?;
     Ok(options)
 }
 
@@ -95,8 +96,8 @@ fn auth(parameters: &mut Parameters, environment: &Environment<'_>) -> Result<(A
         "cert" => Auth::Cert { mount: mount("cert"), role: role(parameters, environment) },
         "userpass" => Auth::Userpass {
             mount: mount("userpass"),
-            username: parameters.require("username", "auth=userpass")?,
-            password_file: parameters.require("passwordFile", "auth=userpass")?.into(),
+            username: require(parameters, "username", "auth=userpass")?,
+            password_file: require(parameters, "passwordFile", "auth=userpass")?.into(),
         },
         _ => {
             return Err(
