@@ -21,6 +21,7 @@ impl SettingError {
     }
 
     /// The same, with advice.
+    #[must_use]
     pub fn hint(self, hint: impl Into<String>) -> Self {
         Self { hint: Some(hint.into()), ..self }
     }

@@ -10,6 +10,9 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::{Certificate, ClientBuilder, Identity};
 use zeroize::Zeroizing;
 
+use crate::parameters::Parameters;
+use crate::setting::{SettingError, truth};
+
 /// The files of an encrypted connection, in PEM. They are read again when they change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tls {
@@ -68,6 +71,20 @@ pub enum TlsError {
 }
 
 impl Tls {
+    /// What a URL says with `caFile`, `caPath`, `certFile`, `keyFile`, `tlsServerName` and `insecure`, and where it says
+    /// nothing what `environment` does.
+    pub fn from_url(parameters: &mut Parameters, environment: Self) -> Result<Self, SettingError> {
+        let insecure = parameters.take("insecure").map(|text| truth("insecure", &text)).transpose()?;
+        Ok(Self {
+            ca_file: parameters.take_path("caFile").or(environment.ca_file),
+            ca_path: parameters.take_path("caPath").or(environment.ca_path),
+            cert_file: parameters.take_path("certFile").or(environment.cert_file),
+            key_file: parameters.take_path("keyFile").or(environment.key_file),
+            server_name: parameters.take("tlsServerName").or(environment.server_name),
+            verify: insecure.map_or(environment.verify, |insecure| !insecure),
+        })
+    }
+
     /// The builder with everything that TLS needs, for a server at this place.
     pub(crate) fn configure(
         &self,
@@ -162,6 +179,7 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
+    use crate::parameters::Known;
 
     fn directory() -> TempDir {
         tempfile::tempdir().expect("a temporary directory")
@@ -226,6 +244,34 @@ mod tests {
         let missing = Tls { ca_path: Some("/nowhere".into()), ..Tls::default() };
         let error = missing.authorities().map(drop).expect_err("no directory").to_string();
         assert!(error.starts_with("/nowhere cannot be read"), "{error}");
+    }
+
+    #[test]
+    fn a_url_wins_over_the_environment() {
+        static KNOWN: Known = Known {
+            names: &["caFile", "caPath", "certFile", "keyFile", "tlsServerName", "insecure"],
+            secrets: &[],
+        };
+        let environment = || Tls {
+            ca_file: Some("ca".into()),
+            key_file: Some("k".into()),
+            verify: false,
+            ..Tls::default()
+        };
+        let read =
+            |query| Tls::from_url(&mut Parameters::parse(query, &KNOWN).expect("known"), environment());
+        assert_eq!(read(""), Ok(environment()));
+        let told = read("caFile=a&caPath=b&certFile=c&tlsServerName=d&insecure=false");
+        let expected = Tls {
+            ca_file: Some("a".into()),
+            ca_path: Some("b".into()),
+            cert_file: Some("c".into()),
+            key_file: Some("k".into()),
+            server_name: Some("d".into()),
+            verify: true,
+        };
+        assert_eq!(told, Ok(expected));
+        assert!(read("insecure=no").is_err());
     }
 
     #[test]

@@ -84,6 +84,7 @@ pub(super) fn duration(name: &str, text: &str) -> Result<Duration, SourceError> 
     biplane_agent::duration(name, text).map_err(unfit)
 }
 
-fn unfit(error: SettingError) -> SourceError {
+/// What is wrong with a setting, as an error of a source.
+pub(super) fn unfit(error: SettingError) -> SourceError {
     SourceError { hint: error.hint, ..SourceError::invalid(error.message) }
 }

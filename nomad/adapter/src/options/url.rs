@@ -3,7 +3,7 @@
 use biplane_agent::Parameters;
 use biplane_source::SourceError;
 
-use super::environment::{Environment, duration, truth};
+use super::environment::{Environment, duration, truth, unfit};
 use super::parameters::{self, wrong};
 use super::{Address, DEFAULT_NAMESPACE, NomadOptions, Tls, Token};
 
@@ -14,7 +14,7 @@ pub(super) fn parse(url: &str, read: &dyn Fn(&str) -> Option<String>) -> Result<
     let mut parameters = parameters::parse(query)?;
     let mut options = NomadOptions::new(address(place, &environment)?);
     options.token = token(&mut parameters, &environment)?;
-    options.tls = tls(&mut parameters, &environment)?;
+    options.tls = Tls::from_url(&mut parameters, environment.tls()?).map_err(unfit)?;
     options.region = parameters.take("region").or_else(|| environment.get("REGION"));
     options.namespaces = namespaces(parameters.take("namespaces").or_else(|| environment.get("NAMESPACE")))?;
     set_times(&mut options, &mut parameters)?;
@@ -60,19 +60,6 @@ fn token(parameters: &mut Parameters, environment: &Environment<'_>) -> Result<O
         }),
         Some(_) => Err(wrong("auth= names no method that is known").hint("auth=identity, or leave it out")),
     }
-}
-
-fn tls(parameters: &mut Parameters, environment: &Environment<'_>) -> Result<Tls, SourceError> {
-    let tls = environment.tls()?;
-    let insecure = parameters.take("insecure").map(|text| truth("insecure", &text)).transpose()?;
-    Ok(Tls {
-        ca_file: parameters.take_path("caFile").or(tls.ca_file),
-        ca_path: parameters.take_path("caPath").or(tls.ca_path),
-        cert_file: parameters.take_path("certFile").or(tls.cert_file),
-        key_file: parameters.take_path("keyFile").or(tls.key_file),
-        server_name: parameters.take("tlsServerName").or(tls.server_name),
-        verify: insecure.map_or(tls.verify, |insecure| !insecure),
-    })
 }
 
 /// Each by its name: whoever may read none of them all is shown none, without a word.

@@ -7,7 +7,7 @@ use biplane_agent::Parameters;
 use biplane_aws::{CallerIdentity, DEFAULT_REGION};
 use biplane_source::SourceError;
 
-use super::environment::{Environment, duration, truth};
+use super::environment::{Environment, duration, truth, unfit};
 use super::parameters::{self, finish, require, wrong};
 use super::{Address, Auth, RoleId, StsRegion, Tls, VaultOptions};
 
@@ -32,7 +32,7 @@ pub(super) fn parse(url: &str, read: &dyn Fn(&str) -> Option<String>) -> Result<
     let mut parameters = parameters::parse(query)?;
     let (auth, method) = auth(&mut parameters, &environment)?;
     let mut options = VaultOptions::new(address, auth);
-    options.tls = tls(&mut parameters, &environment)?;
+    options.tls = Tls::from_url(&mut parameters, environment.tls()?).map_err(unfit)?;
     options.namespace = namespace(parameters.take("namespace").or_else(|| environment.get("NAMESPACE")))?;
     options.timeout = environment.timeout()?.unwrap_or(options.timeout);
     set_rest(&mut options, &mut parameters)?;
@@ -170,19 +170,6 @@ fn aws(
     })?;
     let region = if is_found { StsRegion::Found } else { StsRegion::Named(named) };
     Ok(Auth::Aws { mount, role: role(parameters, environment), region, server_id })
-}
-
-fn tls(parameters: &mut Parameters, environment: &Environment<'_>) -> Result<Tls, SourceError> {
-    let tls = environment.tls()?;
-    let insecure = parameters.take("insecure").map(|text| truth("insecure", &text)).transpose()?;
-    Ok(Tls {
-        ca_file: parameters.take_path("caFile").or(tls.ca_file),
-        ca_path: parameters.take_path("caPath").or(tls.ca_path),
-        cert_file: parameters.take_path("certFile").or(tls.cert_file),
-        key_file: parameters.take_path("keyFile").or(tls.key_file),
-        server_name: parameters.take("tlsServerName").or(tls.server_name),
-        verify: insecure.map_or(tls.verify, |insecure| !insecure),
-    })
 }
 
 /// A namespace is sent in a header.
