@@ -50,7 +50,7 @@ impl Certificate<'_> {
             match listing {
                 Some(Listing::Complete(Some(found))) => self.hear(&mut seen, found).await,
                 Some(Listing::Complete(None)) => {
-                    self.cannot(&SourceError::new(format!("{name} has no such secret")))
+                    self.cannot(&SourceError::new(format!("{name} has no such secret")));
                 }
                 Some(Listing::Failed(error)) => self.cannot(&error),
                 None => return shutdown.cancelled().await,

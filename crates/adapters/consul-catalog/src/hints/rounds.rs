@@ -247,9 +247,10 @@ impl<T> Heard<T> {
     /// that has grown as far.
     fn next(&self, catalog: &Catalog) -> Next {
         let next = Next::after(&self.answer.meta);
-        match self.was_let_go() {
-            true => Next { waits: false, rest: QUIET, ..next },
-            false => Next { rest: catalog.options.tuning.pause, ..next },
+        if self.was_let_go() {
+            Next { waits: false, rest: QUIET, ..next }
+        } else {
+            Next { rest: catalog.options.tuning.pause, ..next }
         }
     }
 }
