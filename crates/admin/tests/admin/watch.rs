@@ -89,11 +89,11 @@ async fn a_reader_that_takes_nothing_is_cut_off_and_nothing_is_kept_for_it() {
     for index in 0..64 {
         server.shelf.put(Kind::Upstream, &format!("large-{index}"), &"x".repeat(256 * 1024)).await;
     }
+    let began = Instant::now();
     let mut stream = TcpStream::connect(server.address).await.expect("the server listens");
     stream.write_all(raw::request("GET", "/v1/watch", &[], "").as_bytes()).await.expect("open");
     let mut first = [0; 12];
     stream.read_exact(&mut first).await.expect("an answer");
-    let began = Instant::now();
     eventually("somebody watches", || server.shelf.watchers() == 1).await;
     // Other callers are served meanwhile.
     assert_eq!(server.get("/live").await.status, 200);

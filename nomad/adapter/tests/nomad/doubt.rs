@@ -96,9 +96,9 @@ async fn servers_that_have_gone_back_are_believed_when_they_have_said_the_same_f
     let earlier =
         Answer::status(200).header("x-nomad-index", "5").header("x-nomad-knownleader", "true").body("[]");
     world.link.answer(Matcher::path("/v1/service"), earlier, ALWAYS);
+    let since = Instant::now();
     source.refresh();
     until_suspect!(&mut watch);
-    let since = Instant::now();
     until(&mut watch, "what they say", |told| matches!(told, Listing::Complete(found) if found.is_empty()))
         .await;
     assert!(since.elapsed() >= world.options().tuning.confirm, "too soon: {:?}", since.elapsed());
