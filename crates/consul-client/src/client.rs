@@ -264,7 +264,7 @@ mod tests {
 
     #[test]
     fn half_a_client_certificate_is_refused() {
-        let tls = crate::TlsSettings { certificate: Some("cert.pem".into()), ..Default::default() };
+        let tls = crate::Tls { cert_file: Some("cert.pem".into()), ..Default::default() };
         let address = Address::Tcp { host: "127.0.0.1".into(), port: 1, tls: true };
         assert!(matches!(Client::new(Settings { address, tls, ..settings() }), Err(Error::Invalid { .. })));
     }

@@ -38,6 +38,7 @@ mod unset;
 mod url;
 
 pub use address::Address;
+pub use biplane_agent::Tls;
 pub use catalog::{
     Check, CheckStatus, HealthEntry, InstanceLocality, Node, QueryResult, Scope, ServiceEntry, TaggedAddress,
     Weights,
@@ -49,7 +50,7 @@ pub use kv::{Keys, KvEntries, KvEntry, PutCondition};
 pub use query::{Answer, Consistency, Query, QueryMeta};
 pub use secret::Secret;
 pub use session::{NewSession, Session, SessionBehavior};
-pub use settings::{BasicAuth, Settings, TlsSettings, TokenSource};
+pub use settings::{BasicAuth, Settings, TokenSource};
 pub use status::{AgentConfig, AgentSelf};
 pub use txn::{TxnError, TxnOp, TxnOutcome, TxnResult};
 pub use url::{ConsulUrl, PARAMETERS, UrlError, duration};

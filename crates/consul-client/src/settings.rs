@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use biplane_agent::Tls;
+
 use crate::address::Address;
 use crate::error::Error;
 use crate::secret::Secret;
@@ -23,7 +25,7 @@ pub struct Settings {
     /// Consul Enterprise: the admin partition.
     pub partition: Option<String>,
     /// Whom we trust and who we are.
-    pub tls: TlsSettings,
+    pub tls: Tls,
     /// How long a connection may take to come up.
     pub connect_timeout: Duration,
     /// How long an answer may take, beside what a blocking query waits.
@@ -50,37 +52,6 @@ pub struct BasicAuth {
     pub password: Secret,
 }
 
-/// Whom we trust and who we are. Files are PEM, and are read again when they have
-/// changed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TlsSettings {
-    /// A file of authorities.
-    pub authority: Option<PathBuf>,
-    /// A directory of such files.
-    pub authorities: Option<PathBuf>,
-    /// Our certificate.
-    pub certificate: Option<PathBuf>,
-    /// Its key.
-    pub key: Option<PathBuf>,
-    /// The name that the server's certificate must have, if it is not the address's.
-    pub server_name: Option<String>,
-    /// Whether the server's certificate is looked at.
-    pub verify: bool,
-}
-
-impl Default for TlsSettings {
-    fn default() -> Self {
-        Self {
-            authority: None,
-            authorities: None,
-            certificate: None,
-            key: None,
-            server_name: None,
-            verify: true,
-        }
-    }
-}
-
 impl Default for Settings {
     fn default() -> Self {
         Self {
@@ -90,7 +61,7 @@ impl Default for Settings {
             datacenter: None,
             namespace: None,
             partition: None,
-            tls: TlsSettings::default(),
+            tls: Tls::default(),
             connect_timeout: Duration::from_secs(5),
             request_timeout: Duration::from_secs(10),
             body_max: 256 * 1024 * 1024,
@@ -114,11 +85,11 @@ impl Settings {
             basic_auth: env("CONSUL_HTTP_AUTH").map(|text| BasicAuth::parse(&text)),
             namespace: env("CONSUL_NAMESPACE"),
             partition: env("CONSUL_PARTITION"),
-            tls: TlsSettings {
-                authority: env("CONSUL_CACERT").map(PathBuf::from),
-                authorities: env("CONSUL_CAPATH").map(PathBuf::from),
-                certificate: env("CONSUL_CLIENT_CERT").map(PathBuf::from),
-                key: env("CONSUL_CLIENT_KEY").map(PathBuf::from),
+            tls: Tls {
+                ca_file: env("CONSUL_CACERT").map(PathBuf::from),
+                ca_path: env("CONSUL_CAPATH").map(PathBuf::from),
+                cert_file: env("CONSUL_CLIENT_CERT").map(PathBuf::from),
+                key_file: env("CONSUL_CLIENT_KEY").map(PathBuf::from),
                 server_name: env("CONSUL_TLS_SERVER_NAME"),
                 verify: flag("CONSUL_HTTP_SSL_VERIFY")?.unwrap_or(true),
             },
@@ -189,11 +160,11 @@ mod tests {
             basic_auth: Some(BasicAuth { user: "user".into(), password: Secret::new("pass:word") }),
             namespace: Some("edge".into()),
             partition: Some("west".into()),
-            tls: TlsSettings {
-                authority: Some("ca.pem".into()),
-                authorities: Some("ca".into()),
-                certificate: Some("cert.pem".into()),
-                key: Some("key.pem".into()),
+            tls: Tls {
+                ca_file: Some("ca.pem".into()),
+                ca_path: Some("ca".into()),
+                cert_file: Some("cert.pem".into()),
+                key_file: Some("key.pem".into()),
                 server_name: Some("server.dc1.consul".into()),
                 verify: false,
             },

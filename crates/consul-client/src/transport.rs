@@ -1,15 +1,15 @@
 //! How an agent is reached, and what is said when it cannot be.
 
-use biplane_agent::{Reach, Tls, Transport, TransportError, Way};
+use biplane_agent::{Reach, Transport, TransportError, Way};
 
 use crate::address::Address;
 use crate::error::Error;
-use crate::settings::{Settings, TlsSettings};
+use crate::settings::Settings;
 
 /// Makes connections to an agent.
 pub(crate) fn connect(settings: &Settings) -> Result<Transport, Error> {
     // Consul's own tools refuse it, too.
-    if settings.address.is_tls() && settings.tls.certificate.is_some() != settings.tls.key.is_some() {
+    if settings.address.is_tls() && settings.tls.cert_file.is_some() != settings.tls.key_file.is_some() {
         return Err(Error::invalid("a client certificate and its key go together: one of them is missing"));
     }
     let way = match &settings.address {
@@ -20,7 +20,7 @@ pub(crate) fn connect(settings: &Settings) -> Result<Transport, Error> {
     let reach = Reach {
         server: "Consul",
         way,
-        tls: tls(&settings.tls),
+        tls: settings.tls.clone(),
         connect_timeout: settings.connect_timeout,
         idle_timeout: None,
         keepalive: true,
@@ -29,10 +29,4 @@ pub(crate) fn connect(settings: &Settings) -> Result<Transport, Error> {
         TransportError::Tls(error) => Error::invalid(error.to_string()),
         TransportError::Http(reason) => Error::invalid(format!("no HTTP client can be made: {reason}")),
     })
-}
-
-fn tls(settings: &TlsSettings) -> Tls {
-    let TlsSettings { authority, authorities, certificate, key, server_name, verify } = settings.clone();
-    let (ca_file, ca_path, cert_file, key_file) = (authority, authorities, certificate, key);
-    Tls { ca_file, ca_path, cert_file, key_file, server_name, verify }
 }

@@ -5,7 +5,7 @@ use std::fs;
 use std::time::Duration;
 
 use biplane_consul_client::{
-    Address, Client, Error, NewSession, PutCondition, Query, Secret, SessionBehavior, Settings, TlsSettings,
+    Address, Client, Error, NewSession, PutCondition, Query, Secret, SessionBehavior, Settings, Tls,
     TokenSource, TxnOp, TxnOutcome,
 };
 use biplane_testkit::{Authority, Consul, TempDir, eventually};
@@ -142,11 +142,11 @@ async fn a_client_certificate_that_is_replaced_is_used_without_a_restart() {
     };
     let stranger = Authority::new("stranger").issue(&["biplane"]);
     let Address::Tcp { host, port, .. } = settings(&consul).address else { unreachable!("it is TCP") };
-    let tls = TlsSettings {
-        authority: Some(write("ca.pem", authority.certificate())),
-        certificate: Some(write("client.pem", &stranger.certificate)),
-        key: Some(write("client.key", &stranger.key)),
-        ..TlsSettings::default()
+    let tls = Tls {
+        ca_file: Some(write("ca.pem", authority.certificate())),
+        cert_file: Some(write("client.pem", &stranger.certificate)),
+        key_file: Some(write("client.key", &stranger.key)),
+        ..Tls::default()
     };
     let address = Address::Tcp { host, port, tls: true };
     let client = Client::new(Settings { address, tls, ..Settings::default() }).expect("good settings");

@@ -33,18 +33,18 @@ async fn tls_both_ways_needs_the_right_authority_and_certificate() {
     let mut good = options(consul.address(), "own");
     let Address::Tcp { tls, .. } = &mut good.client.address else { unreachable!("it is TCP") };
     *tls = true;
-    good.client.tls.authority = Some(file(&directory, "ca.pem", authority.certificate()));
-    good.client.tls.certificate = Some(file(&directory, "client.pem", &client.certificate));
-    good.client.tls.key = Some(file(&directory, "client.key", &client.key));
+    good.client.tls.ca_file = Some(file(&directory, "ca.pem", authority.certificate()));
+    good.client.tls.cert_file = Some(file(&directory, "client.pem", &client.certificate));
+    good.client.tls.key_file = Some(file(&directory, "client.key", &client.key));
     let store = connect(good.clone());
     let mut follower = Follower::start(&store).await;
     consul.kv_put("own/config/VirtualService/default/a", document(&key("a"), "1")).await.expect("a write");
     follower.until_note(&key("a"), "1").await;
 
     let mut nameless = good.clone();
-    (nameless.client.tls.certificate, nameless.client.tls.key) = (None, None);
+    (nameless.client.tls.cert_file, nameless.client.tls.key_file) = (None, None);
     let mut strange = good.clone();
-    strange.client.tls.authority = Some(file(&directory, "other.pem", Authority::new("other").certificate()));
+    strange.client.tls.ca_file = Some(file(&directory, "other.pem", Authority::new("other").certificate()));
     let mut misnamed = good.clone();
     misnamed.client.tls.server_name = Some("server.dc9.consul".into());
     for options in [nameless, strange, misnamed] {
@@ -56,7 +56,7 @@ async fn tls_both_ways_needs_the_right_authority_and_certificate() {
     named.client.tls.server_name = Some("localhost".into());
     connect(named).list().await.expect("the certificate bears that name");
     let mut careless = good;
-    careless.client.tls.authority = None;
+    careless.client.tls.ca_file = None;
     careless.client.tls.verify = false;
     connect(careless).list().await.expect("nobody looks at the certificate");
 }
